@@ -39,12 +39,13 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("a constraint without a code: %s", name)
+			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and "+
+				"a statement that breaks it into breaches (db/constraints_test.go)", name)
 		}
 	}
 	for name := range codes {
 		if !slices.Contains(catalog, name) {
-			t.Errorf("in no catalog: %s", name)
+			t.Errorf("no migration makes %s, which constraints (db/constraints.go) has", name)
 		}
 	}
 }
@@ -84,6 +85,16 @@ var breaches = map[string]string{
 	"login_buckets_pkey": "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() " +
 		"FROM generate_series(1, 2)",
 	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
+
+	"backfills_pkey": "INSERT INTO backfills (name, table_name) SELECT $w::text, '' " +
+		"FROM generate_series(1, 2)",
+	"backfills_state_check":    "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'OTHER')",
+	"backfills_finished_check": "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'DONE')",
+
+	"migration_files_pkey": "INSERT INTO migration_files SELECT * FROM migration_files",
+	"migration_files_checksum_check": `INSERT INTO migration_files (version, name, checksum)
+		VALUES (99999, '', '\x00')`,
+	"migration_files_compatible_check": "UPDATE migration_files SET compatible_from = version + 1",
 
 	"facilities_pkey":                   "UPDATE facilities SET id = $hidden WHERE id = $facility",
 	"facilities_tenant_fkey":            "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
@@ -212,6 +223,9 @@ var breaches = map[string]string{
 		"actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
 	"pickup_events_pickup_fkey": "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
 	"pickup_events_version_key": "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
+	"event_histories_pkey":      "INSERT INTO event_histories SELECT id, 1, 1, 1, 1, 1 FROM event_histories LIMIT 1",
+	"event_histories_place_key": "INSERT INTO event_histories SELECT '0123456789ab', system_identifier, timeline, " +
+		"database_id, table_id, 1 FROM event_histories LIMIT 1",
 	"pickup_events_stream_key": "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, " +
 		"transition, actor_id, before, after, request_digest, xid, seq) OVERRIDING SYSTEM VALUE SELECT tenant_id, " +
 		"$new, pickup_id, 99, transition, actor_id, before, after, '', xid, seq FROM pickup_events WHERE pickup_id = " +

@@ -489,6 +489,19 @@ type Account struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+type Backfill struct {
+	Name       string     `json:"name"`
+	TableName  string     `json:"table_name"`
+	State      string     `json:"state"`
+	Position   []byte     `json:"position"`
+	Batches    int64      `json:"batches"`
+	RowsDone   int64      `json:"rows_done"`
+	Held       string     `json:"held"`
+	CreatedAt  time.Time  `json:"created_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	FinishedAt *time.Time `json:"finished_at" nullable:"true"`
+}
+
 // A driver, whom pickups are assigned to
 type Driver struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
@@ -630,6 +643,16 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When the gateway accepted it
 	SentAt *time.Time `json:"sent_at" nullable:"true"`
+}
+
+type MigrationFile struct {
+	Version        int64      `example:"1" json:"version"`
+	Name           string     `json:"name"`
+	Checksum       []byte     `json:"checksum"`
+	CompatibleFrom *int64     `json:"compatible_from"`
+	Found          bool       `json:"found"`
+	BegunAt        time.Time  `json:"begun_at"`
+	AppliedAt      *time.Time `json:"applied_at" nullable:"true"`
 }
 
 // A patient, as the facilities' records say
@@ -781,6 +804,8 @@ type PickupEvent struct {
 	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
 	Xid uint64 `json:"-"`
 	Seq int64  `json:"-"`
+	// That of the pickup. NULL for events from before it was recorded.
+	FacilityID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
 }
 
 type Tenant struct {

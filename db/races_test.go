@@ -26,8 +26,8 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
-		ledgerEntryRaces, loginAttemptRaces, messageRaces,
+		accountRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
+		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
@@ -36,7 +36,7 @@ func races() []check {
 // affected.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules,
+		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)

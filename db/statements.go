@@ -42,10 +42,8 @@ type statements interface {
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
-	ListPickupEvents(context.Context, ListPickupEventsParams) ([]PickupEvent, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
 
-	GetStreamHorizon(context.Context) (GetStreamHorizonRow, error)
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }
@@ -69,6 +67,13 @@ type systemStatements interface {
 	GetPickupEvent(context.Context, GetPickupEventParams) (PickupEvent, error)
 
 	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
+
+	ListBackfills(context.Context) ([]Backfill, error)
+	GetBackfill(context.Context, string) (Backfill, error)
+	HoldBackfill(context.Context, HoldBackfillParams) (int64, error)
+	StopBackfill(context.Context, string) (int64, error)
+	ResumeBackfill(context.Context, string) (int64, error)
+	GetReplicaLag(context.Context) (GetReplicaLagRow, error)
 
 	CountJobs(context.Context) ([]CountJobsRow, error)
 	ListTroubledJobs(context.Context, ListTroubledJobsParams) ([]ListTroubledJobsRow, error)

@@ -104,6 +104,8 @@ const (
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
+	ErrorCodeStorageFull          ErrorCode = "storage_full"
+	ErrorCodeStreamRestarted      ErrorCode = "stream_restarted"
 	ErrorCodeTimeout              ErrorCode = "timeout"
 	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
 	ErrorCodeUnavailable          ErrorCode = "unavailable"
@@ -187,6 +189,10 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRequestTimeout:
 		return true
 	case ErrorCodeStaleVersion:
+		return true
+	case ErrorCodeStorageFull:
+		return true
+	case ErrorCodeStreamRestarted:
 		return true
 	case ErrorCodeTimeout:
 		return true
@@ -355,22 +361,52 @@ func (e UserRole) Valid() bool {
 	}
 }
 
-// Defines values for SendTextJSONBodyType.
+// Defines values for StreamRestartedCode.
 const (
-	SendTextJSONBodyTypeMessageSend SendTextJSONBodyType = "message.send"
+	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
 )
 
-// Valid indicates whether the value is a known member of the SendTextJSONBodyType enum.
-func (e SendTextJSONBodyType) Valid() bool {
+// Valid indicates whether the value is a known member of the StreamRestartedCode enum.
+func (e StreamRestartedCode) Valid() bool {
 	switch e {
-	case SendTextJSONBodyTypeMessageSend:
+	case StreamRestartedCodeStreamRestarted:
 		return true
 	default:
 		return false
 	}
 }
 
-// Account What pickups are charged to: a balance in one currency
+// Defines values for StreamPickups410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted StreamPickups410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamPickups410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e StreamPickups410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Account defines model for Account.
 type Account struct {
 	// BalanceCents The sum of the entries, changed by charges, refunds and deposits
 	BalanceCents int64 `json:"balance_cents"`
@@ -381,13 +417,9 @@ type Account struct {
 	// Currency ISO 4217
 	//
 	// Examples: USD
-	Currency string `json:"currency"`
-
-	// ID Id of the account
-	ID openapi_types.UUID `json:"id"`
-
-	// Name The name shown to users
-	Name string `json:"name"`
+	Currency string             `json:"currency"`
+	ID       openapi_types.UUID `json:"id"`
+	Name     string             `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -395,42 +427,31 @@ type Account struct {
 	Version int64 `json:"version"`
 }
 
-// AccountEdit A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is
+// AccountEdit defines model for AccountEdit.
 type AccountEdit struct {
-	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
 }
 
-// Appointment An appointment of a patient at a facility, from the facility's records
+// Appointment defines model for Appointment.
 type Appointment struct {
 	// CreatedAt When a feed created it
 	CreatedAt time.Time `json:"created_at"`
-
-	// EndsAt When it ends, after starts_at
-	EndsAt time.Time `json:"ends_at"`
+	EndsAt    time.Time `json:"ends_at"`
 
 	// ExternalID Id in the facility's records
 	//
 	// Examples: 4711
-	ExternalID string `json:"external_id"`
-
-	// FacilityID The facility where it takes place
+	ExternalID string             `json:"external_id"`
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// FamilyName Of the patient
 	FamilyName string `json:"family_name"`
 
 	// GivenName Of the patient
-	GivenName string `json:"given_name"`
-
-	// ID Id of the appointment
-	ID openapi_types.UUID `json:"id"`
-
-	// PatientID The patient whose appointment it is
+	GivenName string             `json:"given_name"`
+	ID        openapi_types.UUID `json:"id"`
 	PatientID openapi_types.UUID `json:"patient_id"`
-
-	// StartsAt When it starts
-	StartsAt time.Time `json:"starts_at"`
+	StartsAt  time.Time          `json:"starts_at"`
 
 	// Status The status of an appointment
 	Status AppointmentStatus `json:"status"`
@@ -439,7 +460,7 @@ type Appointment struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// AppointmentRecord An appointment of a patient at a facility, from the facility's records
+// AppointmentRecord defines model for AppointmentRecord.
 type AppointmentRecord struct {
 	// EndsAt At most 25 hours after starts_at: a day on which the clocks are set back
 	//
@@ -448,13 +469,9 @@ type AppointmentRecord struct {
 
 	// ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
+	Patient    PatientRecord                `json:"patient"`
 
-	// Patient A patient, as the facilities' records say
-	Patient PatientRecord `json:"patient"`
-
-	// StartsAt When it starts
-	//
-	// Examples: 2030-01-01T09:00:00Z
+	// StartsAt Examples: 2030-01-01T09:00:00Z
 	StartsAt time.Time `json:"starts_at"`
 
 	// Status The status of an appointment
@@ -475,26 +492,22 @@ type AppointmentRecord_ExternalID struct {
 // AppointmentStatus The status of an appointment
 type AppointmentStatus string
 
-// Assignment The driver of an assignment
+// Assignment defines model for Assignment.
 type Assignment struct {
-	// DriverID The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
 	DriverID openapi_types.UUID `json:"driver_id"`
 }
 
-// Cancellation Why a pickup is canceled
+// Cancellation defines model for Cancellation.
 type Cancellation struct {
-	// Reason Why it is canceled
 	Reason *string `json:"reason,omitempty"`
 }
 
-// Credentials What a user logs in with
+// Credentials defines model for Credentials.
 type Credentials struct {
 	// Email Case-insensitive
 	//
 	// Examples: dispatcher@demo.example
-	Email string `json:"email"`
-
-	// Password The user's password
+	Email    string `json:"email"`
 	Password string `json:"password"`
 
 	// Tenant The tenant's slug
@@ -503,25 +516,17 @@ type Credentials struct {
 	Tenant string `json:"tenant"`
 }
 
-// Driver A driver, whom pickups are assigned to
+// Driver defines model for Driver.
 type Driver struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the driver
-	ID openapi_types.UUID `json:"id"`
-
-	// Latitude Degrees north of the equator, where the driver was observed last
-	Latitude nullable.Nullable[float64] `json:"latitude"`
+	CreatedAt time.Time                  `json:"created_at"`
+	ID        openapi_types.UUID         `json:"id"`
+	Latitude  nullable.Nullable[float64] `json:"latitude"`
 
 	// LocatedAt When the driver was observed at latitude and longitude
 	LocatedAt nullable.Nullable[time.Time] `json:"located_at"`
-
-	// Longitude Degrees east of Greenwich, where the driver was observed last
-	Longitude nullable.Nullable[float64] `json:"longitude"`
-
-	// Name The name shown to users
-	Name string `json:"name"`
+	Longitude nullable.Nullable[float64]   `json:"longitude"`
+	Name      string                       `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
 	OnDuty bool `json:"on_duty"`
@@ -535,38 +540,15 @@ type Driver struct {
 	Version int64 `json:"version"`
 }
 
-// DriverEdit A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is
+// DriverEdit defines model for DriverEdit.
 type DriverEdit struct {
-	// Latitude Degrees north of the equator, where the driver was observed last
-	Latitude *float64 `json:"latitude,omitempty"`
-
-	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Latitude  *float64 `json:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty"`
-
-	// Name The name shown to users
-	Name *string `json:"name,omitempty"`
-
-	// OnDuty Whether dispatch-pickup may choose the driver
-	OnDuty *bool `json:"on_duty,omitempty"`
+	Name      *string  `json:"name,omitempty"`
+	OnDuty    *bool    `json:"on_duty,omitempty"`
 
 	// UserID The user who logs in as this driver; null removes it
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
-}
-
-// DriverLocation An observation of a driver
-type DriverLocation struct {
-	// Latitude Degrees north of the equator, where the driver was observed last
-	//
-	// Examples: 37.7599
-	Latitude float64 `json:"latitude"`
-
-	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
-	LocatedAt time.Time `json:"located_at"`
-
-	// Longitude Degrees east of Greenwich, where the driver was observed last
-	//
-	// Examples: -122.4148
-	Longitude float64 `json:"longitude"`
 }
 
 // EntryKind The kind of a ledger entry
@@ -575,30 +557,21 @@ type EntryKind string
 // ErrorCode The error code; /errors/{code} documents it
 type ErrorCode string
 
-// Facility A clinic or laboratory that requests pickups
+// Facility defines model for Facility.
 type Facility struct {
-	// Address The postal address, on one line
 	Address string `json:"address"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the facility
-	ID openapi_types.UUID `json:"id"`
-
-	// Latitude Degrees north of the equator
-	Latitude float64 `json:"latitude"`
-
-	// Longitude Degrees east of Greenwich
-	Longitude float64 `json:"longitude"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	Latitude  float64            `json:"latitude"`
+	Longitude float64            `json:"longitude"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	//
 	// Examples: 0.5
 	MaxCancelShare float64 `json:"max_cancel_share"`
-
-	// Name The name shown to users
-	Name string `json:"name"`
+	Name           string  `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -606,33 +579,24 @@ type Facility struct {
 	Version int64 `json:"version"`
 }
 
-// FacilityEdit A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is
+// FacilityEdit defines model for FacilityEdit.
 type FacilityEdit struct {
-	// Address The postal address, on one line
-	Address *string `json:"address,omitempty"`
-
-	// Latitude Degrees north of the equator
-	Latitude *float64 `json:"latitude,omitempty"`
-
-	// Longitude Degrees east of Greenwich
+	Address   *string  `json:"address,omitempty"`
+	Latitude  *float64 `json:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
-
-	// Name The name shown to users
-	Name *string `json:"name,omitempty"`
+	Name           *string  `json:"name,omitempty"`
 }
 
-// FeedResult What a feed changed
+// FeedResult defines model for FeedResult.
 type FeedResult struct {
 	// Canceled Appointments that the list no longer has, of those that end after as_of
 	Canceled int64 `json:"canceled"`
 
 	// Created Records of appointments that were not there before
-	Created int64 `json:"created"`
-
-	// NotApplied Records of a feed that changed nothing, by the reason
+	Created    int64      `json:"created"`
 	NotApplied NotApplied `json:"not_applied"`
 
 	// Superseded True: a newer list, or this one, came before, and nothing was changed
@@ -645,17 +609,12 @@ type FeedResult struct {
 	Updated int64 `json:"updated"`
 }
 
-// Flag A feature that is switched on or off for the tenant
+// Flag defines model for Flag.
 type Flag struct {
-	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 
-	// Name The name of the feature
-	//
-	// Examples: pickup_texts
-	Name string `json:"name"`
-
-	// UpdatedAt When it was last set
+	// Name Examples: pickup_texts
+	Name      string    `json:"name"`
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// Version Incremented by each edit; compared by If-Match
@@ -664,22 +623,17 @@ type Flag struct {
 	Version int64 `json:"version"`
 }
 
-// FlagSetting A feature that is switched on or off for the tenant
+// FlagSetting defines model for FlagSetting.
 type FlagSetting struct {
-	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 }
 
-// Group A group of users, who see its facilities
+// Group defines model for Group.
 type Group struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the group
-	ID openapi_types.UUID `json:"id"`
-
-	// Name The name shown to admins
-	Name string `json:"name"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	Name      string             `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -687,48 +641,37 @@ type Group struct {
 	Version int64 `json:"version"`
 }
 
-// GroupEdit A request to change: a group of users, who see its facilities. An omitted member stays as it is
+// GroupEdit defines model for GroupEdit.
 type GroupEdit struct {
-	// Name The name shown to admins
 	Name *string `json:"name,omitempty"`
 }
 
-// GroupFacility A facility that the members of a group see
+// GroupFacility defines model for GroupFacility.
 type GroupFacility struct {
-	// CreatedAt When it was added
-	CreatedAt time.Time `json:"created_at"`
-
-	// FacilityID The facility that they see
+	// CreatedAt When it was created
+	CreatedAt  time.Time          `json:"created_at"`
 	FacilityID openapi_types.UUID `json:"facility_id"`
-
-	// GroupID The group whose members see the facility
-	GroupID openapi_types.UUID `json:"group_id"`
+	GroupID    openapi_types.UUID `json:"group_id"`
 }
 
-// GroupMember A user who sees the facilities of a group
+// GroupMember defines model for GroupMember.
 type GroupMember struct {
-	// CreatedAt When the user was added
-	CreatedAt time.Time `json:"created_at"`
-
-	// GroupID The group whose facilities the user sees
-	GroupID openapi_types.UUID `json:"group_id"`
-
-	// UserID The user who is a member
-	UserID openapi_types.UUID `json:"user_id"`
+	// CreatedAt When it was created
+	CreatedAt time.Time          `json:"created_at"`
+	GroupID   openapi_types.UUID `json:"group_id"`
+	UserID    openapi_types.UUID `json:"user_id"`
 }
 
-// Health That the server is well
+// Health defines model for Health.
 type Health struct {
-	// Status Always ok: a server that is not answers with an error
 	Status HealthStatus `json:"status"`
 }
 
-// HealthStatus Always ok: a server that is not answers with an error
+// HealthStatus defines model for Health.Status.
 type HealthStatus string
 
-// LedgerEntry A change of an account's balance, which is never edited
+// LedgerEntry defines model for LedgerEntry.
 type LedgerEntry struct {
-	// AccountID The account whose balance it changed
 	AccountID openapi_types.UUID `json:"account_id"`
 
 	// ActorID The user who did this
@@ -737,47 +680,51 @@ type LedgerEntry struct {
 	// AmountCents Always positive; see kind
 	AmountCents int64 `json:"amount_cents"`
 
-	// CreatedAt When it was booked
+	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DeltaCents The change of the balance
-	DeltaCents int64 `json:"delta_cents"`
-
-	// ID Id of the entry, chosen by the client for a charge or deposit
-	ID openapi_types.UUID `json:"id"`
+	DeltaCents int64              `json:"delta_cents"`
+	ID         openapi_types.UUID `json:"id"`
 
 	// Kind The kind of a ledger entry
-	Kind EntryKind `json:"kind"`
-
-	// Note What it was for, as the caller put it
+	Kind EntryKind                 `json:"kind"`
 	Note nullable.Nullable[string] `json:"note"`
 
 	// PickupID The pickup that was charged or refunded
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
 
-// LocatedDriver What became of an observation, and the driver as known now
-type LocatedDriver struct {
+// Located defines model for Located.
+type Located struct {
 	// Applied False if a newer observation is known
-	Applied bool `json:"applied"`
-
-	// Driver A driver, whom pickups are assigned to
-	Driver Driver `json:"driver"`
+	Applied bool   `json:"applied"`
+	Driver  Driver `json:"driver"`
 }
 
-// Login A new session, with its token
+// Location defines model for Location.
+type Location struct {
+	// Latitude Examples: 37.7599
+	Latitude float64 `json:"latitude"`
+
+	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
+	LocatedAt time.Time `json:"located_at"`
+
+	// Longitude Examples: -122.4148
+	Longitude float64 `json:"longitude"`
+}
+
+// Login defines model for Login.
 type Login struct {
 	// ExpiresAt The absolute expiry; an unused session ends earlier
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token Send it as: Authorization: Bearer <token>
 	Token string `json:"token"`
-
-	// User A person who works with the tenant's data
-	User User `json:"user"`
+	User  User   `json:"user"`
 }
 
-// Message A text to the phone of the user who requested a pickup
+// Message defines model for Message.
 type Message struct {
 	// Body Contains no patient data and no price
 	//
@@ -785,13 +732,9 @@ type Message struct {
 	Body string `json:"body"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the text, and of the request to the gateway
-	ID openapi_types.UUID `json:"id"`
-
-	// PickupID The pickup that it tells of
-	PickupID openapi_types.UUID `json:"pickup_id"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	PickupID  openapi_types.UUID `json:"pickup_id"`
 
 	// Reason The reason of the failure
 	//
@@ -802,45 +745,33 @@ type Message struct {
 	SentAt nullable.Nullable[time.Time] `json:"sent_at"`
 
 	// Status The delivery status of a text
-	Status MessageStatus `json:"status"`
-
-	// To The phone number it is sent to, E.164; null if the requester has none
-	To nullable.Nullable[string] `json:"to"`
+	Status MessageStatus             `json:"status"`
+	To     nullable.Nullable[string] `json:"to"`
 }
 
 // MessageStatus The delivery status of a text
 type MessageStatus string
 
-// NewAccount A request to create: what pickups are charged to: a balance in one currency
+// NewAccount defines model for NewAccount.
 type NewAccount struct {
-	// Currency ISO 4217
-	//
-	// Examples: USD
+	// Currency Examples: USD
 	Currency string `json:"currency"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name The name shown to users
-	//
-	// Examples: Mission Clinic
+	// Name Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewDriver A request to create: a driver, whom pickups are assigned to
+// NewDriver defines model for NewDriver.
 type NewDriver struct {
 	// ID Chosen by the client, so that a retry is safe
-	ID *openapi_types.UUID `json:"id,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Latitude  *float64            `json:"latitude,omitempty"`
+	Longitude *float64            `json:"longitude,omitempty"`
 
-	// Latitude Degrees north of the equator, where the driver was observed last
-	Latitude *float64 `json:"latitude,omitempty"`
-
-	// Longitude Degrees east of Greenwich, where the driver was observed last
-	Longitude *float64 `json:"longitude,omitempty"`
-
-	// Name The name shown to users
-	//
-	// Examples: Grace
+	// Name Examples: Grace
 	Name string `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
@@ -850,65 +781,51 @@ type NewDriver struct {
 	UserID *openapi_types.UUID `json:"user_id,omitempty"`
 }
 
-// NewFacility A request to create: a clinic or laboratory that requests pickups
+// NewEntry defines model for NewEntry.
+type NewEntry struct {
+	// AmountCents Examples: 3000
+	AmountCents int64 `json:"amount_cents"`
+
+	// ID Chosen by the client: a retry with the same id is booked only once
+	ID   openapi_types.UUID `json:"id"`
+	Note *string            `json:"note,omitempty"`
+}
+
+// NewFacility defines model for NewFacility.
 type NewFacility struct {
-	// Address The postal address, on one line
-	//
-	// Examples: 2401 Mission St, San Francisco
+	// Address Examples: 2401 Mission St, San Francisco
 	Address string `json:"address"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Latitude Degrees north of the equator
-	//
-	// Examples: 37.7583
+	// Latitude Examples: 37.7583
 	Latitude float64 `json:"latitude"`
 
-	// Longitude Degrees east of Greenwich
-	//
-	// Examples: -122.4186
+	// Longitude Examples: -122.4186
 	Longitude float64 `json:"longitude"`
 
-	// Name The name shown to users
-	//
-	// Examples: Mission Clinic
+	// Name Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewGroup A request to create: a group of users, who see its facilities
+// NewGroup defines model for NewGroup.
 type NewGroup struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name The name shown to admins
-	//
-	// Examples: Mission staff
+	// Name Examples: Mission staff
 	Name string `json:"name"`
 }
 
-// NewLedgerEntry A request to create: a change of an account's balance, which is never edited
-type NewLedgerEntry struct {
-	// AmountCents Always positive; see kind
-	//
-	// Examples: 3000
-	AmountCents int64 `json:"amount_cents"`
-
-	// ID Chosen by the client: a retry with the same id is booked only once
-	ID openapi_types.UUID `json:"id"`
-
-	// Note What it was for, as the caller put it
-	Note *string `json:"note,omitempty"`
-}
-
-// NewPatient A request to create: a patient, as the facilities' records say
+// NewPatient defines model for NewPatient.
 type NewPatient struct {
 	// BirthDate From 1800 on, and not in the future
 	//
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Id in the records of the facility, unique there
+	// ExternalID Id in the facility's records, unique per facility
 	//
 	// Examples: 4711
 	ExternalID *string `json:"external_id,omitempty"`
@@ -916,72 +833,54 @@ type NewPatient struct {
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
-	// FamilyName Family name
-	//
-	// Examples: Lovelace
+	// FamilyName Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Given name
-	//
-	// Examples: Ada
+	// GivenName Examples: Ada
 	GivenName string `json:"given_name"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Phone E.164
-	//
-	// Examples: +14155550123
+	// Phone Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
-// NewPhoneNumber A request to create: a phone number of a user, to which texts are sent
+// NewPhoneNumber defines model for NewPhoneNumber.
 type NewPhoneNumber struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Number E.164
-	//
-	// Examples: +14155550123
+	// Number Examples: +14155550123
 	Number string `json:"number"`
 }
 
-// NewPickup A request to create: something to be collected at a facility and delivered
+// NewPickup defines model for NewPickup.
 type NewPickup struct {
 	// AccountID The account that submit-pickup charges
 	AccountID openapi_types.UUID `json:"account_id"`
 
-	// DropoffAddress Where it is delivered
-	//
-	// Examples: 1 Lab Way, South San Francisco
+	// DropoffAddress Examples: 1 Lab Way, South San Francisco
 	DropoffAddress string `json:"dropoff_address"`
 
 	// FacilityID The facility that requests the pickup
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// ID Chosen by the client, so that a retry is safe
-	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// Note What the driver has to know
-	Note *string `json:"note,omitempty"`
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Note *string             `json:"note,omitempty"`
 
 	// PatientID A patient that you can see
 	PatientID *openapi_types.UUID `json:"patient_id,omitempty"`
 
-	// PickupAddress Where the driver collects it
-	//
-	// Examples: 2401 Mission St, San Francisco
+	// PickupAddress Examples: 2401 Mission St, San Francisco
 	PickupAddress string `json:"pickup_address"`
 
 	// PickupLatitude If it is omitted, the facility's location is used
-	PickupLatitude *float64 `json:"pickup_latitude,omitempty"`
-
-	// PickupLongitude Degrees east of Greenwich, where the driver collects it
+	PickupLatitude  *float64 `json:"pickup_latitude,omitempty"`
 	PickupLongitude *float64 `json:"pickup_longitude,omitempty"`
 
-	// PriceCents The amount that submit-pickup charges
-	//
-	// Examples: 3000
+	// PriceCents Examples: 3000
 	PriceCents int64 `json:"price_cents"`
 
 	// WindowEnd The latest time of the pickup
@@ -991,25 +890,20 @@ type NewPickup struct {
 	WindowStart *time.Time `json:"window_start,omitempty"`
 }
 
-// NewPickups A batch of pickups to create: all of them, or none
+// NewPickups defines model for NewPickups.
 type NewPickups struct {
-	// Items The pickups to create, each with an id of its own or none
 	Items []NewPickup `json:"items"`
 }
 
-// NewUser A request to create: a person who works with the tenant's data
+// NewUser defines model for NewUser.
 type NewUser struct {
-	// Email As typed; unique in the tenant regardless of case
-	//
-	// Examples: ada@clinic.example
+	// Email Examples: ada@clinic.example
 	Email string `json:"email"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name The name shown to others
-	//
-	// Examples: Ada Lovelace
+	// Name Examples: Ada Lovelace
 	Name string `json:"name"`
 
 	// Password At least 8 characters, at most 72 bytes
@@ -1019,175 +913,157 @@ type NewUser struct {
 	Role UserRole `json:"role"`
 }
 
-// NotApplied Records of a feed that changed nothing, by the reason
+// NotApplied defines model for NotApplied.
 type NotApplied struct {
 	// ConsentWithdrawn Their patient, or the one whose appointment it was, does not allow the facility to see them
 	ConsentWithdrawn int64 `json:"consent_withdrawn"`
 }
 
-// PageAccount A page of a list
+// PageAccount defines model for PageAccount.
 type PageAccount struct {
-	// Items The rows of the page, in the order of the list
 	Items []Account `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageAppointment A page of a list
+// PageAppointment defines model for PageAppointment.
 type PageAppointment struct {
-	// Items The rows of the page, in the order of the list
 	Items []Appointment `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageDriver A page of a list
+// PageDriver defines model for PageDriver.
 type PageDriver struct {
-	// Items The rows of the page, in the order of the list
 	Items []Driver `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFacility A page of a list
+// PageFacility defines model for PageFacility.
 type PageFacility struct {
-	// Items The rows of the page, in the order of the list
 	Items []Facility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFlag A page of a list
+// PageFlag defines model for PageFlag.
 type PageFlag struct {
-	// Items The rows of the page, in the order of the list
 	Items []Flag `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroup A page of a list
+// PageGroup defines model for PageGroup.
 type PageGroup struct {
-	// Items The rows of the page, in the order of the list
 	Items []Group `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupFacility A page of a list
+// PageGroupFacility defines model for PageGroupFacility.
 type PageGroupFacility struct {
-	// Items The rows of the page, in the order of the list
 	Items []GroupFacility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupMember A page of a list
+// PageGroupMember defines model for PageGroupMember.
 type PageGroupMember struct {
-	// Items The rows of the page, in the order of the list
 	Items []GroupMember `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageLedgerEntry A page of a list
+// PageLedgerEntry defines model for PageLedgerEntry.
 type PageLedgerEntry struct {
-	// Items The rows of the page, in the order of the list
 	Items []LedgerEntry `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageMessage A page of a list
+// PageMessage defines model for PageMessage.
 type PageMessage struct {
-	// Items The rows of the page, in the order of the list
 	Items []Message `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatient A page of a list
+// PagePatient defines model for PagePatient.
 type PagePatient struct {
-	// Items The rows of the page, in the order of the list
 	Items []Patient `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatientConsent A page of a list
+// PagePatientConsent defines model for PagePatientConsent.
 type PagePatientConsent struct {
-	// Items The rows of the page, in the order of the list
 	Items []PatientConsent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhiRead A page of a list
+// PagePhiRead defines model for PagePhiRead.
 type PagePhiRead struct {
-	// Items The rows of the page, in the order of the list
 	Items []PhiRead `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhoneNumber A page of a list
+// PagePhoneNumber defines model for PagePhoneNumber.
 type PagePhoneNumber struct {
-	// Items The rows of the page, in the order of the list
 	Items []PhoneNumber `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickup A page of a list
+// PagePickup defines model for PagePickup.
 type PagePickup struct {
-	// Items The rows of the page, in the order of the list
 	Items []Pickup `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickupEvent A page of a list
+// PagePickupEvent defines model for PagePickupEvent.
 type PagePickupEvent struct {
-	// Items The rows of the page, in the order of the list
 	Items []PickupEvent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageTransitionRule A page of a list
+// PageTransitionRule defines model for PageTransitionRule.
 type PageTransitionRule struct {
-	// Items The rows of the page, in the order of the list
 	Items []TransitionRule `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageUser A page of a list
+// PageUser defines model for PageUser.
 type PageUser struct {
-	// Items The rows of the page, in the order of the list
 	Items []User `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PasswordChange The old and the new password
+// PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	// CurrentPassword The caller's current password
 	CurrentPassword string `json:"current_password"`
@@ -1196,30 +1072,22 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
-// Patient A patient, as the facilities' records say
+// Patient defines model for Patient.
 type Patient struct {
-	// BirthDate From 1800 on, and not in the future
-	//
-	// Examples: 1990-05-17
+	// BirthDate Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// ExternalID Id in the records of the facility, unique there
+	// ExternalID Id in the records of the facility
 	ExternalID nullable.Nullable[string] `json:"external_id"`
 
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
-
-	// FamilyName Family name
-	FamilyName string `json:"family_name"`
-
-	// GivenName Given name
-	GivenName string `json:"given_name"`
-
-	// ID Id of the patient
-	ID openapi_types.UUID `json:"id"`
+	FamilyName string             `json:"family_name"`
+	GivenName  string             `json:"given_name"`
+	ID         openapi_types.UUID `json:"id"`
 
 	// Phone E.164
 	//
@@ -1232,7 +1100,7 @@ type Patient struct {
 	Version int64 `json:"version"`
 }
 
-// PatientConsent That a facility was allowed to see a patient, or no longer
+// PatientConsent defines model for PatientConsent.
 type PatientConsent struct {
 	// ActorID The user who recorded it
 	ActorID openapi_types.UUID `json:"actor_id"`
@@ -1240,43 +1108,27 @@ type PatientConsent struct {
 	// Allowed False if the consent was withdrawn
 	Allowed bool `json:"allowed"`
 
-	// CreatedAt When it was recorded
-	CreatedAt time.Time `json:"created_at"`
-
-	// FacilityID The facility that may see the patient or not
+	// CreatedAt When it was created
+	CreatedAt  time.Time          `json:"created_at"`
 	FacilityID openapi_types.UUID `json:"facility_id"`
-
-	// ID Id of the record
-	ID openapi_types.UUID `json:"id"`
-
-	// PatientID The patient whom the facility may see or not
-	PatientID openapi_types.UUID `json:"patient_id"`
+	ID         openapi_types.UUID `json:"id"`
+	PatientID  openapi_types.UUID `json:"patient_id"`
 
 	// Seq Numbers the consents of the patient from 1, in the order in which they took effect
 	Seq int64 `json:"seq"`
 }
 
-// PatientEdit A request to change: a patient, as the facilities' records say. An omitted member stays as it is
+// PatientEdit defines model for PatientEdit.
 type PatientEdit struct {
-	// BirthDate From 1800 on, and not in the future
-	//
-	// Examples: 1990-05-17
-	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
-
-	// ExternalID Id in the records of the facility, unique there
+	// BirthDate Examples: 1990-05-17
+	BirthDate  *openapi_types.Date       `json:"birth_date,omitempty"`
 	ExternalID nullable.Nullable[string] `json:"external_id,omitempty"`
-
-	// FamilyName Family name
-	FamilyName *string `json:"family_name,omitempty"`
-
-	// GivenName Given name
-	GivenName *string `json:"given_name,omitempty"`
-
-	// Phone E.164
-	Phone nullable.Nullable[string] `json:"phone,omitempty"`
+	FamilyName *string                   `json:"family_name,omitempty"`
+	GivenName  *string                   `json:"given_name,omitempty"`
+	Phone      nullable.Nullable[string] `json:"phone,omitempty"`
 }
 
-// PatientRecord A patient, as the facilities' records say
+// PatientRecord defines model for PatientRecord.
 type PatientRecord struct {
 	// BirthDate From 1800 on, and not in the future
 	//
@@ -1286,19 +1138,13 @@ type PatientRecord struct {
 	// ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
-	// FamilyName Family name
-	//
-	// Examples: Lovelace
+	// FamilyName Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Given name
-	//
-	// Examples: Ada
+	// GivenName Examples: Ada
 	GivenName string `json:"given_name"`
 
-	// Phone E.164
-	//
-	// Examples: +14155550123
+	// Phone Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
@@ -1313,49 +1159,41 @@ type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
 
-// PhiRead That a user read or wrote the data of a patient
+// PhiRead defines model for PhiRead.
 type PhiRead struct {
-	// CreatedAt When it happened
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the record
-	ID openapi_types.UUID `json:"id"`
+	// CreatedAt When it was created
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
 
 	// Operation The operation that showed or wrote the patient
 	//
 	// Examples: get-patient
-	Operation string `json:"operation"`
-
-	// PatientID The patient whose data it was
+	Operation string             `json:"operation"`
 	PatientID openapi_types.UUID `json:"patient_id"`
 
 	// UserID The user who did this
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// PhoneNumber A phone number of a user, to which texts are sent
+// PhoneNumber defines model for PhoneNumber.
 type PhoneNumber struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time `json:"created_at"`
-
-	// ID Id of the phone number
-	ID openapi_types.UUID `json:"id"`
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
 
 	// Number E.164
 	//
 	// Examples: +14155550123
-	Number string `json:"number"`
-
-	// UserID The user whose number it is
+	Number string             `json:"number"`
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
 // Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
 type Pickup struct {
-	// AccountID The account that submit-pickup charges. Visible to admins, dispatchers and staff
+	// AccountID Visible to admins, dispatchers and staff
 	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// CancelReason Why it was canceled, if cancel-pickup said so. Visible to admins, dispatchers and staff
+	// CancelReason Visible to admins, dispatchers and staff
 	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
 
 	// ChargedCents The amount currently charged. Visible to admins, dispatchers and staff
@@ -1367,28 +1205,24 @@ type Pickup struct {
 	// DriverID Set exactly in the statuses to which a transition with has_driver leads
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// DropoffAddress Where it is delivered. Visible to everyone who sees the pickup
-	DropoffAddress *string `json:"dropoff_address,omitempty"`
+	// DropoffAddress Visible to everyone who sees the pickup
+	DropoffAddress *string            `json:"dropoff_address,omitempty"`
+	FacilityID     openapi_types.UUID `json:"facility_id"`
+	ID             openapi_types.UUID `json:"id"`
 
-	// FacilityID The facility that requests the pickup
-	FacilityID openapi_types.UUID `json:"facility_id"`
-
-	// ID Id of the pickup
-	ID openapi_types.UUID `json:"id"`
-
-	// Note What the driver has to know. Visible to admins, dispatchers, staff, and the assigned driver
+	// Note Visible to admins, dispatchers, staff, and the assigned driver
 	Note nullable.Nullable[string] `json:"note,omitempty"`
 
 	// PatientID The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
 	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// PickupAddress Where the driver collects it. Visible to everyone who sees the pickup
+	// PickupAddress Visible to everyone who sees the pickup
 	PickupAddress *string `json:"pickup_address,omitempty"`
 
 	// PickupLatitude If it is null, the facility's location is used. Visible to everyone who sees the pickup
 	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
 
-	// PickupLongitude Degrees east of Greenwich, where the driver collects it. Visible to everyone who sees the pickup
+	// PickupLongitude Visible to everyone who sees the pickup
 	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
 
 	// PriceCents The amount that submit-pickup charges. Visible to admins, dispatchers and staff
@@ -1411,68 +1245,43 @@ type Pickup struct {
 	// Examples: 1
 	Version int64 `json:"version"`
 
-	// WindowEnd The latest time of the pickup. Visible to everyone who sees the pickup
+	// WindowEnd Visible to everyone who sees the pickup
 	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
 
-	// WindowStart The earliest time of the pickup. Visible to everyone who sees the pickup
+	// WindowStart Visible to everyone who sees the pickup
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupEdit A request to change: something to be collected at a facility and delivered. An omitted member stays as it is
+// PickupEdit defines model for PickupEdit.
 type PickupEdit struct {
-	// AccountID The account that submit-pickup charges
-	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
-
-	// DropoffAddress Where it is delivered
-	DropoffAddress *string `json:"dropoff_address,omitempty"`
-
-	// FacilityID The facility that requests the pickup
-	FacilityID *openapi_types.UUID `json:"facility_id,omitempty"`
-
-	// Note What the driver has to know
-	Note nullable.Nullable[string] `json:"note,omitempty"`
-
-	// PatientID The patient whom it concerns
-	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
-
-	// PickupAddress Where the driver collects it
-	PickupAddress *string `json:"pickup_address,omitempty"`
-
-	// PickupLatitude Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
-	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
-
-	// PickupLongitude Degrees east of Greenwich, where the driver collects it
-	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
-
-	// PriceCents The amount that submit-pickup charges
-	PriceCents *int64 `json:"price_cents,omitempty"`
-
-	// WindowEnd The latest time of the pickup
-	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
-
-	// WindowStart The earliest time of the pickup
-	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
+	AccountID       *openapi_types.UUID                   `json:"account_id,omitempty"`
+	DropoffAddress  *string                               `json:"dropoff_address,omitempty"`
+	FacilityID      *openapi_types.UUID                   `json:"facility_id,omitempty"`
+	Note            nullable.Nullable[string]             `json:"note,omitempty"`
+	PatientID       nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
+	PickupAddress   *string                               `json:"pickup_address,omitempty"`
+	PickupLatitude  nullable.Nullable[float64]            `json:"pickup_latitude,omitempty"`
+	PickupLongitude nullable.Nullable[float64]            `json:"pickup_longitude,omitempty"`
+	PriceCents      *int64                                `json:"price_cents,omitempty"`
+	WindowEnd       nullable.Nullable[time.Time]          `json:"window_end,omitempty"`
+	WindowStart     nullable.Nullable[time.Time]          `json:"window_start,omitempty"`
 }
 
-// PickupEvent A transition that a pickup made
+// PickupEvent defines model for PickupEvent.
 type PickupEvent struct {
 	// ActorID The user who did this
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// CreatedAt When it was made
+	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID The driver that the transition set, kept or removed
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
 
 	// FromStatus The status of a pickup
-	FromStatus PickupStatus `json:"from_status"`
-
-	// ID Id of the event
-	ID openapi_types.UUID `json:"id"`
-
-	// PickupID The pickup that made the transition
-	PickupID openapi_types.UUID `json:"pickup_id"`
+	FromStatus PickupStatus       `json:"from_status"`
+	ID         openapi_types.UUID `json:"id"`
+	PickupID   openapi_types.UUID `json:"pickup_id"`
 
 	// ToStatus The status of a pickup
 	ToStatus PickupStatus `json:"to_status"`
@@ -1486,21 +1295,15 @@ type PickupEvent struct {
 	Version int64 `json:"version"`
 }
 
-// PickupPatient A patient, as the facilities' records say
+// PickupPatient defines model for PickupPatient.
 type PickupPatient struct {
-	// BirthDate From 1800 on, and not in the future. Not visible to drivers
+	// BirthDate Not visible to drivers
 	//
 	// Examples: 1990-05-17
-	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
-
-	// FamilyName Family name
-	FamilyName string `json:"family_name"`
-
-	// GivenName Given name
-	GivenName string `json:"given_name"`
-
-	// ID Id of the patient
-	ID openapi_types.UUID `json:"id"`
+	BirthDate  *openapi_types.Date `json:"birth_date,omitempty"`
+	FamilyName string              `json:"family_name"`
+	GivenName  string              `json:"given_name"`
+	ID         openapi_types.UUID  `json:"id"`
 
 	// Phone E.164. Not visible to drivers
 	//
@@ -1511,13 +1314,12 @@ type PickupPatient struct {
 // PickupStatus The status of a pickup
 type PickupStatus string
 
-// Pickups The pickups of a batch, in its order
+// Pickups defines model for Pickups.
 type Pickups struct {
-	// Items The pickups created, in the order of the request
 	Items []Pickup `json:"items"`
 }
 
-// Problem Why a request was rejected (RFC 9457)
+// Problem defines model for Problem.
 type Problem struct {
 	// Allowed The transitions that you may make from current_status
 	Allowed *[]TransitionName `json:"allowed,omitempty"`
@@ -1553,25 +1355,19 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Session The session of the token that a request carries: a client has one, so that its path has no id
+// Session defines model for Session.
 type Session struct {
 	// DriverID The driver that the user is linked to
-	DriverID *openapi_types.UUID `json:"driver_id,omitempty"`
-
-	// ExpiresAt The absolute expiry; an unused session ends earlier
-	ExpiresAt time.Time `json:"expires_at"`
-
-	// TenantID The tenant of the user
-	TenantID openapi_types.UUID `json:"tenant_id"`
-
-	// User A person who works with the tenant's data
-	User User `json:"user"`
+	DriverID  *openapi_types.UUID `json:"driver_id,omitempty"`
+	ExpiresAt time.Time           `json:"expires_at"`
+	TenantID  openapi_types.UUID  `json:"tenant_id"`
+	User      User                `json:"user"`
 }
 
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
-// TransitionRule A transition that a pickup can make, and what it does
+// TransitionRule defines model for TransitionRule.
 type TransitionRule struct {
 	// FromStatuses The statuses from which it is allowed
 	FromStatuses []PickupStatus `json:"from_statuses"`
@@ -1589,7 +1385,7 @@ type TransitionRule struct {
 	Transition TransitionName `json:"transition"`
 }
 
-// User A person who works with the tenant's data
+// User defines model for User.
 type User struct {
 	// Active False for a deactivated user, who cannot log in
 	Active bool `json:"active"`
@@ -1600,13 +1396,9 @@ type User struct {
 	// Email As typed; unique in the tenant regardless of case
 	//
 	// Examples: ada@clinic.example
-	Email string `json:"email"`
-
-	// ID Id of the user
-	ID openapi_types.UUID `json:"id"`
-
-	// Name The name shown to others
-	Name string `json:"name"`
+	Email string             `json:"email"`
+	ID    openapi_types.UUID `json:"id"`
+	Name  string             `json:"name"`
 
 	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
@@ -1617,13 +1409,10 @@ type User struct {
 	Version int64 `json:"version"`
 }
 
-// UserEdit A request to change: a person who works with the tenant's data. An omitted member stays as it is
+// UserEdit defines model for UserEdit.
 type UserEdit struct {
-	// Email As typed; unique in the tenant regardless of case
 	Email *string `json:"email,omitempty"`
-
-	// Name The name shown to others
-	Name *string `json:"name,omitempty"`
+	Name  *string `json:"name,omitempty"`
 
 	// Role The role of a user, which determines their permissions
 	Role *UserRole `json:"role,omitempty"`
@@ -1631,6 +1420,45 @@ type UserEdit struct {
 
 // UserRole The role of a user, which determines their permissions
 type UserRole string
+
+// StreamRestarted defines model for StreamRestarted.
+type StreamRestarted struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code StreamRestartedCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// StreamRestartedCode Stable and meant for programs
+type StreamRestartedCode string
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -1659,8 +1487,8 @@ type EditAccountParams struct {
 	IfMatch string `json:"If-Match"`
 }
 
-// ListAccountEntriesParams defines parameters for ListAccountEntries.
-type ListAccountEntriesParams struct {
+// ListEntriesParams defines parameters for ListEntries.
+type ListEntriesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1917,6 +1745,9 @@ type StreamPickupsParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// StreamPickups410ApplicationProblemPlusJSONResponseBodyCode defines parameters for StreamPickups.
+type StreamPickups410ApplicationProblemPlusJSONResponseBodyCode string
+
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
 	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
@@ -1983,8 +1814,11 @@ type ListPickupEventsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// ListPickupMessagesParams defines parameters for ListPickupMessages.
-type ListPickupMessagesParams struct {
+// ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode defines parameters for ListPickupEvents.
+type ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode string
+
+// ListMessagesParams defines parameters for ListMessages.
+type ListMessagesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2079,49 +1913,6 @@ type AddPhoneNumberParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
-// SendTextJSONBody defines parameters for SendText.
-type SendTextJSONBody struct {
-	Data struct {
-		// Body Contains no patient data and no price
-		//
-		// Examples: Your driver is on the way!
-		Body string `json:"body"`
-
-		// ID Id of the message, as in list-pickup-messages: send a text once for each
-		//
-		// Examples: 019b8d5a-7000-7000-8000-000000000001
-		ID openapi_types.UUID `json:"id"`
-
-		// To The phone number, E.164
-		//
-		// Examples: +14155550123
-		To string `json:"to"`
-	} `json:"data"`
-
-	// Timestamp When the text was owed; a retry has the same
-	//
-	// Examples: 2026-01-05T09:00:00Z
-	Timestamp time.Time `json:"timestamp"`
-
-	// Type What is asked for
-	Type SendTextJSONBodyType `json:"type"`
-}
-
-// SendTextParams defines parameters for SendText.
-type SendTextParams struct {
-	// WebhookID The message's id: the idempotency key
-	WebhookID string `json:"Webhook-Id"`
-
-	// WebhookTimestamp When the request was sent, in seconds since 1970: refuse one more than five minutes off
-	WebhookTimestamp string `json:"Webhook-Timestamp"`
-
-	// WebhookSignature "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
-	WebhookSignature string `json:"Webhook-Signature"`
-}
-
-// SendTextJSONBodyType defines parameters for SendText.
-type SendTextJSONBodyType string
-
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
 
@@ -2129,10 +1920,10 @@ type CreateAccountJSONRequestBody = NewAccount
 type EditAccountJSONRequestBody = AccountEdit
 
 // ChargeAccountJSONRequestBody defines body for ChargeAccount for application/json ContentType.
-type ChargeAccountJSONRequestBody = NewLedgerEntry
+type ChargeAccountJSONRequestBody = NewEntry
 
 // DepositToAccountJSONRequestBody defines body for DepositToAccount for application/json ContentType.
-type DepositToAccountJSONRequestBody = NewLedgerEntry
+type DepositToAccountJSONRequestBody = NewEntry
 
 // CreateDriverJSONRequestBody defines body for CreateDriver for application/json ContentType.
 type CreateDriverJSONRequestBody = NewDriver
@@ -2141,7 +1932,7 @@ type CreateDriverJSONRequestBody = NewDriver
 type EditDriverJSONRequestBody = DriverEdit
 
 // LocateDriverJSONRequestBody defines body for LocateDriver for application/json ContentType.
-type LocateDriverJSONRequestBody = DriverLocation
+type LocateDriverJSONRequestBody = Location
 
 // CreateFacilityJSONRequestBody defines body for CreateFacility for application/json ContentType.
 type CreateFacilityJSONRequestBody = NewFacility
@@ -2196,9 +1987,6 @@ type ChangePasswordJSONRequestBody = PasswordChange
 
 // AddPhoneNumberJSONRequestBody defines body for AddPhoneNumber for application/json ContentType.
 type AddPhoneNumberJSONRequestBody = NewPhoneNumber
-
-// SendTextJSONRequestBody defines body for SendText for application/json ContentType.
-type SendTextJSONRequestBody SendTextJSONBody
 
 // AsAppointmentRecordExternalID0 returns the union data inside the AppointmentRecord_ExternalID as a AppointmentRecordExternalID0
 func (t AppointmentRecord_ExternalID) AsAppointmentRecordExternalID0() (AppointmentRecordExternalID0, error) {
@@ -2414,7 +2202,7 @@ type ClientInterface interface {
 
 	// Readyz Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2517,21 +2305,21 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccount(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListAccountEntries List the entries of an account
+	// ListEntries List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
-	ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
+	ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetAccountEntry Get an entry
+	// GetEntry Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
-	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
+	GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAppointments List a facility's appointments in a time range
 	//
@@ -2929,23 +2717,23 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DisallowPatientFacility Record that a patient withdraws a facility's consent
+	// DisallowFacility Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-	DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+	DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AllowPatientFacility Record a patient's consent that a facility sees them
+	// AllowFacility Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-	AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+	AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientReads List the audit log of a patient
 	//
@@ -3024,7 +2812,7 @@ type ClientInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3142,14 +2930,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEvents(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListPickupMessages List the texts of a pickup
+	// ListMessages List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
-	ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+	ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PackPickup Pack a pickup
 	//
@@ -3410,7 +3198,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3623,15 +3411,15 @@ func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// ListAccountEntries List the entries of an account
+// ListEntries List the entries of an account
 //
 // The sum of the entries is the balance.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
-func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListAccountEntriesRequest(c.Server, accountID, params)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
+func (c *Client) ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEntriesRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3642,13 +3430,13 @@ func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types
 	return c.Client.Do(req)
 }
 
-// GetAccountEntry Get an entry
+// GetEntry Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
-func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
+func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEntryRequest(c.Server, accountID, entryID)
 	if err != nil {
 		return nil, err
 	}
@@ -4455,15 +4243,15 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 	return c.Client.Do(req)
 }
 
-// DisallowPatientFacility Record that a patient withdraws a facility's consent
+// DisallowFacility Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDisallowPatientFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisallowFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4474,15 +4262,15 @@ func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_
 	return c.Client.Do(req)
 }
 
-// AllowPatientFacility Record a patient's consent that a facility sees them
+// AllowFacility Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAllowPatientFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4640,7 +4428,7 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4878,15 +4666,15 @@ func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UU
 	return c.Client.Do(req)
 }
 
-// ListPickupMessages List the texts of a pickup
+// ListMessages List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
-func (c *Client) ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListPickupMessagesRequest(c.Server, pickupID, params)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+func (c *Client) ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessagesRequest(c.Server, pickupID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5771,8 +5559,8 @@ func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.U
 	return req, nil
 }
 
-// NewListAccountEntriesRequest constructs an http.Request for the ListAccountEntries method
-func NewListAccountEntriesRequest(server string, accountID openapi_types.UUID, params *ListAccountEntriesParams) (*http.Request, error) {
+// NewListEntriesRequest constructs an http.Request for the ListEntries method
+func NewListEntriesRequest(server string, accountID openapi_types.UUID, params *ListEntriesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5844,8 +5632,8 @@ func NewListAccountEntriesRequest(server string, accountID openapi_types.UUID, p
 	return req, nil
 }
 
-// NewGetAccountEntryRequest constructs an http.Request for the GetAccountEntry method
-func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
+// NewGetEntryRequest constructs an http.Request for the GetEntry method
+func NewGetEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7630,8 +7418,8 @@ func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, 
 	return req, nil
 }
 
-// NewDisallowPatientFacilityRequest constructs an http.Request for the DisallowPatientFacility method
-func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewDisallowFacilityRequest constructs an http.Request for the DisallowFacility method
+func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7671,8 +7459,8 @@ func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UU
 	return req, nil
 }
 
-// NewAllowPatientFacilityRequest constructs an http.Request for the AllowPatientFacility method
-func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewAllowFacilityRequest constructs an http.Request for the AllowFacility method
+func NewAllowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8598,8 +8386,8 @@ func NewListPickupEventsRequest(server string, pickupID openapi_types.UUID, para
 	return req, nil
 }
 
-// NewListPickupMessagesRequest constructs an http.Request for the ListPickupMessages method
-func NewListPickupMessagesRequest(server string, pickupID openapi_types.UUID, params *ListPickupMessagesParams) (*http.Request, error) {
+// NewListMessagesRequest constructs an http.Request for the ListMessages method
+func NewListMessagesRequest(server string, pickupID openapi_types.UUID, params *ListMessagesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9684,7 +9472,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9793,7 +9581,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
 
-	// ListAccountEntriesWithResponse List the entries of an account
+	// ListEntriesWithResponse List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
@@ -9801,17 +9589,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
-	ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
+	ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error)
 
-	// GetAccountEntryWithResponse Get an entry
+	// GetEntryWithResponse Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
-	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
+	GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error)
 
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
@@ -10245,7 +10033,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error)
 
-	// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
+	// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
@@ -10253,10 +10041,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-	DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+	DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error)
 
-	// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
+	// AllowFacilityWithResponse Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
@@ -10264,8 +10052,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-	AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+	AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error)
 
 	// ListPatientReadsWithResponse List the audit log of a patient
 	//
@@ -10350,7 +10138,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10480,7 +10268,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEventsWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*ListPickupEventsResponse, error)
 
-	// ListPickupMessagesWithResponse List the texts of a pickup
+	// ListMessagesWithResponse List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
@@ -10488,8 +10276,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
-	ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+	ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
 
 	// PackPickupWithResponse Pack a pickup
 	//
@@ -11272,7 +11060,7 @@ func (r DepositToAccountResponse) ContentType() string {
 	return ""
 }
 
-type ListAccountEntriesResponse struct {
+type ListEntriesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11282,22 +11070,22 @@ type ListAccountEntriesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListAccountEntriesResponse) GetJSON200() *PageLedgerEntry {
+func (r ListEntriesResponse) GetJSON200() *PageLedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListAccountEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListAccountEntriesResponse) GetBody() []byte {
+func (r ListEntriesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListAccountEntriesResponse) Status() string {
+func (r ListEntriesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11305,7 +11093,7 @@ func (r ListAccountEntriesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListAccountEntriesResponse) StatusCode() int {
+func (r ListEntriesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11313,19 +11101,19 @@ func (r ListAccountEntriesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListAccountEntriesResponse) ContentType() string {
+func (r ListEntriesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetAccountEntryResponse200Headers the declared response headers of an HTTP 200 response for GetAccountEntry
-type GetAccountEntryResponse200Headers struct {
+// GetEntryResponse200Headers the declared response headers of an HTTP 200 response for GetEntry
+type GetEntryResponse200Headers struct {
 	ETag string
 }
 
-type GetAccountEntryResponse struct {
+type GetEntryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11333,26 +11121,26 @@ type GetAccountEntryResponse struct {
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetAccountEntryResponse200Headers
+	Headers200 *GetEntryResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetAccountEntryResponse) GetJSON200() *LedgerEntry {
+func (r GetEntryResponse) GetJSON200() *LedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r GetAccountEntryResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r GetEntryResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r GetAccountEntryResponse) GetBody() []byte {
+func (r GetEntryResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetAccountEntryResponse) Status() string {
+func (r GetEntryResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11360,7 +11148,7 @@ func (r GetAccountEntryResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetAccountEntryResponse) StatusCode() int {
+func (r GetEntryResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11368,7 +11156,7 @@ func (r GetAccountEntryResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetAccountEntryResponse) ContentType() string {
+func (r GetEntryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11670,7 +11458,7 @@ type LocateDriverResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *LocatedDriver
+	JSON200 *Located
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -11678,7 +11466,7 @@ type LocateDriverResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r LocateDriverResponse) GetJSON200() *LocatedDriver {
+func (r LocateDriverResponse) GetJSON200() *Located {
 	return r.JSON200
 }
 
@@ -12951,7 +12739,7 @@ func (r ListPatientConsentsResponse) ContentType() string {
 	return ""
 }
 
-type DisallowPatientFacilityResponse struct {
+type DisallowFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -12959,17 +12747,17 @@ type DisallowPatientFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r DisallowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r DisallowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r DisallowPatientFacilityResponse) GetBody() []byte {
+func (r DisallowFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r DisallowPatientFacilityResponse) Status() string {
+func (r DisallowFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -12977,7 +12765,7 @@ func (r DisallowPatientFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r DisallowPatientFacilityResponse) StatusCode() int {
+func (r DisallowFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -12985,14 +12773,14 @@ func (r DisallowPatientFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DisallowPatientFacilityResponse) ContentType() string {
+func (r DisallowFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type AllowPatientFacilityResponse struct {
+type AllowFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -13000,17 +12788,17 @@ type AllowPatientFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r AllowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r AllowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r AllowPatientFacilityResponse) GetBody() []byte {
+func (r AllowFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r AllowPatientFacilityResponse) Status() string {
+func (r AllowFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -13018,7 +12806,7 @@ func (r AllowPatientFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r AllowPatientFacilityResponse) StatusCode() int {
+func (r AllowFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -13026,7 +12814,7 @@ func (r AllowPatientFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r AllowPatientFacilityResponse) ContentType() string {
+func (r AllowFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13328,10 +13116,17 @@ type StreamPickupsResponse200Headers struct {
 type StreamPickupsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *StreamRestarted
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *StreamPickupsResponse200Headers
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r StreamPickupsResponse) GetApplicationProblemJSON410() *StreamRestarted {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -13770,6 +13565,8 @@ type ListPickupEventsResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *PagePickupEvent
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *StreamRestarted
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -13777,6 +13574,11 @@ type ListPickupEventsResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ListPickupEventsResponse) GetJSON200() *PagePickupEvent {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r ListPickupEventsResponse) GetApplicationProblemJSON410() *StreamRestarted {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -13813,7 +13615,7 @@ func (r ListPickupEventsResponse) ContentType() string {
 	return ""
 }
 
-type ListPickupMessagesResponse struct {
+type ListMessagesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -13823,22 +13625,22 @@ type ListPickupMessagesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListPickupMessagesResponse) GetJSON200() *PageMessage {
+func (r ListMessagesResponse) GetJSON200() *PageMessage {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListPickupMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListPickupMessagesResponse) GetBody() []byte {
+func (r ListMessagesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListPickupMessagesResponse) Status() string {
+func (r ListMessagesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -13846,7 +13648,7 @@ func (r ListPickupMessagesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListPickupMessagesResponse) StatusCode() int {
+func (r ListMessagesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -13854,7 +13656,7 @@ func (r ListPickupMessagesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListPickupMessagesResponse) ContentType() string {
+func (r ListMessagesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14923,7 +14725,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15098,7 +14900,7 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 	return ParseDepositToAccountResponse(rsp)
 }
 
-// ListAccountEntriesWithResponse List the entries of an account
+// ListEntriesWithResponse List the entries of an account
 //
 // The sum of the entries is the balance.
 //
@@ -15106,28 +14908,28 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
-func (c *ClientWithResponses) ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error) {
-	rsp, err := c.ListAccountEntries(ctx, accountID, params, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
+func (c *ClientWithResponses) ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error) {
+	rsp, err := c.ListEntries(ctx, accountID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListAccountEntriesResponse(rsp)
+	return ParseListEntriesResponse(rsp)
 }
 
-// GetAccountEntryWithResponse Get an entry
+// GetEntryWithResponse Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
-func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error) {
-	rsp, err := c.GetAccountEntry(ctx, accountID, entryID, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
+func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error) {
+	rsp, err := c.GetEntry(ctx, accountID, entryID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetAccountEntryResponse(rsp)
+	return ParseGetEntryResponse(rsp)
 }
 
 // ListAppointmentsWithResponse List a facility's appointments in a time range
@@ -15802,7 +15604,7 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 	return ParseListPatientConsentsResponse(rsp)
 }
 
-// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
+// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
@@ -15810,16 +15612,16 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error) {
-	rsp, err := c.DisallowPatientFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error) {
+	rsp, err := c.DisallowFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseDisallowPatientFacilityResponse(rsp)
+	return ParseDisallowFacilityResponse(rsp)
 }
 
-// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
+// AllowFacilityWithResponse Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
@@ -15827,13 +15629,13 @@ func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Co
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error) {
-	rsp, err := c.AllowPatientFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error) {
+	rsp, err := c.AllowFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseAllowPatientFacilityResponse(rsp)
+	return ParseAllowFacilityResponse(rsp)
 }
 
 // ListPatientReadsWithResponse List the audit log of a patient
@@ -15961,7 +15763,7 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16163,7 +15965,7 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 	return ParseListPickupEventsResponse(rsp)
 }
 
-// ListPickupMessagesWithResponse List the texts of a pickup
+// ListMessagesWithResponse List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
@@ -16171,13 +15973,13 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
-func (c *ClientWithResponses) ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error) {
-	rsp, err := c.ListPickupMessages(ctx, pickupID, params, reqEditors...)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error) {
+	rsp, err := c.ListMessages(ctx, pickupID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListPickupMessagesResponse(rsp)
+	return ParseListMessagesResponse(rsp)
 }
 
 // PackPickupWithResponse Pack a pickup
@@ -17104,15 +16906,15 @@ func ParseDepositToAccountResponse(rsp *http.Response) (*DepositToAccountRespons
 	return response, nil
 }
 
-// ParseListAccountEntriesResponse parses an HTTP response from a ListAccountEntriesWithResponse call
-func ParseListAccountEntriesResponse(rsp *http.Response) (*ListAccountEntriesResponse, error) {
+// ParseListEntriesResponse parses an HTTP response from a ListEntriesWithResponse call
+func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListAccountEntriesResponse{
+	response := &ListEntriesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -17137,15 +16939,15 @@ func ParseListAccountEntriesResponse(rsp *http.Response) (*ListAccountEntriesRes
 	return response, nil
 }
 
-// ParseGetAccountEntryResponse parses an HTTP response from a GetAccountEntryWithResponse call
-func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse, error) {
+// ParseGetEntryResponse parses an HTTP response from a GetEntryWithResponse call
+func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetAccountEntryResponse{
+	response := &GetEntryResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -17169,7 +16971,7 @@ func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse,
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetAccountEntryResponse200Headers
+		var headers GetEntryResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17460,7 +17262,7 @@ func ParseLocateDriverResponse(rsp *http.Response) (*LocateDriverResponse, error
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest LocatedDriver
+		var dest Located
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18564,15 +18366,15 @@ func ParseListPatientConsentsResponse(rsp *http.Response) (*ListPatientConsentsR
 	return response, nil
 }
 
-// ParseDisallowPatientFacilityResponse parses an HTTP response from a DisallowPatientFacilityWithResponse call
-func ParseDisallowPatientFacilityResponse(rsp *http.Response) (*DisallowPatientFacilityResponse, error) {
+// ParseDisallowFacilityResponse parses an HTTP response from a DisallowFacilityWithResponse call
+func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &DisallowPatientFacilityResponse{
+	response := &DisallowFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -18593,15 +18395,15 @@ func ParseDisallowPatientFacilityResponse(rsp *http.Response) (*DisallowPatientF
 	return response, nil
 }
 
-// ParseAllowPatientFacilityResponse parses an HTTP response from a AllowPatientFacilityWithResponse call
-func ParseAllowPatientFacilityResponse(rsp *http.Response) (*AllowPatientFacilityResponse, error) {
+// ParseAllowFacilityResponse parses an HTTP response from a AllowFacilityWithResponse call
+func ParseAllowFacilityResponse(rsp *http.Response) (*AllowFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &AllowPatientFacilityResponse{
+	response := &AllowFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -18889,6 +18691,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest StreamRestarted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19312,6 +19121,13 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest StreamRestarted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19324,15 +19140,15 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 	return response, nil
 }
 
-// ParseListPickupMessagesResponse parses an HTTP response from a ListPickupMessagesWithResponse call
-func ParseListPickupMessagesResponse(rsp *http.Response) (*ListPickupMessagesResponse, error) {
+// ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
+func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListPickupMessagesResponse{
+	response := &ListMessagesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -20268,161 +20084,4 @@ func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, e
 	}
 
 	return response, nil
-}
-
-// WebhookInitiator sends OpenAPI 3.1 webhook requests to target URLs.
-// Modeled on the generated Client, but with no stored Server -- the full
-// target URL is provided per-call by the caller (typically discovered
-// from a subscription registration).
-type WebhookInitiator struct {
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
-}
-
-// WebhookInitiatorOption allows setting custom parameters during construction.
-type WebhookInitiatorOption func(*WebhookInitiator) error
-
-// NewWebhookInitiator creates a new WebhookInitiator with reasonable defaults.
-func NewWebhookInitiator(opts ...WebhookInitiatorOption) (*WebhookInitiator, error) {
-	initiator := WebhookInitiator{}
-	for _, o := range opts {
-		if err := o(&initiator); err != nil {
-			return nil, err
-		}
-	}
-	if initiator.Client == nil {
-		initiator.Client = &http.Client{}
-	}
-	return &initiator, nil
-}
-
-// WithWebhookHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithWebhookHTTPClient(doer HttpRequestDoer) WebhookInitiatorOption {
-	return func(p *WebhookInitiator) error {
-		p.Client = doer
-		return nil
-	}
-}
-
-// WithWebhookRequestEditorFn allows setting up a callback function, which
-// will be called right before sending the webhook request. This can be
-// used to mutate the request, e.g. to add signature headers.
-func WithWebhookRequestEditorFn(fn RequestEditorFn) WebhookInitiatorOption {
-	return func(p *WebhookInitiator) error {
-		p.RequestEditors = append(p.RequestEditors, fn)
-		return nil
-	}
-}
-
-func (p *WebhookInitiator) applyWebhookEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range p.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// WebhookInitiatorInterface is the interface specification for the webhook initiator.
-type WebhookInitiatorInterface interface {
-	// SendTextWithBody fires the sendText webhook with any body
-	SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-}
-
-func (p *WebhookInitiator) SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendTextWebhookRequestWithBody(targetURL, params, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return p.Client.Do(req)
-}
-
-func (p *WebhookInitiator) SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendTextWebhookRequest(targetURL, params, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return p.Client.Do(req)
-}
-
-// NewSendTextWebhookRequest builds a application/json POST request for the sendText webhook
-func NewSendTextWebhookRequest(targetURL string, params *SendTextParams, body SendTextJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewSendTextWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
-}
-
-// NewSendTextWebhookRequestWithBody builds a POST request for the sendText webhook with any body
-func NewSendTextWebhookRequestWithBody(targetURL string, params *SendTextParams, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-	_ = err
-
-	reqURL, err := url.Parse(targetURL)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		var headerParam0 string
-
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Id", params.WebhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
-		}
-
-		req.Header.Set("Webhook-Id", headerParam0)
-
-		var headerParam1 string
-
-		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
-		}
-
-		req.Header.Set("Webhook-Timestamp", headerParam1)
-
-		var headerParam2 string
-
-		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
-		}
-
-		req.Header.Set("Webhook-Signature", headerParam2)
-
-	}
-	return req, nil
 }

@@ -24,7 +24,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	start := time.Now()
 	var s settings
 	flags := newFlags("serve", out)
-	env := s.register(flags, defaults{addr: "127.0.0.1:8080", adminAddr: "127.0.0.1:9090", drain: time.Second})
+	env := s.register(flags, defaults{addr: "127.0.0.1:8080", adminAddr: "127.0.0.1:9090", drain: defaultDrain})
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
 		"database URL, as the role waybill_app or a member of it")
 	if err := parse(flags, args); err != nil {
@@ -46,6 +46,10 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	return running.serve(ctx)
 }
 
+// defaultDrain is longer than haproxy needs to notice, with its defaults: three checks that fail, every two
+// seconds. That of Kubernetes takes no longer.
+const defaultDrain = 7 * time.Second
+
 // server is a listening server.
 type server struct {
 	settings
@@ -65,9 +69,12 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		}
 	}()
 	metrics := newMetrics()
-	s.store.OnTexts = metrics.countTexts
-	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
+	s.store.OnTexts, s.store.Lineage = metrics.countTexts, &db.Lineage{}
+	if r.store, err = openStore(ctx, s.storeConfig(), r.log); err != nil {
 		return nil, err
+	}
+	if err := r.store.BeginEventHistory(ctx); err != nil { // such as read-only: the first stream does it
+		r.log.Warn("cannot begin the history of events", "code", db.CodeOf(db.Explain(err)))
 	}
 	metrics.watch(r.store)
 	if r.api, err = api.New(ctx, r.store.Store, s.apiOptions(r.log, metrics.observe)); err != nil {
@@ -93,8 +100,9 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	return r, nil
 }
 
-// openStore connects, and checks that the schema is a known one.
-func openStore(ctx context.Context, c db.Config) (*db.System, error) {
+// openStore connects, and checks that the schema is one that this program may serve. It warns of one that
+// is newer.
+func openStore(ctx context.Context, c db.Config, log *slog.Logger) (*db.System, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
 		return nil, err
@@ -102,9 +110,14 @@ func openStore(ctx context.Context, c db.Config) (*db.System, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the database: %s", oneLine(err))
 	}
-	if err := store.CheckSchema(ctx); err != nil {
+	newer, err := store.CheckSchema(ctx)
+	if err != nil {
 		store.Close()
 		return nil, err
+	}
+	if len(newer) > 0 {
+		log.Warn("the schema is newer than this program, and declares that it may serve", "migrations", newer,
+			"program", db.NewestMigration())
 	}
 	return store, nil
 }
@@ -141,9 +154,9 @@ func (r *server) adminURL() string {
 	return "http://" + r.admins.Addr().String()
 }
 
-// serve serves until ctx ends, then shuts down gracefully: /readyz fails and the streams end, the load
-// balancer has time to notice, the running requests finish, and the connections close. The workers stop
-// at the same time.
+// serve serves until ctx ends, then shuts down gracefully: /readyz fails, and the load balancer has time to
+// notice, while requests are answered and their connections closed. Then the streams end, to be opened again
+// elsewhere, the running requests finish, and the connections close. The workers stop at the first moment.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
 	r.warnAboutLogSettings(ctx)
@@ -171,6 +184,7 @@ func (r *server) serve(ctx context.Context) error {
 	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
+	r.api.EndStreams()
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {

@@ -39,9 +39,15 @@ FROM told AS t
 JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id;
 
 -- Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
--- those since their login was linked.
+-- those since their login was linked. Versions are comparable within one history only, which is returned
+-- with them; it is '' if it has not begun: see BeginEventHistory.
 -- name: ListPickupEvents :many
-SELECT e.*
+WITH history AS MATERIALIZED (
+    SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()
+)
+SELECT
+    sqlc.embed(e),
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
@@ -70,6 +76,8 @@ LIMIT @max_rows::int;
 -- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 --
 -- Events must be read by a later statement: its snapshot includes all writers that had ended here.
+--
+-- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
     SELECT l.virtualtransaction, l.transactionid, l.relation
@@ -88,6 +96,8 @@ WITH locks AS MATERIALIZED (
     SELECT x.xid, l.virtualtransaction
     FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
     LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
+), history AS MATERIALIZED (
+    SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
 SELECT
     least(
@@ -101,18 +111,33 @@ SELECT
             LIMIT 1
         )
     )::text AS xid,
-    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid;
+    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid,
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history,
+    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq;
+
+-- Begins the history of events that the server writes now, unless it has begun.
+-- Closes: two processes begin one history twice
+-- name: BeginEventHistory :exec
+SELECT begin_event_history();
+
+-- Ends the transaction unless the server writes this history. It goes in one round trip with the statement that
+-- it is for.
+-- name: RequireEventHistory :exec
+SELECT require_event_history(@history::text);
 
 -- Returns the first new event of each of several tenants, after a position per tenant: one poll for all
 -- open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing
--- to find.
+-- to find. Restored events may have ids that this cluster has not reached.
 -- name: FindNewEvents :many
 SELECT t.tenant_id::uuid AS tenant_id, e.xid
 FROM unnest(@tenant_ids::uuid[], @since_xids::text[]) AS t (tenant_id, since_xid)
 CROSS JOIN LATERAL (
     SELECT e.xid
     FROM pickup_events AS e
-    WHERE e.tenant_id = t.tenant_id AND e.xid >= t.since_xid::xid8
+    WHERE e.tenant_id = t.tenant_id
+        AND e.xid >= t.since_xid::xid8
+        AND e.xid <= pg_snapshot_xmax(pg_current_snapshot())
+        AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT 1
 ) AS e;
@@ -125,8 +150,8 @@ SELECT pg_current_xact_id()::text AS xid;
 -- Looks at the next events after a position and below a horizon, max_rows at most, and returns those that
 -- the viewer sees, and the last one in any case: its position is where to continue, also if nothing was
 -- seen. So a call reads no more than its window, however far back it resumes and whatever the viewer sees.
--- Each pickup of the window is looked up once for staff, by its key: with EXISTS, PostgreSQL would rather
--- look up all of the viewer's pickups. A driver sees the events that assign a pickup to them or remove it,
+-- For staff, an event tells its facility. Where it does not (it is from before migration 00043), its pickup is
+-- looked up, once a window and by its key. A driver sees the events that assign a pickup to them or remove it,
 -- since their login was linked. What admins, dispatchers and hubs see depends only on their role: their
 -- streams share reads.
 -- name: StreamPickupEvents :many
@@ -136,24 +161,32 @@ WITH page AS MATERIALIZED (
     WHERE e.tenant_id = @tenant_id
         AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
         AND e.xid < (@horizon::text)::xid8
+        AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT @max_rows::int
+), mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.user_id = @viewer_id AND @viewer_role::user_role = 'staff'
 ), staffs AS MATERIALIZED (
     SELECT p.id
-    FROM (SELECT DISTINCT e.pickup_id FROM page AS e) AS k
+    FROM (SELECT DISTINCT e.pickup_id FROM page AS e WHERE e.facility_id IS NULL) AS k
     CROSS JOIN LATERAL (
         SELECT p.id
         FROM pickups AS p
-        JOIN facility_viewers AS v ON v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id
-        WHERE p.tenant_id = @tenant_id AND p.id = k.pickup_id AND v.user_id = @viewer_id
+        WHERE p.tenant_id = @tenant_id AND p.id = k.pickup_id
+            AND (p.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
         LIMIT 1
     ) AS p
+    WHERE @viewer_role = 'staff'
 ), judged AS MATERIALIZED (
     SELECT
         e.*,
         coalesce(
             (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid)
-                OR @viewer_role = 'staff' AND e.pickup_id IN (SELECT s.id FROM staffs AS s))
+                OR @viewer_role = 'staff' AND (
+                    e.facility_id IN (SELECT m.facility_id FROM mine AS m)
+                    OR e.pickup_id IN (SELECT s.id FROM staffs AS s)))
             AND (@viewer_role <> 'driver' OR e.created_at >= (
                 SELECT d.user_since FROM drivers AS d
                 WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id)),
@@ -164,7 +197,7 @@ WITH page AS MATERIALIZED (
 )
 SELECT
     j.tenant_id, j.id, j.pickup_id, j.version, j.transition, j.actor_id, j.before, j.after, j.driver_id,
-    j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq,
+    j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq, j.facility_id,
     j.seen::boolean AS seen,
     j.page_rows::bigint AS page_rows
 FROM judged AS j

@@ -20,11 +20,15 @@ func All() []Benchmark {
 		{"jobs", "rates of enqueueing and working jobs, and their delay; compared with River's own client",
 			benchJobs},
 		{"jobs-soak", "texts at a steady rate with spikes: backlog, delay, and table bloat", benchJobsSoak},
+		{"backfill", "latency of requests, alone and beside a backfill whose worker is killed again and again",
+			benchBackfill},
 		{"http", "requests per second of the whole server, compared with pgbench sending the same statements, and " +
 			"scalar ones, one by one", httpWork},
 		{"login-storm", "latency of a cheap request, alone and during a login storm", loginStorm},
 		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
 			"of events", benchCrowd},
+		{"held", "latency of writes beside a row that another session holds, and without: a pickup, an account, a slot",
+			benchHeld},
 		{"ranges", "reads of a day's appointments, early, in the middle and late among millions", ranges},
 		{"scale", "cost of each operation for each role on 10 thousand to 10 million pickups: latency, pages, " +
 			"ratios", benchScale},
