@@ -190,8 +190,8 @@ export interface Arguments {
   "get-account": [accountId: string];
   "charge-account": [accountId: string, body: BodyWithId<"charge-account">];
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
-  "list-entries": [accountId: string, query?: Query<"list-entries">];
-  "get-entry": [accountId: string, entryId: string];
+  "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
+  "get-account-entry": [accountId: string, entryId: string];
   "list-appointments": [query: Query<"list-appointments">];
   "list-drivers": [query?: Query<"list-drivers">];
   "create-driver": [body: Body<"create-driver">];
@@ -216,8 +216,8 @@ export interface Arguments {
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
-  "disallow-facility": [patientId: string, facilityId: string];
-  "allow-facility": [patientId: string, facilityId: string];
+  "disallow-patient-facility": [patientId: string, facilityId: string];
+  "allow-patient-facility": [patientId: string, facilityId: string];
   "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
   "list-pickup-transitions": [];
   "list-pickups": [query?: Query<"list-pickups">];
@@ -230,7 +230,7 @@ export interface Arguments {
   "deliver-pickup": [pickupId: string];
   "dispatch-pickup": [pickupId: string];
   "list-pickup-events": [pickupId: string, query?: Query<"list-pickup-events">];
-  "list-messages": [pickupId: string, query?: Query<"list-messages">];
+  "list-pickup-messages": [pickupId: string, query?: Query<"list-pickup-messages">];
   "pack-pickup": [pickupId: string];
   "get-pickup-patient": [pickupId: string];
   "receive-pickup": [pickupId: string];
