@@ -29,7 +29,8 @@ func commands() []command {
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
 			"them again", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
-		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
+		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
+			"to deploy", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},

@@ -15,6 +15,9 @@ import (
 )
 
 func runMigrate(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "check" {
+		return runMigrateCheck(ctx, args[1:], out)
+	}
 	var url string
 	flags := newFlags("migrate", out)
 	env := &environment{flags: flags}
@@ -31,7 +34,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	}
 	do, ok := verbs[verb]
 	if !ok {
-		return errors.New("migrate needs one of: up, down, status, version")
+		return errors.New("migrate needs one of: up, down, status, version, check")
 	}
 	if url == "" {
 		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")

@@ -1,0 +1,179 @@
+package gate_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/gate"
+	"waybill/cmd/schemaguard/migration"
+	"waybill/cmd/schemaguard/settings"
+	"waybill/cmd/schemaguard/tree"
+)
+
+// A case is a change of this repository, in a file of testdata: lines that say what the gate answers, and the
+// files that it changes.
+//
+//	Why this is a mistake.
+//	refused: RULE: words of the finding
+//	note: RULE: words of the note
+//	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
+//
+// The body of "replace" has the old text, a line "=>", and the new text.
+type testCase struct {
+	refused, notes []expected
+	edits          []edit
+}
+
+type expected struct{ rule, words string }
+
+type edit struct{ verb, path, body string }
+
+func readCase(t *testing.T, path string) (c testCase) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if header, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(line, " --\n") {
+			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace"}, words[0]) {
+				c.edits = append(c.edits, edit{verb: words[0], path: words[1]})
+				continue
+			}
+		}
+		if n := len(c.edits); n > 0 {
+			c.edits[n-1].body += line
+			continue
+		}
+		kind, rest, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		rule, words, _ := strings.Cut(rest, ": ")
+		switch kind {
+		case "refused":
+			c.refused = append(c.refused, expected{rule, words})
+		case "note":
+			c.notes = append(c.notes, expected{rule, words})
+		}
+	}
+	if len(c.edits) == 0 {
+		t.Fatal("the case changes nothing")
+	}
+	return c
+}
+
+// apply returns the tree after the case's edits.
+func (c testCase) apply(t *testing.T, base tree.Tree, last int64) tree.Tree {
+	t.Helper()
+	head := tree.Tree{}
+	for p, text := range base {
+		head[p] = text
+	}
+	numbers := strings.NewReplacer("NEXT2", fmt.Sprintf("%05d", last+2), "NEXT3", fmt.Sprintf("%05d", last+3),
+		"NEXT", fmt.Sprintf("%05d", last+1))
+	for _, e := range c.edits {
+		p := numbers.Replace(e.path)
+		_, there := head[p]
+		if there != (e.verb != "write") {
+			t.Fatalf("%s %s: the file is there: %v", e.verb, p, there)
+		}
+		switch e.verb {
+		case "write":
+			head[p] = e.body
+		case "append":
+			head[p] += e.body
+		case "delete":
+			delete(head, p)
+		case "replace":
+			before, after, ok := strings.Cut(e.body, "=>\n")
+			if !ok || strings.Count(head[p], before) != 1 {
+				t.Fatalf("%s has the text to replace %d times", p, strings.Count(head[p], before))
+			}
+			head[p] = strings.Replace(head[p], before, after, 1)
+		}
+	}
+	return head
+}
+
+// today is the day of the cases: their waivers end after it.
+var today = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+
+// repository returns this repository's settings and files.
+func repository(t *testing.T) (*settings.Settings, tree.Tree) {
+	t.Helper()
+	s, err := settings.Read("../waybill.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := tree.Read(s.Root, s.Paths())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, files
+}
+
+// judge runs the gate on each case of a folder.
+func judge(t *testing.T, folder string, least int, check func(*testing.T, testCase, []finding.Finding)) {
+	s, base := repository(t)
+	old := migration.Read(base, s.Migrations)
+	files, err := filepath.Glob("testdata/" + folder + "/*.txt")
+	if err != nil || len(files) < least {
+		t.Fatalf("%d cases, want %d at least; %v", len(files), least, err)
+	}
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			c := readCase(t, path)
+			head := c.apply(t, base, old[len(old)-1].Number)
+			found, err := gate.Judge(t.Context(), change.Of(s, base, head, today))
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, c, found)
+		})
+	}
+}
+
+func TestPlantedMistakesAreRefused(t *testing.T) {
+	t.Parallel()
+	judge(t, "planted", leastPlanted, func(t *testing.T, c testCase, found []finding.Finding) {
+		if len(c.refused) == 0 {
+			t.Fatal("the case says no rule")
+		}
+		compare(t, "refused", c.refused, found, false)
+		compare(t, "note", c.notes, found, true)
+	})
+}
+
+func TestHarmlessChangesPass(t *testing.T) {
+	t.Parallel()
+	judge(t, "harmless", leastHarmless, func(t *testing.T, c testCase, found []finding.Finding) {
+		compare(t, "refused", nil, found, false)
+		compare(t, "note", c.notes, found, true)
+	})
+}
+
+// compare checks that each expected finding is there with its words, and that no other rule has found
+// anything. Notes may be more than are expected.
+func compare(t *testing.T, kind string, want []expected, found []finding.Finding, notes bool) {
+	t.Helper()
+	for _, w := range want {
+		if !slices.ContainsFunc(found, func(f finding.Finding) bool {
+			return f.Note == notes && f.Rule == w.rule && strings.Contains(f.Message, w.words) &&
+				f.File != "" && f.Line > 0 && (notes || f.Load != "" && f.Safe != "")
+		}) {
+			t.Errorf("%s: no finding of %s with the words %q", kind, w.rule, w.words)
+		}
+	}
+	for _, f := range found {
+		expected := slices.ContainsFunc(want, func(w expected) bool { return w.rule == f.Rule })
+		if f.Note == notes && !notes && !expected || t.Failed() {
+			t.Errorf("%s:%d %s (note %v): %s", f.File, f.Line, f.Rule, f.Note, f.Message)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/settings"
+)
+
+// ErrRefused means that the change has a finding that is more than a note.
+var ErrRefused = errors.New("the change is refused")
+
+// Flags are the flags of the command.
+type Flags struct {
+	Config string
+	base   string
+	json   bool
+}
+
+// Define adds the flags to a set.
+func (f *Flags) Define(set *flag.FlagSet) {
+	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
+	set.StringVar(&f.base, "base", "", "the commit to compare with (default: where the branch left main, or the "+
+		"commit before the last)")
+	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
+}
+
+// Run judges the working tree, and prints the findings. It returns [ErrRefused] if one is more than a note.
+func (f *Flags) Run(ctx context.Context, out io.Writer) error {
+	s, err := settings.Read(f.Config)
+	if err != nil {
+		return err
+	}
+	r, err := Run(ctx, Options{Settings: s, Base: f.base})
+	if err != nil {
+		return err
+	}
+	print := Text
+	if f.json {
+		print = JSON
+	}
+	if err := print(out, r); err != nil {
+		return err
+	}
+	if finding.Refused(r.Findings) {
+		return ErrRefused
+	}
+	return nil
+}

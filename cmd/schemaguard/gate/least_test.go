@@ -1,0 +1,7 @@
+package gate_test
+
+// The least number of cases: one that is lost is told.
+const (
+	leastPlanted  = 7
+	leastHarmless = 1
+)

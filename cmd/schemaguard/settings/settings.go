@@ -1,0 +1,57 @@
+// Package settings reads what a project tells schemaguard about itself.
+package settings
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Name is the file that a project's settings are in, unless another is named.
+const Name = "schemaguard.yaml"
+
+// Settings are a project's. Paths are relative to Root.
+type Settings struct {
+	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
+	Migrations string  `yaml:"migrations"` // a folder of goose's files
+	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
+	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
+	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
+
+	Path string `yaml:"-"` // where they were read
+}
+
+// Read reads settings. A path that names a folder means the file [Name] in it.
+func Read(path string) (*Settings, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, Name)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Settings{Path: path}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Migrations == "" || s.Queries == "" {
+		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
+	}
+	s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	return s, nil
+}
+
+// Paths returns the files and folders that the gate reads.
+func (s *Settings) Paths() (paths []string) {
+	for _, p := range []string{s.Migrations, s.Queries, s.Waivers} {
+		if p != "" {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
