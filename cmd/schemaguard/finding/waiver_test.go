@@ -33,7 +33,7 @@ func TestAWaiverAllowsItsRuleInItsStatement(t *testing.T) {
 		{finding.Finding{Rule: "set-not-null", File: "a.sql", Line: 3}, false},
 	} {
 		waivers, _ := finding.Waivers("a.sql", text, today, end)
-		left := finding.Allow([]finding.Finding{c.f}, waivers)
+		left := finding.Allow([]finding.Finding{c.f}, waivers, true)
 		want := 2 // the finding, and the waiver that allows nothing
 		if c.allowed {
 			want = 0
@@ -47,17 +47,24 @@ func TestAWaiverAllowsItsRuleInItsStatement(t *testing.T) {
 func TestAWaiverOfAnObjectIsOfThatObject(t *testing.T) {
 	t.Parallel()
 	text := "-- gate:allow key drivers until 2027-03-31: " + reason + "\n"
+	of := func(object string) []finding.Finding {
+		return []finding.Finding{{Rule: "key", File: "a.sql", Line: 1, Object: object}}
+	}
 	for object, want := range map[string]int{"drivers": 0, "pickups": 2} {
 		waivers, _ := finding.Waivers("waivers.sql", text, today, func(int) int { return 0 })
-		got := finding.Allow([]finding.Finding{{Rule: "key", File: "a.sql", Line: 1, Object: object}}, waivers)
+		got := finding.Allow(of(object), waivers, true)
 		if len(got) != want {
 			t.Errorf("%s: %d left", object, len(got))
 		}
 	}
 	general := strings.Replace(text, " drivers until", " until", 1)
 	waivers, _ := finding.Waivers("waivers.sql", general, today, func(int) int { return 0 })
-	if got := finding.Allow([]finding.Finding{{Rule: "key", File: "a.sql", Line: 1, Object: "drivers"}}, waivers); len(got) != 2 {
+	if got := finding.Allow(of("drivers"), waivers, true); len(got) != 2 {
 		t.Error("a waiver of the file of waivers allows a rule everywhere")
+	}
+	waivers, _ = finding.Waivers("waivers.sql", text, today, func(int) int { return 0 })
+	if got := finding.Allow(nil, waivers, false); len(got) != 0 {
+		t.Error("a waiver is called unused though not all rules were asked")
 	}
 }
 

@@ -18,6 +18,7 @@ type Flags struct {
 	Config string
 	base   string
 	json   bool
+	record string
 }
 
 // Define adds the flags to a set.
@@ -25,6 +26,8 @@ func (f *Flags) Define(set *flag.FlagSet) {
 	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
 	set.StringVar(&f.base, "base", "", "the commit to compare with (default: where the branch left main, or the "+
 		"commit before the last)")
+	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of releases, "+
+		"as those of this version, and judge nothing")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
 }
 
@@ -33,6 +36,9 @@ func (f *Flags) Run(ctx context.Context, out io.Writer) error {
 	s, err := settings.Read(f.Config)
 	if err != nil {
 		return err
+	}
+	if f.record != "" {
+		return record(s, f.record)
 	}
 	r, err := Run(ctx, Options{Settings: s, Base: f.base})
 	if err != nil {

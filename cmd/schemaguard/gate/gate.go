@@ -3,11 +3,13 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/history"
+	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/tree"
 )
@@ -27,7 +29,7 @@ type Result struct {
 
 // Run compares the working tree with the base. It returns an error if it could not judge; what it refuses is
 // in the result.
-func Run(ctx context.Context, o Options) (*Result, error) {
+func Run(ctx context.Context, o Options) (r *Result, err error) {
 	base, err := tree.FindBase(ctx, o.Settings.Root, o.Base)
 	if err != nil {
 		return nil, err
@@ -40,18 +42,30 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := server.Start(ctx, o.Settings)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	c := change.Of(o.Settings, before, after, time.Now())
-	r := &Result{Base: base}
+	r = &Result{Base: base}
 	for _, m := range c.New {
 		r.New = append(r.New, m.Path)
 	}
-	r.Findings, err = Judge(ctx, c)
+	r.Findings, err = Judge(ctx, c, s)
 	return r, err
 }
 
-// Judge runs the checks on a change, and leaves out what its waivers allow.
-func Judge(ctx context.Context, c *change.Change) ([]finding.Finding, error) {
+// Judge runs the checks on a change, with databases of a server, and leaves out what its waivers allow.
+func Judge(ctx context.Context, c *change.Change, s *server.Server) ([]finding.Finding, error) {
 	waivers, all := c.Waivers()
-	found := history.Check(c)
-	return finding.Sort(append(all, finding.Allow(found, waivers)...)), nil
+	found, complete := history.Check(c), false
+	if !history.Ambiguous(found) {
+		more, through, err := onServer(ctx, c, s)
+		if err != nil {
+			return nil, err
+		}
+		found, complete = append(found, more...), through
+	}
+	return finding.Sort(append(all, finding.Allow(found, waivers, complete)...)), nil
 }

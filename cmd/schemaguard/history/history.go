@@ -22,6 +22,11 @@ func Check(c *change.Change) (all []finding.Finding) {
 	return all
 }
 
+// Ambiguous reports whether, of some findings, one says that goose would not take the files.
+func Ambiguous(found []finding.Finding) bool {
+	return slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == Twice.Name })
+}
+
 func greatest(all []*migration.Migration) (most int64) {
 	for _, m := range all {
 		most = max(most, m.Number)

@@ -18,8 +18,18 @@ type Settings struct {
 	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
 	Migrations string  `yaml:"migrations"` // a folder of goose's files
 	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
+	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
+	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
 	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
 	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
+
+	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
+	Roles         []string `yaml:"roles"`          // further roles that migrations name
+	Setup         []string `yaml:"setup"`          // statements of the superuser before the first migration
+	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
+	Private       []string `yaml:"private"`        // tables of the people whose data is protected
+	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
+	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
 	Path string `yaml:"-"` // where they were read
 }
@@ -48,10 +58,13 @@ func Read(path string) (*Settings, error) {
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
-	for _, p := range []string{s.Migrations, s.Queries, s.Waivers} {
+	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints} {
 		if p != "" {
 			paths = append(paths, p)
 		}
+	}
+	if s.Generated != "" {
+		paths = append(paths, s.Generated+"/*.sql.go")
 	}
 	return paths
 }

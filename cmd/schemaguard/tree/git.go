@@ -48,15 +48,18 @@ func FindBase(ctx context.Context, root, ref string) (Base, error) {
 	return Base{head, "the commit checked out: this clone has no older one, so only what is not committed is new"}, nil
 }
 
-// ReadCommit reads the files of a commit that are below the paths, relative to root, which may be a folder
-// inside the repository.
+// ReadCommit reads the files of a commit that are below the paths, or match them, relative to root, which may
+// be a folder inside the repository.
 func ReadCommit(ctx context.Context, root, commit string, paths []string) (Tree, error) {
-	listed, err := git(ctx, root, append([]string{"ls-tree", "--name-only", commit, "--"}, paths...)...)
-	if err != nil {
-		return nil, err
+	var present []string
+	for _, p := range paths {
+		some, err := list(ctx, root, commit, p)
+		if err != nil {
+			return nil, err
+		}
+		present = append(present, some...)
 	}
 	t := Tree{}
-	present := strings.Fields(listed)
 	if len(present) == 0 {
 		return t, nil
 	}
@@ -69,6 +72,24 @@ func ReadCommit(ctx context.Context, root, commit string, paths []string) (Tree,
 		return nil, err
 	}
 	return t, t.untar(archive, prefix)
+}
+
+// list returns what a commit has of a path or pattern.
+func list(ctx context.Context, root, commit, pattern string) (present []string, err error) {
+	asked := pattern
+	if isPattern(pattern) {
+		asked = path.Dir(pattern) + "/"
+	}
+	out, err := output(ctx, root, "ls-tree", "-z", "--name-only", commit, "--", asked)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range strings.Split(string(out), "\x00") {
+		if match, _ := path.Match(pattern, name); name != "" && (match || !isPattern(pattern)) {
+			present = append(present, name)
+		}
+	}
+	return present, nil
 }
 
 func (t Tree) untar(archive []byte, prefix string) error {

@@ -111,11 +111,15 @@ func TestACommitIsReadFromTheProjectsFolder(t *testing.T) {
 	if err != nil || len(got) != 2 || got["migrations/1_a.sql"] != "old" || got["queries/q.sql"] != "old" {
 		t.Errorf("got %v, %v", got, err)
 	}
+	got, err = tree.ReadCommit(t.Context(), project, commit, []string{"other/*.sql", "queries/*.go"})
+	if err != nil || len(got) != 1 || got["other/o.sql"] != "old" {
+		t.Errorf("got %v, %v", got, err)
+	}
 	got, err = tree.ReadCommit(t.Context(), project, commit, []string{"none.sql"})
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	got, err = tree.Read(project, []string{"migrations", "none"})
+	got, err = tree.Read(project, []string{"migrations/*.sql", "none"})
 	if err != nil || len(got) != 1 || got["migrations/1_a.sql"] != "new" {
 		t.Errorf("got %v, %v", got, err)
 	}
