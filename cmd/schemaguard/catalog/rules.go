@@ -12,8 +12,8 @@ var (
 	// Keyless is the rule that each table has a key.
 	Keyless = finding.Rule{
 		Name: "table-without-key",
-		Load: "no row can be told from its copy: replication cannot update it, and a write in batches cannot go on from " +
-			"where it was",
+		Load: "no row can be told from its copy: replication cannot update it, and a write in batches cannot go on " +
+			"from where it was",
 		Safe: "PRIMARY KEY, with the tenant first",
 	}
 	// Tenantless is the rule that each row has its tenant.

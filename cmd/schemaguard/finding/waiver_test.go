@@ -17,8 +17,8 @@ func end(line int) int { return line + 3 }
 
 func TestAWaiverAllowsItsRuleInItsStatement(t *testing.T) {
 	t.Parallel()
-	text := "-- gate:allow alter-type until 2027-03-31: drivers has some hundred rows\n" +
-		"-- in the largest tenant, counted on 2026-11-20\nALTER\nTABLE\ndrivers;\n"
+	text := "-- gate:allow alter-type until 2027-03-31: drivers has some hundred rows\n-- in the largest tenant, " +
+		"counted on 2026-11-20\nALTER\nTABLE\ndrivers;\n"
 	waivers, bad := finding.Waivers("a.sql", text, today, end)
 	if len(waivers) != 1 || len(bad) != 0 || waivers[0].Reason != reason {
 		t.Fatalf("got %v, %v", waivers, bad)

@@ -43,7 +43,8 @@ func readCase(t *testing.T, path string) (c testCase) {
 	}
 	for line := range strings.Lines(string(text)) {
 		if header, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(line, " --\n") {
-			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace"}, words[0]) {
+			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace"},
+				words[0]) {
 				c.edits = append(c.edits, edit{verb: words[0], path: words[1]})
 				continue
 			}

@@ -26,8 +26,8 @@ func (f *Flags) Define(set *flag.FlagSet) {
 	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
 	set.StringVar(&f.base, "base", "", "the commit to compare with (default: where the branch left main, or the "+
 		"commit before the last)")
-	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of releases, "+
-		"as those of this version, and judge nothing")
+	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of "+
+		"releases, as those of this version, and judge nothing")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
 }
 

@@ -9,6 +9,7 @@ import (
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/server"
+	"waybill/cmd/schemaguard/shape"
 	"waybill/cmd/schemaguard/statements"
 )
 
@@ -28,7 +29,11 @@ func onServer(
 		return nil, false, fmt.Errorf("the base cannot be migrated: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
-	all, err = statements.CheckSides(ctx, c, d) // and leaves d at the head
+	if all, err = onBase(ctx, c, d); err != nil {
+		return nil, false, err
+	}
+	found, err := statements.CheckSides(ctx, c, d) // and leaves d at the head
+	all = append(all, found...)
 	var failure *server.Failure
 	if errors.As(err, &failure) && failure.Err != nil {
 		return append(all, failed(c, failure)), false, nil
@@ -36,8 +41,22 @@ func onServer(
 	if err != nil {
 		return nil, false, err
 	}
-	found, err := onHead(ctx, c, d)
+	found, err = onHead(ctx, c, d)
 	return append(all, found...), true, err
+}
+
+// onBase runs the checks that ask what the base is like.
+func onBase(ctx context.Context, c *change.Change, d *server.Database) ([]finding.Finding, error) {
+	conn, err := d.Super(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	facts, err := shape.Look(ctx, conn, c.Settings.Role)
+	if err != nil {
+		return nil, err
+	}
+	return shape.Check(c, facts), nil
 }
 
 // onHead runs the checks of a database of the head.

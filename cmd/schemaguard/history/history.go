@@ -134,8 +134,8 @@ func sortedOldFirst(c *change.Change) []*migration.Migration {
 // OutOfOrder is the rule that new numbers are above all merged ones.
 var OutOfOrder = finding.Rule{
 	Name: "out-of-order",
-	Load: "a database that is already past the number never applies the file, or refuses to migrate at all; " +
-		"a new database applies it in another order than was tested",
+	Load: "a database that is already past the number never applies the file, or refuses to migrate at all; a new " +
+		"database applies it in another order than was tested",
 	Safe: "give the file the next number",
 }
 

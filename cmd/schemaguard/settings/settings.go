@@ -29,6 +29,7 @@ type Settings struct {
 	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
+	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
 	Path string `yaml:"-"` // where they were read

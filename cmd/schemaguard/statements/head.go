@@ -16,7 +16,8 @@ var (
 	Ungranted = finding.Rule{
 		Name: "missing-grant",
 		Load: "every call of the statement fails with permission denied (SQLSTATE 42501): 500",
-		Safe: "GRANT to the application's role no more than the statement needs, in the migration that creates the table",
+		Safe: "GRANT to the application's role no more than the statement needs, in the migration that creates the " +
+			"table",
 	}
 	// Broken is the rule that each statement can be run on the schema that it comes with.
 	Broken = finding.Rule{

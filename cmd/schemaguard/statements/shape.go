@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"waybill/cmd/schemaguard/migration"
 	"waybill/cmd/schemaguard/query"
@@ -84,7 +85,7 @@ func plan(ctx context.Context, conn *pgx.Conn, q query.Query) (s shape, err erro
 		return s, err
 	}
 	for _, f := range prepared.Fields {
-		s.columns = append(s.columns, f.DataTypeOID)
+		s.columns = append(s.columns, read(f.DataTypeOID))
 	}
 	nulls := ""
 	if n := len(prepared.ParamOIDs); n > 0 {
@@ -92,6 +93,14 @@ func plan(ctx context.Context, conn *pgx.Conn, q query.Query) (s shape, err erro
 	}
 	_, err = conn.Exec(ctx, "EXPLAIN EXECUTE "+pgx.Identifier{name}.Sanitize()+nulls, pgx.QueryExecModeSimpleProtocol)
 	return s, errors.Join(err, conn.Deallocate(ctx, name))
+}
+
+// read returns the type as which a program reads a column: texts are one type.
+func read(oid uint32) uint32 {
+	if oid == pgtype.VarcharOID || oid == pgtype.BPCharOID {
+		return pgtype.TextOID
+	}
+	return oid
 }
 
 func describe(e *pgconn.PgError) string { return fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code) }

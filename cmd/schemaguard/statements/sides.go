@@ -85,7 +85,8 @@ func oldSets(c *change.Change) ([]set, error) {
 }
 
 // after returns what no longer works after a migration, and counts it as known from then on.
-func (s *set) after(ctx context.Context, m *migration.Migration, d *server.Database) (all []finding.Finding, err error) {
+func (s *set) after(ctx context.Context, m *migration.Migration, d *server.Database) (all []finding.Finding,
+	err error) {
 	now, err := look(ctx, d, s.queries)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,8 @@ func TestTheLastThreeReleasesAreKept(t *testing.T) {
 	t.Parallel()
 	files := tree.Tree{}
 	for _, v := range []string{"1.9.0", "1.10.0", "0.1.0", "1.2.0", "1.10"} {
-		r := statements.Release{Version: v, Queries: []query.Query{{Name: "Get", Command: ":one", SQL: "SELECT $1::int"}}}
+		r := statements.Release{Version: v, Queries: []query.Query{{Name: "Get", Command: ":one",
+			SQL: "SELECT $1::int"}}}
 		files["releases/"+v+".sql"] = r.Text()
 	}
 	var got []string

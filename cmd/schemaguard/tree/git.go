@@ -28,7 +28,7 @@ func FindBase(ctx context.Context, root, ref string) (Base, error) {
 	if ref != "" {
 		commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
 		if err != nil {
-			return Base{}, fmt.Errorf("there is no commit %s in this clone (a shallow one? git fetch --deepen=100)", ref)
+			return Base{}, fmt.Errorf("there is no commit %s in this clone (git fetch --deepen=100?)", ref)
 		}
 		return Base{commit, ref}, nil
 	}

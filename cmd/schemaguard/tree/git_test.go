@@ -75,7 +75,8 @@ func TestTheBaseIsWhereTheBranchLeftMain(t *testing.T) {
 	r.git("checkout", "-q", "branch")
 	r.base(t, "", left, "left main")
 	r.base(t, first, first, first)
-	if _, err := tree.FindBase(t.Context(), r.root, "nowhere"); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if _, err := tree.FindBase(t.Context(), r.root, "nowhere"); err == nil || !strings.Contains(err.Error(),
+		"nowhere") {
 		t.Errorf("got %v", err)
 	}
 }
