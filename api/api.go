@@ -43,6 +43,8 @@ type Options struct {
 	BodyMemory     int64         // bytes of bodies held at once; 0 means BodyMemory, the minimum is MinBodyMemory
 	// TrustedProxies are the proxies whose X-Forwarded-For header is trusted.
 	TrustedProxies []netip.Prefix
+	// Origins are the origins of pages that may call the API from a browser; see ParseOrigins. None by default.
+	Origins []string
 	// Undeclared is called for a code that an operation answered but does not declare in its document:
 	// tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -105,7 +107,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	if observe == nil {
 		observe = func(string, int, string, time.Duration) {}
 	}
-	return &API{observed(a.log, observe, cleanPaths(mux)), a}, nil
+	return &API{observed(a.log, observe, crossOrigin(o.Origins, a.huma.OpenAPI(), cleanPaths(mux))), a}, nil
 }
 
 func newServer(store *db.Store, o Options) *server {
@@ -153,7 +155,7 @@ func config() huma.Config {
 		"member. Every error is a problem (RFC 9457) with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
-	c.Servers = []*huma.Server{{URL: "/"}}
+	c.Servers = []*huma.Server{{URL: devURL, Description: devDescription}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "The token returned by login"},
 	}
@@ -204,7 +206,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerService()
-	forgetPatternDescriptions(a.huma.OpenAPI())
+	finishDocument(a.huma.OpenAPI())
 }
 
 // Document returns the OpenAPI document, 3.1 or 3.0, as indented JSON.
@@ -237,20 +239,25 @@ func cleanPaths(mux *http.ServeMux) http.Handler {
 // It is registered in the mux as "/": a separate lookup beforehand would match each path twice.
 func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		allowed := methodsOf(mux, r)
-		if len(allowed) == 0 {
+		registered := methodsOf(mux, r)
+		if len(registered) == 0 {
 			serveProblem(r.Context(), w, noSuchPath())
 			return
 		}
+		allowed := slices.Sorted(slices.Values(append(registered, http.MethodOptions)))
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		named := slices.DeleteFunc(allowed, func(method string) bool { return method == http.MethodHead })
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		named := slices.DeleteFunc(registered, func(method string) bool { return method == http.MethodHead })
 		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "Allowed methods: "+strings.Join(named, ", ")+"."))
 	}
 }
 
 // methodsOf returns the methods that are registered for a request's path.
 func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
-	for _, method := range []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"} {
+	for _, method := range methods {
 		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
 			has = append(has, method)
 		}

@@ -171,8 +171,8 @@ var meanings = map[db.Code]meaning{
 }
 
 // bodyCodes are the codes that any operation with a body can answer.
-var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType,
-	unknownField, requestTimeout, db.ValidationFailed}
+var bodyCodes = []db.Code{bodyTooLarge, unsupportedMediaType, requestTimeout}
 
 // everyCode are the codes that any operation can answer.
-var everyCode = []db.Code{unknownParameter, db.ValidationFailed, db.Internal, db.Overloaded, db.Unavailable, db.Timeout}
+var everyCode = []db.Code{unreadableBody, unknownField, unknownParameter, db.ValidationFailed, db.Internal,
+	db.Overloaded, db.Unavailable, db.Timeout}

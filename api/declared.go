@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -29,39 +30,49 @@ func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	}
 	out := map[string]*huma.Response{}
 	for status, codes := range byStatus {
-		out[strconv.Itoa(status)] = a.refusalComponent(status, codes)
+		out[strconv.Itoa(status)] = a.refusal(status, codes)
 	}
 	return out
 }
 
-// refusalComponent returns a reference to the component for a set of codes, such as
-// DriverBusyOrIllegalTransition.
-func (a *server) refusalComponent(status int, codes []db.Code) *huma.Response {
-	name := refusalName(codes)
+// refusal returns the response for a status. One with a single code, or with the codes that the status
+// has for every operation, is a component. Others are written out: a component that is named after its
+// codes would get another name, and generated clients another type, with each new code.
+func (a *server) refusal(status int, codes []db.Code) *huma.Response {
 	components := a.huma.OpenAPI().Components
 	if components.Responses == nil {
 		components.Responses = map[string]*huma.Response{}
 	}
+	name := componentName(status, codes)
+	if name == "" {
+		return refusalResponse(components.Schemas, status, codes)
+	}
 	if components.Responses[name] == nil {
-		components.Responses[name] = refusalResponse(components.Schemas, name+"Problem", status, codes)
+		components.Responses[name] = refusalResponse(components.Schemas, status, codes)
 	}
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
 
-// invalid are the codes for any invalid request.
-var invalid = []db.Code{unknownField, unknownParameter, db.ValidationFailed}
+// componentName returns the name of the component for a status with these codes, or "".
+func componentName(status int, codes []db.Code) string {
+	switch {
+	case len(codes) == 1:
+		return pascal(string(codes[0]))
+	case slices.Equal(codes, codesOf(status, everyCode)):
+		return strings.ReplaceAll(http.StatusText(status), " ", "")
+	}
+	return ""
+}
 
-func refusalName(codes []db.Code) string {
-	var parts []string
+// codesOf returns those codes that are answered with a status, sorted.
+func codesOf(status int, codes []db.Code) (of []db.Code) {
 	for _, code := range codes {
-		if !slices.Contains(invalid, code) {
-			parts = append(parts, pascal(string(code)))
+		if meanings[code].status == status {
+			of = append(of, code)
 		}
 	}
-	if len(parts) < len(codes) {
-		parts = append(parts, "Invalid")
-	}
-	return strings.Join(parts, "Or")
+	slices.Sort(of)
+	return of
 }
 
 func pascal(snake string) string {
@@ -72,18 +83,17 @@ func pascal(snake string) string {
 	return out.String()
 }
 
-// refusalResponse returns a response whose body is a Problem with one of the codes, as a schema of that
-// name.
-func refusalResponse(schemas huma.Registry, name string, status int, codes []db.Code) *huma.Response {
-	schemas.Map()[name] = &huma.Schema{AllOf: []*huma.Schema{problemSchema(schemas), {
-		Type:       huma.TypeObject,
-		Properties: map[string]*huma.Schema{"code": enum(codes)},
-	}}}
+// refusalResponse returns a response whose body is a Problem with one of the codes. Its schema has the
+// members of Problem itself: of an allOf, some generators make the intersection of two enums, which is
+// nothing.
+func refusalResponse(schemas huma.Registry, status int, codes []db.Code) *huma.Response {
+	flat := *problemSchema(schemas)
+	flat.Properties = maps.Clone(flat.Properties)
+	flat.Properties["code"] = enum(codes)
+	flat.Properties["code"].Description = "Stable and meant for programs"
 	r := &huma.Response{
 		Description: fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(names(codes), ", ")),
-		Content: map[string]*huma.MediaType{"application/problem+json": {
-			Schema: &huma.Schema{Ref: "#/components/schemas/" + name},
-		}},
+		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: &flat}},
 	}
 	switch status {
 	case http.StatusUnauthorized:
@@ -99,18 +109,21 @@ func header(name, about string) map[string]*huma.Header {
 		Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
-// problemSchema returns a reference to the component Problem, whose code is a reference to ErrorCode.
+// problemSchema returns the component Problem, whose code is a reference to ErrorCode.
 func problemSchema(schemas huma.Registry) *huma.Schema {
-	problem := schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	problem := schemas.Map()["Problem"]
 	if schemas.Map()["ErrorCode"] == nil {
-		codes := make([]db.Code, 0, len(meanings))
-		for code := range meanings {
-			codes = append(codes, code)
+		codes := slices.Sorted(maps.Keys(meanings))
+		all := enum(codes)
+		sentences := make([]string, len(codes))
+		for i, code := range codes {
+			sentences[i] = meanings[code].detail
 		}
-		slices.Sort(codes)
-		schemas.Map()["ErrorCode"] = enum(codes)
-		schemas.Map()["ErrorCode"].Description = "The error code; /errors/{code} documents it"
-		schemas.Map()["Problem"].Properties["code"] = &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
+		all.Description = "The error code; /errors/{code} documents it"
+		all.Extensions = map[string]any{"x-enum-descriptions": sentences}
+		schemas.Map()["ErrorCode"] = all
+		problem.Properties["code"] = &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
 	}
 	return problem
 }
@@ -169,24 +182,4 @@ func (a *server) declared(op operation) *huma.Operation {
 		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
 		http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
 	}[op.method]
-}
-
-// forgetPatternDescriptions removes huma's own keyword from the document, after its messages have been
-// built.
-func forgetPatternDescriptions(o *huma.OpenAPI) {
-	for _, component := range o.Components.Schemas.Map() {
-		for _, s := range component.Properties {
-			s.PatternDescription = ""
-		}
-	}
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			for _, p := range op.Parameters {
-				p.Schema.PatternDescription = ""
-			}
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,8 +15,8 @@ import (
 // serveDocuments serves the OpenAPI document and a documentation page with embedded scripts and styles,
 // which needs no outside network.
 func (a *server) serveDocuments(mux *http.ServeMux) {
-	mux.Handle("GET /openapi.json", document(func() (any, error) { return a.huma.OpenAPI(), nil }))
-	mux.Handle("GET /openapi-3.0.json", document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
+	mux.Handle("GET /openapi.json", a.document(func() (any, error) { return a.huma.OpenAPI(), nil }))
+	mux.Handle("GET /openapi-3.0.json", a.document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
 	mux.Handle("GET /docs/", missingAsProblem(docs()))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a start page
@@ -75,8 +76,9 @@ func (w *withoutMissing) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// document is rendered on first use: at start it would take longer than everything else.
-func document(content func() (any, error)) http.Handler {
+// document is rendered on first use: at start it would take longer than everything else. Its server is
+// the one that was asked.
+func (a *server) document(content func() (any, error)) http.Handler {
 	text := sync.OnceValue(func() []byte {
 		value, err := content()
 		if err != nil {
@@ -88,12 +90,50 @@ func document(content func() (any, error)) http.Handler {
 		}
 		return text
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headersFor(nil).guard(w)
 		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(text())
+		w.Write(bytes.ReplaceAll(text(), devServer, serverEntry(a.urlOf(r), "This server")))
 	})
 }
+
+// devURL is the server in a document that no server has sent: the address of waybill dev. A relative URL
+// is one that some generators make "//v1" of.
+const devURL = "http://127.0.0.1:8080"
+
+var devServer = serverEntry(devURL, devDescription)
+
+const devDescription = "waybill dev"
+
+// serverEntry returns a server as it stands in the document.
+func serverEntry(url, description string) []byte {
+	text, err := json.Marshal(&huma.Server{URL: url, Description: description})
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// urlOf returns the URL at which a client reaches the server, without a path. Behind trusted proxies it
+// is the one that they were asked for.
+func (a *server) urlOf(r *http.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if peer, err := parseAddr(r.RemoteAddr); err == nil && a.isTrustedProxy(peer) {
+		if r.Header.Get("X-Forwarded-Proto") == "https" {
+			scheme = "https"
+		}
+		if forwarded := r.Header.Get("X-Forwarded-Host"); hostForm.MatchString(forwarded) {
+			host = forwarded
+		}
+	}
+	return (&url.URL{Scheme: scheme, Host: host}).String()
+}
+
+// hostForm matches a host, with or without a port.
+var hostForm = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // downgrade returns the document as OpenAPI 3.0: huma's own downgrade, plus what it misses.
 func downgrade(o *huma.OpenAPI) (any, error) {

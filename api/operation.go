@@ -166,8 +166,6 @@ func (op operation) allCodes() []db.Code {
 	codes := slices.Concat(op.codes, op.asNotFound, everyCode)
 	if op.body {
 		codes = append(codes, bodyCodes...)
-	} else {
-		codes = append(codes, unknownField, unreadableBody)
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated, concurrencyLimit)

@@ -24,7 +24,7 @@ import (
 type Problem struct {
 	Type          string              `json:"type" format:"uri-reference" doc:"The documentation of the code" example:"/errors/driver_busy"`
 	Title         string              `json:"title" doc:"A short description of the code"`
-	Status        int                 `json:"status" doc:"The HTTP status" example:"409"`
+	Status        int                 `json:"status" minimum:"400" maximum:"599" doc:"The HTTP status" example:"409"`
 	Code          db.Code             `json:"code" doc:"Stable and meant for programs" example:"driver_busy"`
 	Detail        string              `json:"detail" doc:"One sentence about this request"`
 	Field         string              `json:"field,omitempty" doc:"The parameter, header or member of the body that was rejected" example:"items[7].account_id"`

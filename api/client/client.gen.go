@@ -431,7 +431,7 @@ type AppointmentRecord struct {
 type AppointmentRecordExternalID0 = string
 
 // AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
-type AppointmentRecordExternalID1 = int
+type AppointmentRecordExternalID1 = int64
 
 // AppointmentRecord_ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type AppointmentRecord_ExternalID struct {
@@ -1101,7 +1101,7 @@ type PatientRecord struct {
 type PatientRecordExternalID0 = string
 
 // PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
-type PatientRecordExternalID1 = int
+type PatientRecordExternalID1 = int64
 
 // PatientRecord_ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type PatientRecord_ExternalID struct {
@@ -1293,7 +1293,7 @@ type Problem struct {
 	// Status The HTTP status
 	//
 	// Examples: 409
-	Status int64 `json:"status"`
+	Status int `json:"status"`
 
 	// Title A short description of the code
 	Title string `json:"title"`

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/api"
 	"waybill/db"
 	"waybill/db/localpg"
 )
@@ -21,7 +22,7 @@ import (
 func runDev(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := newFlags("dev", out)
-	env := s.register(flags, "127.0.0.1:8080", "", 0, 8)
+	env := s.register(flags, defaults{addr: "127.0.0.1:8080", origins: api.LoopbackOrigins, workers: 8})
 	s.logTexts = true
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
 		"use this database, as its owner, instead of starting one")

@@ -24,7 +24,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	start := time.Now()
 	var s settings
 	flags := newFlags("serve", out)
-	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second, 0)
+	env := s.register(flags, defaults{addr: "127.0.0.1:8080", adminAddr: "127.0.0.1:9090", drain: time.Second})
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
 		"database URL, as the role waybill_app or a member of it")
 	if err := parse(flags, args); err != nil {

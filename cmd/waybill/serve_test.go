@@ -192,7 +192,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 	}{{nil, false}, {[]string{"--combine=true"}, false}, {[]string{"--combine=false"}, true}} {
 		var s settings
 		flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-		env := s.register(flags, "", "", 0, 0)
+		env := s.register(flags, defaults{})
 		if err := flags.Parse(c.args); err != nil || env.err != nil || s.storeConfig().OneByOne != c.oneByOne {
 			t.Errorf("%v: one by one is %t, %v, %v", c.args, s.storeConfig().OneByOne, err, env.err)
 		}

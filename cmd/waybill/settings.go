@@ -27,18 +27,24 @@ type settings struct {
 	bodyMemory      int32 // MiB
 	memoryLimit     int32 // MiB; 0 for memoryPerBody times bodyMemory
 	trustedProxies  string
+	origins         string // of pages that may call the API
 	passwordCost    int32
 	readTimeout     time.Duration
 	drain, shutdown time.Duration
 	workerSettings
 }
 
+// defaults are the defaults in which the commands differ.
+type defaults struct {
+	addr, adminAddr, origins string
+	drain                    time.Duration
+	workers                  int32
+}
+
 // register adds the flags. It reads the environment, whose errors check reports.
-func (s *settings) register(
-	flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32,
-) *environment {
-	env := s.registerProcess(flags, adminAddr, workers)
-	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "listen address")
+func (s *settings) register(flags *flag.FlagSet, d defaults) *environment {
+	env := s.registerProcess(flags, d.adminAddr, d.workers)
+	env.text(&s.addr, "addr", "WAYBILL_ADDR", d.addr, "listen address")
 	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true,
 		"batch concurrent requests into shared statements: true or false")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT",
@@ -62,10 +68,13 @@ func (s *settings) register(
 	env.number(&s.memoryLimit, "memory-limit", "WAYBILL_MEMORY_LIMIT", 0, fmt.Sprintf("soft limit of the process's "+
 		"memory in MiB, near which garbage is collected more often, unless GOMEMLIMIT is set; 0: %d times "+
 		"--body-memory", memoryPerBody))
-	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain,
+	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", d.drain,
 		"how long to keep serving after /readyz fails, so that load balancers notice")
 	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "",
 		"addresses or networks of trusted proxies, separated by commas, for X-Forwarded-For")
+	env.text(&s.origins, "cors-origins", "WAYBILL_CORS_ORIGINS", d.origins,
+		"origins of pages that may call the API from a browser, separated by commas, such as "+
+			"https://app.example; a port may be *")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST",
 		int32(bcrypt.DefaultCost), "bcrypt cost of password hashes")
 	return env
@@ -112,6 +121,9 @@ func (s *settings) check() error {
 		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list of addresses or networks, " +
 			"such as " +
 			"10.0.0.0/8,192.0.2.7")
+	case !areOrigins(s.origins):
+		return errors.New("--cors-origins (WAYBILL_CORS_ORIGINS) must be a list of origins in lower case, such as " +
+			"https://app.example,http://localhost:5173, without a path or final slash")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
@@ -168,6 +180,11 @@ func areProxies(list string) bool {
 	return err == nil
 }
 
+func areOrigins(list string) bool {
+	_, err := api.ParseOrigins(list)
+	return err == nil
+}
+
 func (s *settings) checkProcess() error {
 	switch {
 	case s.log != "text" && s.log != "json":
@@ -200,6 +217,7 @@ func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Option
 	o := s.api
 	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
 	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // validated by check
+	o.Origins, _ = api.ParseOrigins(s.origins)               // likewise
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }

@@ -13,7 +13,7 @@ var otherVariables = []string{"WAYBILL_URL", "WAYBILL_TENANT", "WAYBILL_EMAIL", 
 
 // knownVariables returns all variables that any command reads.
 func knownVariables() []string {
-	env := new(settings).register(flag.NewFlagSet("", flag.ContinueOnError), "", "", 0, 0)
+	env := new(settings).register(flag.NewFlagSet("", flag.ContinueOnError), defaults{})
 	return slices.Concat(env.variables, otherVariables)
 }
 

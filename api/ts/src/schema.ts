@@ -1333,10 +1333,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         Account: {
-            /**
-             * Format: int64
-             * @description The sum of the entries, changed by charges, refunds and deposits
-             */
+            /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
             /**
              * Format: date-time
@@ -1352,7 +1349,6 @@ export interface components {
             id: string;
             name: string;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -1360,14 +1356,6 @@ export interface components {
         };
         AccountEdit: {
             name?: string;
-        };
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1429,28 +1417,8 @@ export interface components {
             /** Format: uuid */
             driver_id: string;
         };
-        BalanceTooLargeOrIdReusedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "balance_too_large" | "id_reused";
-        };
-        BalanceTooLargeOrIllegalTransitionProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "balance_too_large" | "illegal_transition";
-        };
-        BodyTooLargeProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "body_too_large";
-        };
         Cancellation: {
             reason?: string;
-        };
-        ConcurrencyLimitOrRateLimitedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "concurrency_limit" | "rate_limited";
-        };
-        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "concurrency_limit";
         };
         Credentials: {
             /**
@@ -1491,15 +1459,10 @@ export interface components {
              */
             user_id: string | null;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
-        };
-        DriverBusyOrIllegalTransitionProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "driver_busy" | "illegal_transition";
         };
         DriverEdit: {
             /** Format: double */
@@ -1514,30 +1477,6 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "driver_user_taken" | "id_reused";
-        };
-        DriverUserTakenProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "driver_user_taken";
-        };
-        EmailTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "email_taken" | "id_reused";
-        };
-        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "email_taken" | "last_admin";
-        };
-        EmptyFeedOrRecordsMismatchOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "empty_feed" | "records_mismatch" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
         /**
          * @description The kind of a ledger entry
          * @enum {string}
@@ -1548,14 +1487,6 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
-        ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "external_id_taken" | "id_reused";
-        };
-        ExternalIdTakenProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "external_id_taken";
-        };
         Facility: {
             address: string;
             /**
@@ -1577,7 +1508,6 @@ export interface components {
             max_cancel_share: number;
             name: string;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -1596,42 +1526,18 @@ export interface components {
             max_cancel_share?: number;
             name?: string;
         };
-        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "facility_not_found" | "not_found";
-        };
-        FacilityNotFoundProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "facility_not_found";
-        };
         FeedResult: {
-            /**
-             * Format: int64
-             * @description Appointments that the list no longer has, of those that end after as_of
-             */
+            /** @description Appointments that the list no longer has, of those that end after as_of */
             canceled: number;
-            /**
-             * Format: int64
-             * @description Records of appointments that were not there before
-             */
+            /** @description Records of appointments that were not there before */
             created: number;
             /** @description Records that changed nothing and are in no other count, by the reason */
             not_applied: components["schemas"]["NotApplied"];
             /** @description True: a newer list, or this one, came before, and nothing was changed */
             superseded: boolean;
-            /**
-             * Format: int64
-             * @description Records that were as they are
-             */
+            /** @description Records that were as they are */
             unchanged: number;
-            /**
-             * Format: int64
-             * @description Records that changed their appointment, or its patient; revived ones too
-             */
+            /** @description Records that changed their appointment, or its patient; revived ones too */
             updated: number;
         };
         Flag: {
@@ -1641,7 +1547,6 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -1649,10 +1554,6 @@ export interface components {
         };
         FlagSetting: {
             enabled: boolean;
-        };
-        ForbiddenProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "forbidden";
         };
         Group: {
             /**
@@ -1664,7 +1565,6 @@ export interface components {
             id: string;
             name: string;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -1699,58 +1599,6 @@ export interface components {
             /** @enum {string} */
             status: "ok";
         };
-        IdReusedOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "id_reused" | "insufficient_funds";
-        };
-        IdReusedOrPhoneNumberTakenProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "id_reused" | "phone_number_taken";
-        };
-        IdReusedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "id_reused";
-        };
-        IdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
-        IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "illegal_transition" | "insufficient_funds";
-        };
-        IllegalTransitionOrNoDriverFreeProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "illegal_transition" | "no_driver_free";
-        };
-        IllegalTransitionProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "illegal_transition";
-        };
-        InternalProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "internal";
-        };
-        InvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        LastAdminProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "last_admin";
-        };
-        LastFacilityProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "last_facility";
-        };
         LedgerEntry: {
             /** Format: uuid */
             account_id: string;
@@ -1759,20 +1607,14 @@ export interface components {
              * @description The user who did this
              */
             actor_id: string;
-            /**
-             * Format: int64
-             * @description Always positive; see kind
-             */
+            /** @description Always positive; see kind */
             amount_cents: number;
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /**
-             * Format: int64
-             * @description The change of the balance
-             */
+            /** @description The change of the balance */
             delta_cents: number;
             /** Format: uuid */
             id: string;
@@ -1815,10 +1657,6 @@ export interface components {
             /** @description Send it as: Authorization: Bearer <token> */
             token: string;
             user: components["schemas"]["User"];
-        };
-        MassCancellationProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "mass_cancellation";
         };
         Message: {
             /**
@@ -1885,10 +1723,7 @@ export interface components {
             user_id?: string;
         };
         NewEntry: {
-            /**
-             * Format: int64
-             * @example 3000
-             */
+            /** @example 3000 */
             amount_cents: number;
             /**
              * Format: uuid
@@ -1998,10 +1833,7 @@ export interface components {
             pickup_latitude?: number;
             /** Format: double */
             pickup_longitude?: number;
-            /**
-             * Format: int64
-             * @example 3000
-             */
+            /** @example 3000 */
             price_cents: number;
             /**
              * Format: date-time
@@ -2032,27 +1864,8 @@ export interface components {
             role: components["schemas"]["UserRole"];
         };
         NotApplied: {
-            /**
-             * Format: int64
-             * @description Their patient, or the one whose appointment it was, does not allow the facility to see them
-             */
+            /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
-        };
-        NotEditableProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "not_editable";
-        };
-        NotFoundOrUserNotFoundProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "not_found" | "user_not_found";
-        };
-        NotFoundProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "not_found";
-        };
-        OverloadedOrUnavailableProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "overloaded" | "unavailable";
         };
         PageAccount: {
             items: components["schemas"]["Account"][];
@@ -2150,10 +1963,6 @@ export interface components {
             /** @description At least 8 characters, at most 72 bytes */
             new_password: string;
         };
-        PasswordChangedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "password_changed";
-        };
         Patient: {
             /**
              * Format: date
@@ -2182,7 +1991,6 @@ export interface components {
              */
             phone: string | null;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -2207,10 +2015,7 @@ export interface components {
             id: string;
             /** Format: uuid */
             patient_id: string;
-            /**
-             * Format: int64
-             * @description Numbers the consents of the patient from 1, in the order in which they took effect
-             */
+            /** @description Numbers the consents of the patient from 1, in the order in which they took effect */
             seq: number;
         };
         PatientEdit: {
@@ -2286,10 +2091,7 @@ export interface components {
             account_id?: string;
             /** @description Visible to admins, dispatchers and staff */
             cancel_reason?: string | null;
-            /**
-             * Format: int64
-             * @description The amount currently charged. Visible to admins, dispatchers and staff
-             */
+            /** @description The amount currently charged. Visible to admins, dispatchers and staff */
             charged_cents?: number;
             /**
              * Format: date-time
@@ -2326,15 +2128,9 @@ export interface components {
              * @description Visible to everyone who sees the pickup
              */
             pickup_longitude?: number | null;
-            /**
-             * Format: int64
-             * @description The amount that submit-pickup charges. Visible to admins, dispatchers and staff
-             */
+            /** @description The amount that submit-pickup charges. Visible to admins, dispatchers and staff */
             price_cents?: number;
-            /**
-             * Format: int64
-             * @description The amount that was refunded. Visible to admins, dispatchers and staff
-             */
+            /** @description The amount that was refunded. Visible to admins, dispatchers and staff */
             refunded_cents?: number;
             /**
              * Format: uuid
@@ -2348,7 +2144,6 @@ export interface components {
              */
             updated_at: string;
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -2378,7 +2173,6 @@ export interface components {
             pickup_latitude?: number | null;
             /** Format: double */
             pickup_longitude?: number | null;
-            /** Format: int64 */
             price_cents?: number;
             /** Format: date-time */
             window_end?: string | null;
@@ -2411,7 +2205,6 @@ export interface components {
             to_status: components["schemas"]["PickupStatus"];
             transition: components["schemas"]["TransitionName"];
             /**
-             * Format: int64
              * @description The pickup's version after the transition
              * @example 1
              */
@@ -2442,10 +2235,6 @@ export interface components {
         Pickups: {
             items: components["schemas"]["Pickup"][];
         };
-        PreconditionRequiredProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "precondition_required";
-        };
         Problem: {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
@@ -2462,7 +2251,6 @@ export interface components {
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
-             * Format: int64
              * @description The HTTP status
              * @example 409
              */
@@ -2476,22 +2264,6 @@ export interface components {
              */
             type: string;
         };
-        RangeTooWideOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "range_too_wide" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
-        };
-        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
-        RequestTimeoutProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "request_timeout";
-        };
         Session: {
             /**
              * Format: uuid
@@ -2503,14 +2275,6 @@ export interface components {
             /** Format: uuid */
             tenant_id: string;
             user: components["schemas"]["User"];
-        };
-        StaleVersionProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "stale_version";
-        };
-        TimeoutProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "timeout";
         };
         /**
          * @description A transition of a pickup from one status to another
@@ -2527,18 +2291,6 @@ export interface components {
             /** @description The resulting status */
             to_status: components["schemas"]["PickupStatus"];
             transition: components["schemas"]["TransitionName"];
-        };
-        UnauthenticatedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unauthenticated";
-        };
-        UnreadableBodyProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unreadable_body";
-        };
-        UnsupportedMediaTypeProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unsupported_media_type";
         };
         User: {
             /** @description False for a deactivated user, who cannot log in */
@@ -2558,7 +2310,6 @@ export interface components {
             name: string;
             role: components["schemas"]["UserRole"];
             /**
-             * Format: int64
              * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
@@ -2570,10 +2321,6 @@ export interface components {
             /** @description Only admins may set it */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "user_not_found";
-        };
         /**
          * @description The role of a user, which determines their permissions
          * @enum {string}
@@ -2581,49 +2328,45 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
-            };
-        };
-        /** @description Conflict: balance_too_large, id_reused */
-        BalanceTooLargeOrIdReused: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["BalanceTooLargeOrIdReusedProblem"];
-            };
-        };
-        /** @description Conflict: balance_too_large, illegal_transition */
-        BalanceTooLargeOrIllegalTransition: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["BalanceTooLargeOrIllegalTransitionProblem"];
-            };
-        };
         /** @description Request Entity Too Large: body_too_large */
         BodyTooLarge: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "body_too_large";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Too Many Requests: concurrency_limit */
@@ -2634,36 +2377,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
-            };
-        };
-        /** @description Too Many Requests: concurrency_limit, rate_limited */
-        ConcurrencyLimitOrRateLimited: {
-            headers: {
-                /** @description Seconds to wait before retrying */
-                "Retry-After": string;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["ConcurrencyLimitOrRateLimitedProblem"];
-            };
-        };
-        /** @description Conflict: driver_busy, illegal_transition */
-        DriverBusyOrIllegalTransition: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "concurrency_limit";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2672,43 +2418,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverUserTakenProblem"];
-            };
-        };
-        /** @description Conflict: driver_user_taken, id_reused */
-        DriverUserTakenOrIdReused: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
-            };
-        };
-        /** @description Conflict: email_taken, id_reused */
-        EmailTakenOrIdReused: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
-            };
-        };
-        /** @description Conflict: email_taken, last_admin */
-        EmailTakenOrLastAdmin: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: empty_feed, records_mismatch, unknown_field, unknown_parameter, validation_failed */
-        EmptyFeedOrRecordsMismatchOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmptyFeedOrRecordsMismatchOrInvalidProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "driver_user_taken";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: external_id_taken */
@@ -2717,16 +2459,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["ExternalIdTakenProblem"];
-            };
-        };
-        /** @description Conflict: external_id_taken, id_reused */
-        ExternalIdTakenOrIdReused: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["ExternalIdTakenOrIdReusedProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "external_id_taken";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Not Found: facility_not_found */
@@ -2735,25 +2500,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
-            };
-        };
-        /** @description Not Found: facility_not_found, not_found */
-        FacilityNotFoundOrNotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrNotFoundProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "facility_not_found";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Forbidden: forbidden */
@@ -2762,7 +2541,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "forbidden";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: id_reused */
@@ -2771,52 +2582,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["IdReusedProblem"];
-            };
-        };
-        /** @description Conflict: id_reused, insufficient_funds */
-        IdReusedOrInsufficientFunds: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IdReusedOrInsufficientFundsProblem"];
-            };
-        };
-        /** @description Conflict: id_reused, phone_number_taken */
-        IdReusedOrPhoneNumberTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IdReusedOrPhoneNumberTakenProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        IdempotencyKeyReusedOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
-        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
-        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "id_reused";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: illegal_transition */
@@ -2825,25 +2623,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["IllegalTransitionProblem"];
-            };
-        };
-        /** @description Conflict: illegal_transition, insufficient_funds */
-        IllegalTransitionOrInsufficientFunds: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IllegalTransitionOrInsufficientFundsProblem"];
-            };
-        };
-        /** @description Conflict: illegal_transition, no_driver_free */
-        IllegalTransitionOrNoDriverFree: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["IllegalTransitionOrNoDriverFreeProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "illegal_transition";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Internal Server Error: internal */
@@ -2852,16 +2664,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["InternalProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, validation_failed */
-        Invalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["InvalidProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "internal";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: last_admin */
@@ -2870,7 +2705,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["LastAdminProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "last_admin";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: last_facility */
@@ -2879,7 +2746,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["LastFacilityProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "last_facility";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: mass_cancellation */
@@ -2888,7 +2787,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["MassCancellationProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "mass_cancellation";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: not_editable */
@@ -2897,7 +2828,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["NotEditableProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "not_editable";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Not Found: not_found */
@@ -2906,27 +2869,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["NotFoundProblem"];
-            };
-        };
-        /** @description Not Found: not_found, user_not_found */
-        NotFoundOrUserNotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["NotFoundOrUserNotFoundProblem"];
-            };
-        };
-        /** @description Service Unavailable: overloaded, unavailable */
-        OverloadedOrUnavailable: {
-            headers: {
-                /** @description Seconds to wait before retrying */
-                "Retry-After": string;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["OverloadedOrUnavailableProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "not_found";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Conflict: password_changed */
@@ -2935,7 +2910,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["PasswordChangedProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "password_changed";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Precondition Required: precondition_required */
@@ -2944,34 +2951,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["PreconditionRequiredProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: range_too_wide, unknown_field, unknown_parameter, validation_failed */
-        RangeTooWideOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["RangeTooWideOrInvalidProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
-        ReadOnlyFieldOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
-        ReadOnlyFieldOrUserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "precondition_required";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Request Timeout: request_timeout */
@@ -2980,7 +2992,82 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "request_timeout";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
+            };
+        };
+        /** @description Service Unavailable: overloaded, unavailable */
+        ServiceUnavailable: {
+            headers: {
+                /** @description Seconds to wait before retrying */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "overloaded" | "unavailable";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Precondition Failed: stale_version */
@@ -2989,7 +3076,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["StaleVersionProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "stale_version";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Gateway Timeout: timeout */
@@ -2998,7 +3117,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["TimeoutProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "timeout";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Unauthorized: unauthenticated */
@@ -3009,7 +3160,80 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "unauthenticated";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
+            };
+        };
+        /** @description Unprocessable Entity: unknown_field, unknown_parameter, validation_failed */
+        UnprocessableEntity: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "unknown_field" | "unknown_parameter" | "validation_failed";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Bad Request: unreadable_body */
@@ -3018,7 +3242,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["UnreadableBodyProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "unreadable_body";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Unsupported Media Type: unsupported_media_type */
@@ -3027,7 +3283,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "unsupported_media_type";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
         /** @description Not Found: user_not_found */
@@ -3036,7 +3324,39 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["UserNotFoundProblem"];
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "user_not_found";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
             };
         };
     };
@@ -3075,9 +3395,9 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3100,9 +3420,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["UnreadableBody"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3125,9 +3445,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["UnreadableBody"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3157,10 +3477,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3217,10 +3537,50 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3262,10 +3622,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3306,11 +3666,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3364,13 +3764,93 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReusedOrInsufficientFunds"];
+            /** @description Conflict: id_reused, insufficient_funds */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "id_reused" | "insufficient_funds";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3424,13 +3904,93 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["BalanceTooLargeOrIdReused"];
+            /** @description Conflict: balance_too_large, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3463,10 +4023,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3497,10 +4057,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3539,10 +4099,50 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["FacilityNotFound"];
-            422: components["responses"]["RangeTooWideOrInvalid"];
+            /** @description Unprocessable Entity: range_too_wide, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "range_too_wide" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3571,10 +4171,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3628,13 +4228,93 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["DriverUserTakenOrIdReused"];
+            /** @description Conflict: driver_user_taken, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "driver_user_taken" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3675,10 +4355,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3720,11 +4400,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3760,10 +4480,50 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3792,10 +4552,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3852,10 +4612,50 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3896,10 +4696,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3940,11 +4740,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3990,10 +4830,50 @@ export interface operations {
             409: components["responses"]["MassCancellation"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["EmptyFeedOrRecordsMismatchOrInvalid"];
+            /** @description Unprocessable Entity: empty_feed, records_mismatch, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "empty_feed" | "records_mismatch" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4023,10 +4903,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4068,10 +4948,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4112,11 +4992,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4146,10 +5066,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4206,10 +5126,50 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4251,10 +5211,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4295,11 +5255,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4332,10 +5332,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4361,11 +5361,51 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["FacilityNotFoundOrNotFound"];
-            422: components["responses"]["Invalid"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4392,10 +5432,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4428,10 +5468,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4457,11 +5497,51 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFoundOrUserNotFound"];
-            422: components["responses"]["Invalid"];
+            /** @description Not Found: not_found, user_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "not_found" | "user_not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4488,10 +5568,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4523,10 +5603,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4580,13 +5660,93 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["ExternalIdTakenOrIdReused"];
+            /** @description Conflict: external_id_taken, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "external_id_taken" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4628,10 +5788,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4673,11 +5833,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4710,10 +5910,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4739,11 +5939,51 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["FacilityNotFoundOrNotFound"];
-            422: components["responses"]["Invalid"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4769,12 +6009,52 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["FacilityNotFoundOrNotFound"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             409: components["responses"]["LastFacility"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4807,10 +6087,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4834,10 +6114,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4876,10 +6156,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4937,10 +6217,50 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4990,10 +6310,50 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5036,10 +6396,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5080,10 +6440,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5125,11 +6485,51 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5171,14 +6571,94 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["DriverBusyOrIllegalTransition"];
+            /** @description Conflict: driver_busy, illegal_transition */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "driver_busy" | "illegal_transition";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5220,14 +6700,94 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["BalanceTooLargeOrIllegalTransition"];
+            /** @description Conflict: balance_too_large, illegal_transition */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "illegal_transition";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5266,10 +6826,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5308,10 +6908,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5348,12 +6988,92 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["IllegalTransitionOrNoDriverFree"];
+            /** @description Conflict: illegal_transition, no_driver_free */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "illegal_transition" | "no_driver_free";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5385,10 +7105,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5420,10 +7140,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5462,10 +7182,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5493,10 +7253,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5535,10 +7295,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5577,10 +7377,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5619,10 +7459,50 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5659,12 +7539,92 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["IllegalTransitionOrInsufficientFunds"];
+            /** @description Conflict: illegal_transition, insufficient_funds */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "illegal_transition" | "insufficient_funds";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5688,10 +7648,10 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5714,10 +7674,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5748,10 +7708,92 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
-            429: components["responses"]["ConcurrencyLimitOrRateLimited"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests: concurrency_limit, rate_limited */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before retrying */
+                    "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "concurrency_limit" | "rate_limited";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5781,10 +7823,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5838,13 +7880,93 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTakenOrIdReused"];
+            /** @description Conflict: email_taken, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "email_taken" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5885,10 +8007,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5926,15 +8048,95 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTakenOrLastAdmin"];
+            /** @description Conflict: email_taken, last_admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "email_taken" | "last_admin";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5965,10 +8167,10 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdmin"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6006,10 +8208,92 @@ export interface operations {
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["ReadOnlyFieldOrInvalid"];
-            429: components["responses"]["ConcurrencyLimitOrRateLimited"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests: concurrency_limit, rate_limited */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before retrying */
+                    "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "concurrency_limit" | "rate_limited";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6041,10 +8325,10 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["UserNotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6101,13 +8385,93 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["UserNotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReusedOrPhoneNumberTaken"];
+            /** @description Conflict: id_reused, phone_number_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "id_reused" | "phone_number_taken";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6134,10 +8498,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6167,10 +8531,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };

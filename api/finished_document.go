@@ -1,0 +1,90 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// largestInteger is 2^53-1, up to which JavaScript counts exactly.
+const largestInteger = 1<<53 - 1
+
+// finishDocument changes what huma has written for its own use into what generators of clients need. It
+// runs when all operations are registered: huma validates requests with the same schemas.
+func finishDocument(o *huma.OpenAPI) {
+	schemas := o.Components.Schemas
+	read := map[*huma.Schema]bool{}    // reachable from a request
+	written := map[*huma.Schema]bool{} // reachable from an answer
+	responses := func(all map[string]*huma.Response) {
+		for _, response := range all {
+			for _, media := range response.Content {
+				reach(schemas, media.Schema, written)
+			}
+			for _, header := range response.Headers {
+				reach(schemas, header.Schema, written)
+			}
+		}
+	}
+	responses(o.Components.Responses)
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				reach(schemas, p.Schema, read)
+			}
+			if op.RequestBody != nil {
+				for _, media := range op.RequestBody.Content {
+					reach(schemas, media.Schema, read)
+				}
+			}
+			responses(op.Responses)
+		}
+	}
+	for schema := range read {
+		finishSchema(schema)
+	}
+	for schema := range written {
+		finishSchema(schema)
+		// Requests are strict. Of answers nothing is said, so that a new member does not break clients.
+		if !read[schema] && schema.AdditionalProperties == false {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
+// finishSchema removes huma's own keyword, whose messages have been built, and int64, of which some
+// generators make BigInt: every integer is one that JavaScript counts.
+func finishSchema(s *huma.Schema) {
+	s.PatternDescription = ""
+	if s.Type != huma.TypeInteger || s.Format == "int32" {
+		return
+	}
+	s.Format = ""
+	if s.Maximum == nil {
+		largest := float64(largestInteger)
+		s.Maximum = &largest
+	}
+}
+
+// reach adds a schema, and those that it consists of or refers to.
+func reach(schemas huma.Registry, s *huma.Schema, reached map[*huma.Schema]bool) {
+	if s == nil || reached[s] {
+		return
+	}
+	reached[s] = true
+	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
+		reach(schemas, schemas.Map()[name], reached)
+	}
+	reach(schemas, s.Items, reached)
+	for _, property := range s.Properties {
+		reach(schemas, property, reached)
+	}
+	for _, part := range s.OneOf {
+		reach(schemas, part, reached)
+	}
+	if values, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		reach(schemas, values, reached)
+	}
+}
