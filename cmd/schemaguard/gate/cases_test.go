@@ -23,11 +23,13 @@ import (
 //	Why this is a mistake.
 //	refused: RULE: words of the finding
 //	note: RULE: words of the note
+//	rows: whatever the rules, the change is tried on rows
 //	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
 //
 // The body of "replace" has the old text, a line "=>", and the new text.
 type testCase struct {
 	refused, notes []expected
+	rows           bool // a harmless change is tried on rows, always
 	edits          []edit
 }
 
@@ -58,6 +60,8 @@ func readCase(t *testing.T, path string) (c testCase) {
 		switch kind {
 		case "refused":
 			c.refused = append(c.refused, expected{rule, words})
+		case "rows":
+			c.rows = true
 		case "note":
 			c.notes = append(c.notes, expected{rule, words})
 		}
@@ -119,7 +123,7 @@ func repository(t *testing.T) (*settings.Settings, tree.Tree) {
 }
 
 // judge runs the gate on each case of a folder.
-func judge(t *testing.T, folder string, least int, check func(*testing.T, testCase, []finding.Finding)) {
+func judge(t *testing.T, folder string, least int, check func(*testing.T, testCase, gate.Depth, []finding.Finding)) {
 	s, base := repository(t)
 	old := migration.Read(base, s.Migrations)
 	files, err := filepath.Glob("testdata/" + folder + "/*.txt")
@@ -131,31 +135,31 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 			t.Parallel()
 			c := readCase(t, path)
 			head := c.apply(t, base, old[len(old)-1].Number)
-			found, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t))
+			found, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), at(c.depth()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, c, found)
+			check(t, c, c.depth(), found)
 		})
 	}
 }
 
 func TestPlantedMistakesAreRefused(t *testing.T) {
 	t.Parallel()
-	judge(t, "planted", leastPlanted, func(t *testing.T, c testCase, found []finding.Finding) {
+	judge(t, "planted", leastPlanted, func(t *testing.T, c testCase, depth gate.Depth, found []finding.Finding) {
 		if len(c.refused) == 0 {
 			t.Fatal("the case says no rule")
 		}
-		compare(t, "refused", c.refused, found, false)
-		compare(t, "note", c.notes, found, true)
+		compare(t, "refused", down(c.refused, depth), found, false)
+		compare(t, "note", down(c.notes, depth), found, true)
 	})
 }
 
 func TestHarmlessChangesPass(t *testing.T) {
 	t.Parallel()
-	judge(t, "harmless", leastHarmless, func(t *testing.T, c testCase, found []finding.Finding) {
+	judge(t, "harmless", leastHarmless, func(t *testing.T, c testCase, depth gate.Depth, found []finding.Finding) {
 		compare(t, "refused", nil, found, false)
-		compare(t, "note", c.notes, found, true)
+		compare(t, "note", down(c.notes, depth), found, true)
 	})
 }
 

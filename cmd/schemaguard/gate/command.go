@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"time"
 
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/settings"
@@ -19,6 +20,8 @@ type Flags struct {
 	base   string
 	json   bool
 	record string
+
+	Measure Measure
 }
 
 // Define adds the flags to a set.
@@ -28,6 +31,9 @@ func (f *Flags) Define(set *flag.FlagSet) {
 		"commit before the last)")
 	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of "+
 		"releases, as those of this version, and judge nothing")
+	set.IntVar(&f.Measure.Rows, "rows", 20_000, "try new migrations on a database of about so many rows; 0: of none")
+	set.IntVar(&f.Measure.Callers, "callers", 32, "connections that send the base's statements meanwhile")
+	set.DurationVar(&f.Measure.Longest, "longest-lock", 100*time.Millisecond, "how long ACCESS EXCLUSIVE may be held")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
 }
 
@@ -40,7 +46,7 @@ func (f *Flags) Run(ctx context.Context, out io.Writer) error {
 	if f.record != "" {
 		return record(s, f.record)
 	}
-	r, err := Run(ctx, Options{Settings: s, Base: f.base})
+	r, err := Run(ctx, Options{Settings: s, Base: f.base, Measure: f.Measure})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"waybill/cmd/schemaguard/catalog"
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
@@ -22,16 +24,16 @@ var Fails = finding.Rule{
 
 // onServer runs the checks that need a database. It is through with them unless a migration fails.
 func onServer(
-	ctx context.Context, c *change.Change, s *server.Server,
+	ctx context.Context, c *change.Change, s *server.Server, measure Measure,
 ) (all []finding.Finding, through bool, err error) {
+	if all, err = onFacts(ctx, c, s); err != nil || measure.Depth == TextsOnly {
+		return all, false, err
+	}
 	d, err := s.Migrated(ctx, c.Old)
 	if err != nil {
-		return nil, false, fmt.Errorf("the base cannot be migrated: %w", err)
-	}
-	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
-	if all, err = onBase(ctx, c, d); err != nil {
 		return nil, false, err
 	}
+	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
 	found, err := statements.CheckSides(ctx, c, d) // and leaves d at the head
 	all = append(all, found...)
 	var failure *server.Failure
@@ -41,22 +43,28 @@ func onServer(
 	if err != nil {
 		return nil, false, err
 	}
-	found, err = onHead(ctx, c, d)
-	return append(all, found...), true, err
+	if found, err = onHead(ctx, c, d); err != nil {
+		return nil, false, err
+	}
+	all, found = append(all, found...), nil
+	if measure.Depth == Whole {
+		found, err = measure.check(ctx, c, s)
+	}
+	return append(all, found...), err == nil && measure.Depth == Whole, err
 }
 
-// onBase runs the checks that ask what the base is like.
-func onBase(ctx context.Context, c *change.Change, d *server.Database) ([]finding.Finding, error) {
-	conn, err := d.Super(ctx)
-	if err != nil {
-		return nil, err
+// onFacts runs the checks of how the migrations are written, which ask what the base is like.
+func onFacts(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+	if len(c.New) == 0 {
+		return nil, nil
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	facts, err := shape.Look(ctx, conn, c.Settings.Role)
+	facts, err := s.Facts(ctx, c.Old, func(conn *pgx.Conn) (any, error) {
+		return shape.Look(ctx, conn, c.Settings.Role)
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the base cannot be migrated: %w", err)
 	}
-	return shape.Check(c, facts), nil
+	return shape.Check(c, facts.(*shape.Facts)), nil
 }
 
 // onHead runs the checks of a database of the head.

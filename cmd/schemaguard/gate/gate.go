@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Settings *settings.Settings
 	Base     string // the commit to compare with; empty: see [tree.FindBase]
+	Measure  Measure
 }
 
 // Result is the gate's answer.
@@ -52,16 +53,16 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 	for _, m := range c.New {
 		r.New = append(r.New, m.Path)
 	}
-	r.Findings, err = Judge(ctx, c, s)
+	r.Findings, err = Judge(ctx, c, s, o.Measure)
 	return r, err
 }
 
 // Judge runs the checks on a change, with databases of a server, and leaves out what its waivers allow.
-func Judge(ctx context.Context, c *change.Change, s *server.Server) ([]finding.Finding, error) {
+func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Measure) ([]finding.Finding, error) {
 	waivers, all := c.Waivers()
 	found, complete := history.Check(c), false
 	if !history.Ambiguous(found) {
-		more, through, err := onServer(ctx, c, s)
+		more, through, err := onServer(ctx, c, s, measure)
 		if err != nil {
 			return nil, err
 		}

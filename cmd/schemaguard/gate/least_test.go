@@ -2,6 +2,6 @@ package gate_test
 
 // The least number of cases: one that is lost is told.
 const (
-	leastPlanted  = 70
-	leastHarmless = 26
+	leastPlanted  = 77
+	leastHarmless = 27
 )

@@ -3,12 +3,18 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"waybill/cmd/schemaguard/gate"
+	"waybill/cmd/schemaguard/load"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
+	"waybill/db/scale"
 )
 
 var started struct {
@@ -31,6 +37,16 @@ func shared(t *testing.T) *server.Server {
 		t.Fatal(started.err)
 	}
 	return started.server
+}
+
+// measured tries migrations on few rows, and judges no time: the machine may be busy.
+var measured = gate.Measure{
+	Rows: scale.Smallest,
+	Fill: func(ctx context.Context, conn *pgx.Conn, statements fs.FS, rows int) error {
+		_, err := scale.Load(ctx, conn, scale.Size{Pickups: rows, Facilities: 50, Parts: statements}, nil)
+		return err
+	},
+	Options: load.Options{Callers: 2},
 }
 
 func TestMain(m *testing.M) {

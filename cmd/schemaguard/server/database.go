@@ -27,6 +27,9 @@ type Database struct {
 // Server returns the database's server.
 func (d *Database) Server() *Server { return d.server }
 
+// Migrator is the application_name of the sessions that migrate.
+const Migrator = "schemaguard migrates"
+
 // Drop deletes the database.
 func (d *Database) Drop(ctx context.Context) error {
 	return d.server.run(context.WithoutCancel(ctx), "postgres", "DROP DATABASE "+d.Name+" WITH (FORCE)")
@@ -103,6 +106,10 @@ func (d *Database) goose(ctx context.Context, all []*migration.Migration, do fun
 	config, err := pgx.ParseConfig(d.server.pg.URL(localpg.Owner, d.Name))
 	if err != nil {
 		return err
+	}
+	config.RuntimeParams["application_name"] = Migrator
+	if d.server.settings.LockTimeout == "runner" {
+		config.RuntimeParams["lock_timeout"] = "500ms"
 	}
 	conn := stdlib.OpenDB(*config)
 	defer conn.Close()

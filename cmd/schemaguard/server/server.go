@@ -68,22 +68,32 @@ func (s *Server) Stop() error { return s.pg.Stop() }
 // cloned.
 func (s *Server) Migrated(ctx context.Context, all []*migration.Migration) (*Database, error) {
 	sum := schemaOf(all)
-	s.mu.Lock()
-	t := s.templates[sum]
-	if t == nil {
-		t = &template{}
-		s.templates[sum] = t
-	}
-	s.mu.Unlock()
-	t.once.Do(func() { t.name, t.err = s.makeTemplate(ctx, all) })
-	if t.err != nil {
-		return nil, t.err
-	}
-	d, err := s.Clone(ctx, t.name)
+	d, err := s.Prepared(ctx, sum, func() (*Database, error) { return s.migrate(ctx, all) })
 	if err == nil {
 		d.Schema = sum
 	}
 	return d, err
+}
+
+// Prepared returns a new database that is like the one that make made, when it was first called for this key.
+func (s *Server) Prepared(ctx context.Context, key string, make func() (*Database, error)) (*Database, error) {
+	s.mu.Lock()
+	t := s.templates[key]
+	if t == nil {
+		t = &template{}
+		s.templates[key] = t
+	}
+	s.mu.Unlock()
+	t.once.Do(func() {
+		var d *Database
+		if d, t.err = make(); t.err == nil {
+			t.name = d.Name
+		}
+	})
+	if t.err != nil {
+		return nil, t.err
+	}
+	return s.Clone(ctx, t.name)
 }
 
 // schemaOf returns a digest of migrations.
@@ -95,15 +105,15 @@ func schemaOf(all []*migration.Migration) string {
 	return hex.EncodeToString(key.Sum(nil))
 }
 
-func (s *Server) makeTemplate(ctx context.Context, all []*migration.Migration) (string, error) {
+func (s *Server) migrate(ctx context.Context, all []*migration.Migration) (*Database, error) {
 	d, err := s.Clone(ctx, "template0")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := s.run(ctx, d.Name, s.settings.Setup...); err != nil {
-		return "", fmt.Errorf("setup: %w", err)
+		return nil, fmt.Errorf("setup: %w", err)
 	}
-	return d.Name, d.Up(ctx, all)
+	return d, d.Up(ctx, all)
 }
 
 // Clone returns a new database with what another has. Nobody may be connected to that one.

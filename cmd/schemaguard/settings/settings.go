@@ -30,6 +30,7 @@ type Settings struct {
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
 	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
+	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
 	Path string `yaml:"-"` // where they were read
@@ -59,7 +60,7 @@ func Read(path string) (*Settings, error) {
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
-	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints} {
+	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill} {
 		if p != "" {
 			paths = append(paths, p)
 		}
