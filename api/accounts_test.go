@@ -25,7 +25,7 @@ func TestChargesAndDepositsAreBookedOnce(t *testing.T) {
 	entry := book("deposits", deposit, 100).fresh(201)
 	if got := s.do(s.staff, "GET", entry.header.Get("Location"), nil).
 		want(200); string(got.body) != string(entry.body) {
-		t.Errorf("Location leads to %s", got)
+		t.Errorf("Location returns %s", got)
 	}
 	book("charges", charge, 100).fresh(201)
 	book("charges", charge, 100).replayed() // the account is empty by now: it was paid
@@ -66,7 +66,7 @@ func TestChargesAtOnceAllCount(t *testing.T) {
 		return s.do(s.admin, "POST", path+"/charges", object{"id": one, "amount_cents": 30})
 	})
 	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 31 {
-		t.Errorf("one id at once: %v", got)
+		t.Errorf("concurrent requests with one id: %v", got)
 	}
 	if got := s.do(s.admin, "GET", path, nil).str("balance_cents"); got != "70" {
 		t.Errorf("balance %s, want 70", got)
@@ -81,7 +81,7 @@ func TestBusyAccountIsEditedAllTheSame(t *testing.T) {
 	s.do(s.admin, "POST", path+"/charges", object{"id": newID(), "amount_cents": 1}).want(201)
 	now := s.do(s.admin, "GET", path, nil, "If-None-Match", seen.etag()).want(200)
 	if now.etag() == seen.etag() {
-		t.Error("the balance moved and the ETag did not")
+		t.Error("the balance changed and the ETag did not")
 	}
 	edited := s.do(s.admin, "PATCH", path, object{"name": "Renamed"}, "If-Match", seen.etag()).want(200)
 	if edited.str("balance_cents") != "999999" {

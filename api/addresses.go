@@ -40,7 +40,8 @@ func (E164) Schema(huma.Registry) *huma.Schema {
 	return patternedText(e164.String(), "an E.164 number", 0, 0)
 }
 
-// patternedText is the schema of text that matches a pattern, which what puts into words. 0 is no limit.
+// patternedText is the schema of text that matches a pattern; what describes the pattern in words. A limit of
+// 0 means none.
 func patternedText(pattern, what string, least, most int) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString, Pattern: pattern, PatternDescription: what}
 	if most > 0 {

@@ -140,7 +140,7 @@ func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
 	}
 	if got := scan[string](s, "SELECT concat_ws(' ', (SELECT string_agg(external_id, ',') FROM patients), (SELECT "+
 		"string_agg(external_id, ',') FROM appointments))"); got != "7 7" {
-		t.Errorf("there is %q", got)
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	sync(1, "&records=0", 0).refused(422, "empty_feed", "")
 	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + "+
 		"(SELECT count(*) FROM appointment_feeds)"); n != 0 {
-		t.Errorf("%d rows are left", n)
+		t.Errorf("%d staged rows remain", n)
 	}
 	if got := sync(1, "&records=40", 40).counts(); got != "40 0 0 0 false" {
 		t.Error(got)
@@ -182,27 +182,27 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	sync(2, "&records=40", 19).refused(422, "records_mismatch", "records")
 	a := sync(2, "&records=19", 19).refused(409, "mass_cancellation", "")
 	if want := "The list would cancel 21 of 40 current appointments."; a.str("detail") != want {
-		t.Errorf("it says %s, want %s", a.str("detail"), want)
+		t.Errorf("detail is %s, want %s", a.str("detail"), want)
 	}
 	sync(2, "", 0).refused(422, "empty_feed", "")
 	sync(2, "&allow_mass_cancel=true", 0).refused(422, "empty_feed", "") // which is another question
 	sync(2, "&allow_empty=true", 1).refused(409, "mass_cancellation", "")
 	if state() != before {
-		t.Error("something has changed")
+		t.Error("a rejected list changed appointments")
 	}
 	if got := sync(2, "", 20).counts(); got != "0 0 20 20 false" {
-		t.Errorf("half of them: %s", got)
+		t.Errorf("canceling half: %s", got)
 	}
 	if got := sync(3, "", 10).counts(); got != "0 0 10 10 false" {
-		t.Errorf("ten of them: %s", got)
+		t.Errorf("canceling ten: %s", got)
 	}
 	sync(4, "&records=40", 40).want(200)
 	if got := sync(5, "&allow_mass_cancel=true", 2).counts(); got != "0 0 2 38 false" {
-		t.Errorf("said to be meant: %s", got)
+		t.Errorf("canceling many with confirmation: %s", got)
 	}
 	sync(6, "&records=40", 40).want(200)
 	if got := sync(7, "&allow_empty=true", 0).counts(); got != "0 0 0 40 false" {
-		t.Errorf("an empty one that is meant: %s", got)
+		t.Errorf("an empty list with confirmation: %s", got)
 	}
 	s.limitsTheShareCanceled()
 }
@@ -236,14 +236,14 @@ func TestListHasAMillionRecordsAtMost(t *testing.T) {
 	for _, c := range []struct {
 		body  string
 		lines bool
-	}{{"," + one + "," + one + "," + one + "]", false}, {one + "\n" + one + "\n" + one + "\n", true}} {
+	}{{"[" + one + "," + one + "," + one + "]", false}, {one + "\n" + one + "\n" + one + "\n", true}} {
 		if n, err := api.ReadFeed(c.body, c.lines, 999_997); n != 3 || err != nil {
-			t.Errorf("the last three: %d, %v", n, err)
+			t.Errorf("the last three records: %d, %v", n, err)
 		}
 		n, err := api.ReadFeed(c.body, c.lines, 999_998)
 		p, ok := errors.AsType[*api.Problem](err)
 		if n != 2 || !ok || p.Status != 413 || p.Code != "body_too_large" || p.Field != "[1000000]" {
-			t.Errorf("the last two and one more: %d, %+v", n, p)
+			t.Errorf("the last two records and one more: %d, %+v", n, p)
 		}
 	}
 }
@@ -277,7 +277,7 @@ func TestLongListIsStreamed(t *testing.T) {
 	s.serve(r).refused(422, "validation_failed", fmt.Sprintf("[%d].status", n))
 	if rows := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) "+
 		"+ (SELECT count(*) FROM appointment_feeds)"); rows != 0 {
-		t.Errorf("%d rows are left", rows)
+		t.Errorf("%d staged rows remain", rows)
 	}
 	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
 }
@@ -382,7 +382,7 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 				f, begun := c.feeds[i], time.Now()
 				a, err := s.slowFeed(strings.TrimPrefix(web.URL, "http://"), f.headers, func(conn net.Conn) {
 					if n := s.store.Stat().AcquiredConns(); name == "asked for" && n != 0 {
-						t.Errorf("%d connections are held", n)
+						t.Errorf("%d connections are in use", n)
 					}
 					f.send(conn)
 				})
@@ -396,7 +396,7 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 			})
 			if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM "+
 				"appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
-				t.Errorf("%d rows are left", n)
+				t.Errorf("%d staged rows remain", n)
 			}
 			if name == "neither" {
 				s.feed(s.staff, []object{newRecord(1)}).want(200)
@@ -478,6 +478,48 @@ func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
 			refused(404, "not_found"))))
 	}
 	if slices.Sort(answers); answers[0] != answers[2] {
-		t.Errorf("they differ: %q", answers)
+		t.Errorf("the answers differ: %q", answers)
+	}
+}
+
+// endless is a reader of one byte, again and again, that counts the bytes read, and fails after 16 MiB.
+type endless struct {
+	byte
+	read int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read += len(p); e.read > 16<<20 {
+		return 0, errors.New("read without a limit")
+	}
+	for i := range p {
+		p[i] = e.byte
+	}
+	return len(p), nil
+}
+
+// A record has 64 KiB at most. A body that goes on without the end of a record, or without a record, is
+// refused before much of it is in memory.
+func TestFeedReaderLimitsRecordsAndWhiteSpace(t *testing.T) {
+	t.Parallel()
+	one := strings.TrimSpace(asLines(newRecord(1)))
+	for size, want := range map[int]int{64 << 10: 2, 64<<10 + 1: 1} {
+		padded := one[:len(one)-1] + strings.Repeat(" ", size-len(one)) + "}"
+		for _, space := range []string{"", "\n", strings.Repeat(" ", 60<<10)} {
+			n, err := api.ReadFeed("["+one+","+space+padded+space+"]", false, 0)
+			if p, _ := errors.AsType[*api.Problem](err); n != want || (err == nil) != (want == 2) ||
+				p != nil && (p.Code != "body_too_large" || p.Field != "[1]") {
+				t.Errorf("a record of %d bytes behind %d of white space: %d records, %v", size, len(space), n, err)
+			}
+		}
+	}
+	for _, begin := range []string{"", "[", "[" + one + ",", "[" + one, `[{"a":"`, `[{"a":[`, "[" + one + "]"} {
+		for _, c := range []byte{' ', '['} {
+			e := &endless{byte: c}
+			_, err := api.ReadFeedFrom(io.MultiReader(strings.NewReader(begin), e), false, 0)
+			if _, ok := errors.AsType[*api.Problem](err); !ok || e.read > 1<<20 {
+				t.Errorf("%.20q and %q without an end: %v after %d bytes", begin, c, err, e.read)
+			}
+		}
 	}
 }

@@ -102,7 +102,7 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 		t.Errorf("%d reads are recorded, want %d", n, 2*len(want))
 	}
 	if got := externals(s.appointments(s.staff, s.facility, from, to, "status", "CANCELED")); len(got) > 0 {
-		t.Errorf("canceled ones: %v", got)
+		t.Errorf("canceled appointments: %v", got)
 	}
 	s.refusesWrongRanges(from, to)
 	for _, facility := range []uuid.UUID{s.hidden, s.foreign.facility, newID()} {
@@ -116,7 +116,7 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	s.do(s.staff, "DELETE", fmt.Sprintf("/v1/patients/%s/facilities/%s", patient, s.facility), nil).want(204)
 	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got,
 		[]string{"3", "2", "5", "6"}) {
-		t.Errorf("listed without one patient's %v", got)
+		t.Errorf("without the appointments of one patient, the list is %v", got)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestDaysAndMonthsInWhichTheClocksAreSetBackAreWhole(t *testing.T) {
 	// A window of its last second, of which its start is 25 hours away.
 	if got := externals(s.appointments(s.staff, s.facility, "2026-10-25T23:59:59+01:00",
 		"2026-10-26T00:00:00+01:00")); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("its last second has %v", got)
+		t.Errorf("October's last second has %v", got)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 type session struct {
 	token  db.Token
 	viewer db.Viewer
-	gate   *gate // the one that the request passed, nil if none
+	gate   *gate // the gate that the request passed, or nil
 }
 
 func viewerOf(ctx context.Context) db.Viewer { return requestOf(ctx).session.viewer }
@@ -115,8 +115,8 @@ func (r *request) confirm(answer error) (retry bool, refused error) {
 	return true, nil
 }
 
-// confirmed returns the problem to answer where the request does not reach its handler: p, or
-// the one that refuses the session. No such p depends on the viewer.
+// confirmed returns the problem to answer if the request does not reach its handler: p, or the problem that
+// refuses the session. No such p depends on the viewer.
 func (r *request) confirmed(p *Problem) *Problem {
 	if _, refused := r.confirm(p); refused != nil {
 		return problemOf(refused)

@@ -79,7 +79,7 @@ func (s *server) everything() map[string]string {
 	return sums
 }
 
-// end is one way in which a user's authority ends while their request is under way.
+// end is a way to end a user's authority during their request.
 type end struct {
 	name   string
 	happen func(*server, *user)
@@ -188,13 +188,13 @@ func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
 	})
 	switch {
 	case e.happen == nil && a.status >= 300:
-		s.t.Errorf("%s, and nothing happens: got %s", op.id, a)
+		s.t.Errorf("%s with unchanged authority: got %s", op.id, a)
 	case e.happen == nil: // the same request would have been done
 	case before == nil:
-		s.t.Errorf("%s: nothing happened in between: got %s", op.id, a)
+		s.t.Errorf("%s: the authority did not change during the request: got %s", op.id, a)
 	case twin != nil && op.id != "sync-appointments": // which looks every session up
 		if want := twin.answerAfter(op, e); a.status != want.status || a.code() != want.code() {
-			s.t.Errorf("%s by %s: got %s, want as after it: %s", op.id, as.role, a, want)
+			s.t.Errorf("%s by %s: got %s, want the answer of a later request: %s", op.id, as.role, a, want)
 		}
 		if a.status >= 300 {
 			s.unchanged(op.id, before)
@@ -227,10 +227,10 @@ func (s *server) answerAfter(op *described, e end) *answer {
 	return s.doMeanwhile(as, op.method, c, func() {})
 }
 
-// writeCall is one that the user may make.
+// writeCall is a write that the user may make.
 func (s *server) writeCall(op *described, as *user) call {
 	c := s.call(op, as.role, "own", s.tenant)
-	if op.id == "locate-driver" { // newer than what is known
+	if op.id == "locate-driver" { // newer than the known location
 		c.body = with(c.body.(object), object{"located_at": time.Now()})
 	}
 	return c

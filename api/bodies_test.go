@@ -158,7 +158,7 @@ func TestOneUserLeavesConnectionsForOthers(t *testing.T) {
 		}
 	}
 	if n := s.waiting(); n != 4 {
-		t.Errorf("%d requests of the user hang in the database, want half of the connections", n)
+		t.Errorf("%d requests of the user wait in the database, want half of the connections", n)
 	}
 	release()
 	attack.Wait()

@@ -39,7 +39,7 @@ func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
 // manyRoundTrips are the operations that need more than one, with how many.
 var manyRoundTrips = map[string]int64{
 	"change-password":   5,  // verifies the current one, whose tries are counted
-	"reactivate-user":   2,  // of one who is active
+	"reactivate-user":   2,  // of an active user
 	"sync-appointments": 14, // looks the session up, stages what it reads, applies it in a transaction
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.
@@ -61,7 +61,7 @@ func TestARequestIsOneRoundTrip(t *testing.T) {
 		var trips int64
 		for range 3 { // the first ones prepare the statements
 			s.exec("UPDATE drivers SET on_duty = true, latitude = 1, longitude = 1, located_at = now() WHERE id = $1",
-				s.newDriver(s.tenant)) // one who is free
+				s.newDriver(s.tenant)) // a free driver
 			c := s.writeCall(op, as)
 			s.startSession(as)
 			s.do(as, "GET", "/v1/session", nil).want(200)
@@ -90,7 +90,7 @@ func reading() (ops []*described) {
 }
 
 // What a session that is cached may read is decided by the database, on the very next
-// request, and on one that is already on its way there: an end of the session is 401, and
+// request, and on one that is already on its way there: an ended session is 401, and
 // another role or driver sees what it would see with a session that was looked up.
 func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func (s *server) readsByNow(proxy *pgproxy.Proxy, op *described, as *user, e end
 	a := read()
 	proxy.Before(nil)
 	if !happened {
-		s.t.Errorf("%s: nothing happened", what)
+		s.t.Errorf("%s: the session did not change", what)
 	}
 	if e.status == 401 {
 		if a.status != 401 || a.code() != e.code {
@@ -183,7 +183,7 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 		"a role that may not":  {"GET", "/v1/groups", nil, nil, 403},
 		"a handler's own no": {"PATCH", "/v1/users/" + s.staff.id.String(),
 			object{"role": "admin"}, []string{"If-Match", `"1"`}, 403},
-		"what is not there": {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
+		"a missing row": {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
 		"a constraint's no": {"POST", "/v1/users/" + s.staff.id.String() + "/phone-numbers",
 			object{"number": "+14155550100"}, nil, 409},
 		"a precondition":         {"PATCH", "/v1/users/" + s.staff.id.String(), object{"name": "x"}, nil, 428},
@@ -191,13 +191,13 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 	} {
 		s.startSession(s.staff)
 		s.do(s.staff, "GET", "/v1/session", nil).want(200)
-		ask := func() *answer { return s.do(s.staff, c.method, c.path, c.body, c.headers...) }
-		if a := ask(); a.status != c.status {
+		send := func() *answer { return s.do(s.staff, c.method, c.path, c.body, c.headers...) }
+		if a := send(); a.status != c.status {
 			t.Errorf("%s: got %s, want %d", name, a, c.status)
 		}
 		s.exec("UPDATE sessions SET revoked_at = now() WHERE user_id = $1", s.staff.id)
-		if a := ask(); a.status != 401 || a.code() != "unauthenticated" {
-			t.Errorf("%s, of a session that is over: got %s", name, a)
+		if a := send(); a.status != 401 || a.code() != "unauthenticated" {
+			t.Errorf("%s with a revoked session: got %s", name, a)
 		}
 	}
 }
@@ -246,7 +246,7 @@ func TestACachedSessionsWriteIsDoneOnceThoughItsAnswerIsLost(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", path, a, c.status)
 		}
 		if n := rows() - before; n != 1 {
-			t.Errorf("%s: %d rows of %s were made", path, n, c.table)
+			t.Errorf("%s: created %d rows of %s", path, n, c.table)
 		}
 		s.restore(c.by)
 	}

@@ -38,7 +38,7 @@ func noCanary(log []byte) error {
 		if n := bytes.IndexByte(log[at[0]:], '\n'); n >= 0 {
 			end = at[0] + n
 		}
-		return fmt.Errorf("holds what a patient's row holds: %s", log[begin:end])
+		return fmt.Errorf("contains patient data: %s", log[begin:end])
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ var canaryWords = regexp.MustCompile(canary + `[0-9a-f]{32}|` + regexp.QuoteMeta
 func (p planted) leaks(role db.UserRole, a *answer) {
 	a.t.Helper()
 	if found := p.leaked(role, string(a.body), fmt.Sprint(a.header)); found != "" {
-		a.t.Errorf("%s by %s: the answer holds %s, which they may not see: %s", a.request, role, found, a)
+		a.t.Errorf("%s by %s: the answer contains %s, which the role may not see: %s", a.request, role, found, a)
 	}
 }
 
@@ -187,7 +187,7 @@ func (m *metered) check(t testing.TB) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if found := canaryWords.FindString(m.text.String()); found != "" || m.text.Len() == 0 {
-		t.Errorf("the metrics hold %q in %d bytes", found, m.text.Len())
+		t.Errorf("the metrics contain %q in %d bytes", found, m.text.Len())
 	}
 }
 
@@ -204,6 +204,6 @@ func TestCanariesAreFound(t *testing.T) {
 	word := newCanary()
 	p[word] = []db.UserRole{db.UserRoleAdmin}
 	if p.leaked(db.UserRoleStaff, "a "+word+"b") != word || p.leaked(db.UserRoleAdmin, word) != "" {
-		t.Error("who may see it is mixed up")
+		t.Error("a canary's viewers are wrong")
 	}
 }

@@ -26,7 +26,7 @@ type meaning struct {
 	status int
 	title  string
 	detail string // default detail of a response
-	advice string // what a client should do, shown on the code's page
+	advice string // advice for the client, shown on the code's page
 }
 
 // meanings maps each code to its status and its page. No error status is written anywhere else.

@@ -173,8 +173,8 @@ type Row[T any] struct {
 	Body *T
 }
 
-// asSeen answers an empty edit: with the row, if its version is the one that the edit was based on.
-// Nothing is written, and the version does not change.
+// asSeen answers an empty edit with the row, if its version is that of the If-Match header. Nothing is
+// written, and the version does not change.
 func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Row[T], error) {
 	if err != nil {
 		return nil, err

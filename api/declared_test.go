@@ -19,8 +19,8 @@ import (
 // declares fewer.
 func TestUndeclaredCodesAreTold(t *testing.T) {
 	t.Parallel()
-	var told []db.Code
-	a := newServer(nil, Options{Undeclared: func(_ string, code db.Code) { told = append(told, code) }})
+	var codes []db.Code
+	a := newServer(nil, Options{Undeclared: func(_ string, code db.Code) { codes = append(codes, code) }})
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, config())
 	answer := func(path string, code db.Code) {
@@ -42,8 +42,8 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 		observed(a.log, func(string, int, string, time.Duration) {}, mux).
 			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, strings.NewReader("")))
 	}
-	if want := []db.Code{db.DriverBusy, bodyTooLarge, db.Forbidden}; !slices.Equal(told, want) {
-		t.Errorf("told of %v, want %v", told, want)
+	if want := []db.Code{db.DriverBusy, bodyTooLarge, db.Forbidden}; !slices.Equal(codes, want) {
+		t.Errorf("reported codes %v, want %v", codes, want)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestBodiesOfAllOperationsHaveTheLimitOfTime(t *testing.T) {
 			}
 		}
 		if n == 0 {
-			t.Error("no operation: this proves nothing")
+			t.Error("no operation was tested")
 		}
 	}
 }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// statusClientGone is what metrics and the log call a request whose client went away before
-// its answer, as nginx does (client closed request). Nobody is sent it.
+// statusClientGone is the status in metrics and the log of a request whose client disconnected before the
+// answer: nginx's 499, client closed request. It is never sent.
 const statusClientGone = 499
 
-// goneLook is how often a connection is looked at whose client sends no more: one that closed
-// it is found by then, and most requests are answered before.
+// goneLook is the interval at which a half-closed connection is probed: by then a closed connection is
+// detected, and most requests are answered before the first probe.
 const goneLook = 100 * time.Millisecond
 
 type connKey struct{}
 
-// ConnContext is an http.Server's: with it, a client that only says that it sends no more
-// (a half-closed connection) gets its answer.
+// ConnContext is for http.Server.ConnContext: with it, a client that half-closes its connection gets its
+// answer.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// follow gives the request a context of its own, with a time limit unless it is 0, which ends
-// when the client goes away. Package http's ends when the client sends no more, which is what
-// both a client that closed its connection and one that waits for its answer do.
+// follow gives the request a context that is canceled when the client disconnects, with a time limit unless
+// it is 0. The context of package http is canceled at the end of the client's input, which does not
+// distinguish a closed connection from a half-closed one whose client waits for the answer.
 func (r *request) follow(limit time.Duration) (end func()) {
 	client := r.Context
 	followed, cancel := context.WithoutCancel(client), context.CancelFunc(nil)
@@ -42,7 +42,7 @@ func (r *request) follow(limit time.Duration) (end func()) {
 	})
 	return func() {
 		if !stop() {
-			r.answering.Lock() // what is looked at is package http's from here on
+			r.answering.Lock() // from here on, package http owns the connection
 			r.ended = true
 			r.answering.Unlock()
 		}
@@ -50,8 +50,7 @@ func (r *request) follow(limit time.Duration) (end func()) {
 	}
 }
 
-// awaitDeparture tells whether the client went away, once that is known, or the request has
-// ended.
+// awaitDeparture waits until the client has disconnected or the request has ended, and reports which.
 func (r *request) awaitDeparture(client, followed context.Context) bool {
 	conn, _ := client.Value(connKey{}).(net.Conn)
 	var probed bool
@@ -68,11 +67,11 @@ func (r *request) awaitDeparture(client, followed context.Context) bool {
 	return false
 }
 
-// probe is an interim answer, of which there may be any number before the one: a client skips
-// it. One that has closed its connection answers it with a reset, and nothing less tells.
+// probe is an interim response, which clients skip. A closed connection answers it with a reset: there is no
+// other way to detect it.
 var probe = []byte("HTTP/1.1 102 Processing\r\n\r\n")
 
-// isGone looks at the connection while nothing is being written to it, and may send a probe.
+// isGone checks the connection while nothing is being written to it, and may send a probe.
 func (r *request) isGone(conn net.Conn, mayProbe bool, probed *bool) (gone, known bool) {
 	r.answering.Lock()
 	defer r.answering.Unlock()
@@ -100,8 +99,8 @@ func (r *request) begin() {
 	r.answering.Unlock()
 }
 
-// outcome is what metrics and the log are told. What a departed client would have been told is
-// that its request was given up, or that it has waited in vain. A fault of the server stays one.
+// outcome returns the status and code for metrics and the log. If the client has disconnected, 503 and 504
+// become statusClientGone; a 500 stays one.
 func (r *request) outcome(status int) (int, string) {
 	if (status == http.StatusGatewayTimeout || status == http.StatusServiceUnavailable) && r.gone.Load() {
 		return statusClientGone, ""

@@ -2,17 +2,17 @@ package api
 
 import "testing"
 
-// Whether its request was canceled, or had waited too long in that moment, a departed client is one.
+// A disconnected client is reported as such, whether its request was canceled or timed out.
 func TestOutcomeOfADepartedClient(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]int{200: 200, 201: 201, 409: 409, 500: 500, 503: 499, 504: 499} {
 		r := &request{code: "a_code"}
 		if got, code := r.outcome(status); got != status || code != "a_code" {
-			t.Errorf("%d of a client that is there: %d %s", status, got, code)
+			t.Errorf("%d for a connected client: %d %s", status, got, code)
 		}
 		r.gone.Store(true)
 		if got, code := r.outcome(status); got != want || (code == "") != (got == statusClientGone) {
-			t.Errorf("%d of one that is gone: %d %q, want %d", status, got, code, want)
+			t.Errorf("%d for a disconnected client: %d %q, want %d", status, got, code, want)
 		}
 	}
 }

@@ -34,8 +34,8 @@ func (s *served) Write(line []byte) (int, error) {
 	return s.log.Write(line)
 }
 
-// told returns what was observed of an operation, and the log lines of a level.
-func (s *served) told(operation, level string) (observed []string, lines int) {
+// observedOf returns what was observed of an operation, and the log lines of a level.
+func (s *served) observedOf(operation, level string) (observed []string, lines int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.observed {
@@ -107,7 +107,7 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 					t.Errorf("%q, %v", line, err)
 				}
 			} else {
-				time.Sleep(300 * time.Millisecond) // time for one that must not come
+				time.Sleep(300 * time.Millisecond) // time for a line that must not come
 			}
 			release()
 			r, err := http.ReadResponse(in, nil)
@@ -117,7 +117,7 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 			if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), `"name":"New"`) {
 				t.Errorf("%s, %v", body, err)
 			}
-			observed, errors := s.told("edit-user", "ERROR")
+			observed, errors := s.observedOf("edit-user", "ERROR")
 			if len(observed) != 1 || observed[0] != "edit-user 200 " || errors != 0 {
 				t.Errorf("%v, %d errors", observed, errors)
 			}
@@ -135,19 +135,19 @@ func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
 		"resets":          func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() },
 		"half-closes too": func(conn *net.TCPConn) { conn.CloseWrite(); conn.Close() },
 	} {
-		before, _ := s.told("edit-user", "ERROR")
+		before, _ := s.observedOf("edit-user", "ERROR")
 		conn := s.renaming("HTTP/1.1")
 		s.until("the query waits", func() bool { return s.waiting() == 1 })
 		leave(conn)
 		s.until(name+": the query is gone", func() bool { return s.waiting() == 0 })
-		s.until(name+": it is told", func() bool {
-			observed, _ := s.told("edit-user", "ERROR")
+		s.until(name+": it is observed", func() bool {
+			observed, _ := s.observedOf("edit-user", "ERROR")
 			return len(observed) == len(before)+1
 		})
 	}
-	observed, errors := s.told("edit-user", "ERROR")
-	_, warnings := s.told("edit-user", "WARN")
-	_, debug := s.told("edit-user", "DEBUG")
+	observed, errors := s.observedOf("edit-user", "ERROR")
+	_, warnings := s.observedOf("edit-user", "WARN")
+	_, debug := s.observedOf("edit-user", "DEBUG")
 	if strings.Join(observed, "") != strings.Repeat("edit-user 499 ", 3) || errors+warnings != 0 || debug != 3 {
 		t.Errorf("%q, %d errors, %d warnings, %d debug", observed, errors, warnings, debug)
 	}

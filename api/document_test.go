@@ -34,7 +34,7 @@ type document struct {
 	patterns   map[string]*regexp.Regexp
 }
 
-// described is one operation of it.
+// described is an operation of the document.
 type described struct {
 	id, method, path string
 	parameters       []object
@@ -173,7 +173,7 @@ func (d *document) check(r *http.Request, a *answer) error {
 			strings.HasPrefix(r.URL.Path, "/openapi") {
 			return nil
 		}
-		return fmt.Errorf("no operation, yet status %d", a.status)
+		return fmt.Errorf("status %d of an undocumented operation", a.status)
 	}
 	response, ok := op.responses[strconv.Itoa(a.status)].(object)
 	if !ok {
@@ -224,7 +224,7 @@ func checkKeeping(op *described, r *http.Request, a *answer) error {
 			!strings.HasSuffix(policy, "; frame-ancestors 'none'") ||
 			strings.Contains(policy, "unsafe") || a.header.Get("X-Frame-Options") != "DENY" ||
 			a.header.Get("Referrer-Policy") != "no-referrer" {
-			return fmt.Errorf("a page with the headers %v", a.header)
+			return fmt.Errorf("a page has the headers %v", a.header)
 		}
 	}
 	return nil
@@ -233,7 +233,7 @@ func checkKeeping(op *described, r *http.Request, a *answer) error {
 // checkProblem: one problem, complete, and consistent with the answer.
 func (d *document) checkProblem(a *answer) error {
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-		return fmt.Errorf("Content-Type %q of a refusal", got)
+		return fmt.Errorf("an error has the Content-Type %q", got)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(a.body))
 	var p object
@@ -251,7 +251,7 @@ func (d *document) checkProblem(a *answer) error {
 	case p["status"] != float64(a.status):
 		return fmt.Errorf("status %v", p["status"])
 	case !strings.HasSuffix(detail, ".") || len(detail) < 10 || strings.HasPrefix(detail, ":"):
-		return fmt.Errorf("detail %q is no sentence", detail)
+		return fmt.Errorf("detail %q is not a sentence", detail)
 	case p["request_id"] == "" || p["request_id"] != a.header.Get("X-Request-Id"):
 		return fmt.Errorf("request_id %v", p["request_id"])
 	case (a.status == 503 || a.status == 429) && a.header.Get("Retry-After") == "":
@@ -419,7 +419,7 @@ func TestDocumentDescribesEveryOperation(t *testing.T) {
 	seen := map[string]bool{}
 	for _, op := range theDocument().operations {
 		if seen[op.id] || !regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`).MatchString(op.id) {
-			t.Errorf("operation id %q is taken or not in kebab-case", op.id)
+			t.Errorf("operation id %q is not unique or not in kebab-case", op.id)
 		}
 		seen[op.id] = true
 		item := theDocument().root["paths"].(object)[op.path].(object)[strings.ToLower(op.method)].(object)
@@ -442,7 +442,7 @@ func TestDocumentDescribesEveryOperation(t *testing.T) {
 			}
 		}
 		if refusals == 0 {
-			t.Errorf("%s declares no refusal", op.id)
+			t.Errorf("%s declares no error", op.id)
 		}
 	}
 }
@@ -508,7 +508,7 @@ func TestDocsNeedNoOtherHost(t *testing.T) {
 	}
 	s := &server{t: t, api: a}
 	if to := s.do(nil, "GET", "/docs", nil).want(308).header.Get("Location"); to != "/docs/" {
-		t.Errorf("/docs leads to %s", to)
+		t.Errorf("/docs redirects to %s", to)
 	}
 	page := string(s.do(nil, "GET", "/docs/", nil).want(200).body)
 	if found := elsewhere.FindString(page); found != "" {
@@ -542,7 +542,7 @@ func TestRootLeadsToTheDocs(t *testing.T) {
 	s := &server{t: t, api: a}
 	for _, method := range []string{"GET", "HEAD"} {
 		if to := s.do(nil, method, "/", nil).want(302).header.Get("Location"); to != "/docs/" {
-			t.Errorf("%s / leads to %s", method, to)
+			t.Errorf("%s / redirects to %s", method, to)
 		}
 	}
 	s.do(nil, "POST", "/", "{}").refused(405, "method_not_allowed", "")
@@ -571,10 +571,10 @@ func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 		}
 		if n := strings.Count(string(page.body), "<script") + strings.Count(string(page.body),
 			"<style"); n != len(found)+strings.Count(string(page.body), "<script src=") {
-			t.Errorf("%s has %d scripts and styles in it, of which %d are named", path, n, len(found))
+			t.Errorf("%s has %d inline scripts and styles, of which the policy allows %d", path, n, len(found))
 		}
 		if len(found) < least {
-			t.Errorf("%s has %d scripts and styles in it", path, len(found))
+			t.Errorf("%s has %d inline scripts and styles", path, len(found))
 		}
 		for _, bad := range []string{" onclick=", " onload=", " style=", "javascript:"} {
 			if strings.Contains(string(page.body), bad) {
@@ -616,18 +616,18 @@ func TestEveryCodeOfTheDocumentHasAPage(t *testing.T) {
 	s := start(t)
 	codes := theDocument().declaredCodes()
 	if len(codes) < 25 {
-		t.Errorf("the document has %d codes only", len(codes))
+		t.Errorf("the document has only %d codes", len(codes))
 	}
 	for code := range codes {
 		page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).body)
 		if !strings.Contains(page, code) || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
-			t.Errorf("the page of %s does not name it, or needs another host", code)
+			t.Errorf("the page of %s does not name the code, or loads from another host", code)
 		}
 	}
 	for _, code := range []string{"user_not_found", "facility_not_found"} { // in the body, in the path
 		if page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).
 			body); !strings.Contains(page, "422 for") || !strings.Contains(page, "404 for") {
-			t.Errorf("the page of %s tells one of its statuses only", code)
+			t.Errorf("the page of %s names only one of its statuses", code)
 		}
 	}
 	s.do(nil, "GET", "/errors/none", nil).refused(404, "not_found")

@@ -17,21 +17,21 @@ func TestNewestLocationWins(t *testing.T) {
 		return s.do(s.tenant.driver, "PUT", path+"/location",
 			object{"latitude": latitude, "longitude": 2, "located_at": at})
 	}
-	told := locate(1, now).want(200)
-	if told.object()["applied"] != true || told.object()["driver"].(object)["latitude"] != 1.0 {
-		t.Errorf("got %s", told)
+	located := locate(1, now).want(200)
+	if located.object()["applied"] != true || located.object()["driver"].(object)["latitude"] != 1.0 {
+		t.Errorf("got %s", located)
 	}
 	for _, older := range []time.Time{now, now.Add(-time.Second), now.Add(-24 * time.Hour)} {
 		if a := locate(5, older).
 			want(200); a.object()["applied"] != false || a.object()["driver"].(object)["latitude"] != 1.0 {
-			t.Errorf("an older one: %s", a)
+			t.Errorf("an older location: %s", a)
 		}
 	}
 	locate(1, now.Add(2*time.Minute)).refused(422, "validation_failed", "located_at")
 	locate(91, now).refused(422, "validation_failed", "latitude")
 	after := s.do(s.dispatcher, "GET", path, nil, "If-None-Match", seen.etag()).want(200)
-	if after.etag() != told.etag() {
-		t.Errorf("ETag %s, locate answered %s", after.etag(), told.etag())
+	if after.etag() != located.etag() {
+		t.Errorf("ETag %s, but locate returned %s", after.etag(), located.etag())
 	}
 	// A moving driver is edited with the version seen before the move.
 	s.do(s.dispatcher, "PATCH", path, object{"name": "Grace"}, "If-Match", seen.etag()).want(200)
@@ -61,7 +61,7 @@ func TestDriversAreCreatedOnce(t *testing.T) {
 		t.Errorf("got %s", a)
 	}
 	if got := s.do(login, "GET", a.header.Get("Location"), nil).want(200); string(got.body) != string(a.body) {
-		t.Errorf("Location leads to %s", got)
+		t.Errorf("Location returns %s", got)
 	}
 	s.do(s.dispatcher, "POST", "/v1/drivers", body).replayed()
 	s.do(s.dispatcher, "POST", "/v1/drivers", with(body, object{"on_duty": true})).refused(409, "id_reused", "id")

@@ -17,8 +17,8 @@ type place struct {
 }
 
 // eventPage is the result of reading a place: the next events that the viewer sees as text, the position
-// after all that were looked at, whether there may be more, and whether events of other viewers were
-// skipped after the last one of the text.
+// after all events read, whether there may be more, and whether events of other viewers were skipped after
+// the last one of the text.
 type eventPage struct {
 	text    []byte
 	next    position

@@ -57,7 +57,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 			{here.role, here.after, 10},
 		} {
 			if _, err := f.readShared(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {
-				t.Errorf("%+v is not another place: %d reads", other, reads.Load())
+				t.Errorf("%+v shared another position's read: %d reads", other, reads.Load())
 			}
 		}
 	})
@@ -88,7 +88,7 @@ func TestWhoGoesAwayWhileReadingTogetherHoldsUpNobody(t *testing.T) {
 		}
 		goes()
 		if err := <-got; !errors.Is(err, context.Canceled) {
-			t.Errorf("who waited and went away: %v", err)
+			t.Errorf("a canceled reader: %v", err)
 		}
 		close(answer)
 		for range 2 {
@@ -118,6 +118,6 @@ func TestAReadThatFailsIsNotKept(t *testing.T) {
 		}
 	}
 	if n := len(f.tenant.pages); n != pagesKept {
-		t.Errorf("%d pages are kept", n)
+		t.Errorf("%d pages are cached", n)
 	}
 }

@@ -131,7 +131,7 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
-	streamPage        = 200              // events that a read looks at
+	streamPage        = 200              // events per read
 	heartbeatInterval = 15 * time.Second // interval of heartbeats
 	streamAuth        = 2 * time.Second  // interval of session checks
 	streamWrite       = 10 * time.Second // timeout of one write to the client

@@ -73,7 +73,7 @@ func TestAPageGoesOnAfterAllThatWasLookedAt(t *testing.T) {
 	}
 }
 
-// What was skipped while a stream catches up is told as well, by the next sign of life.
+// A stream that skips events while it catches up sends a checkpoint with the next heartbeat.
 func TestASkippedPageMakesTheNextHeartbeatACheckpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

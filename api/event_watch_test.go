@@ -17,7 +17,7 @@ import (
 // looks replaces the database of a watch: the test sees each query, and decides when and what it
 // returns.
 type looks struct {
-	asked    chan map[uuid.UUID]uint64 // since which horizon
+	queries  chan map[uuid.UUID]uint64 // since which horizon
 	answered chan eventLook            // without a horizon: an error
 }
 
@@ -25,7 +25,7 @@ func watched(every time.Duration) (*eventWatch, looks) {
 	l := looks{make(chan map[uuid.UUID]uint64), make(chan eventLook)}
 	w := newEventWatch(nil, every)
 	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
-		l.asked <- since
+		l.queries <- since
 		look := <-l.answered
 		if look.sendable == 0 {
 			return look, errors.New("no database")
@@ -53,7 +53,7 @@ func (l looks) fail() {
 
 func (l looks) want(t *testing.T, want map[uuid.UUID]uint64) {
 	t.Helper()
-	if got := <-l.asked; !maps.Equal(got, want) {
+	if got := <-l.queries; !maps.Equal(got, want) {
 		t.Errorf("looks for %v, want %v", got, want)
 	}
 }
@@ -134,7 +134,7 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 		l.want(t, map[uuid.UUID]uint64{early: 20, back: 8, late: 8})
 		l.answer(21, back, late)
 		if !isWoken(news[1]) || !isWoken(news[2]) {
-			t.Error("an event of between is not told")
+			t.Error("an event committed between two polls is not delivered")
 		}
 	})
 }
@@ -177,7 +177,7 @@ func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 		second, from := w.follow(tenant, 8) // it read its horizon earlier, and subscribes only now
 		defer second.leave()
 		if from != 20 || second.horizon() != 20 {
-			t.Errorf("reads up to %d, %d; what came below 20 wakes nobody any more", from, second.horizon())
+			t.Errorf("reads up to %d, %d; events below 20 no longer wake a stream", from, second.horizon())
 		}
 		third, from := w.follow(tenant, 25)
 		defer third.leave()
@@ -204,7 +204,7 @@ func TestTheWatchNeverGoesBack(t *testing.T) {
 		l.want(t, map[uuid.UUID]uint64{tenant: 20})
 		l.answer(22, tenant)
 		if _, horizon := f.news(); horizon != 22 || f.horizon() != 22 {
-			t.Errorf("told up to %d, %d", horizon, f.horizon())
+			t.Errorf("delivered up to %d, %d", horizon, f.horizon())
 		}
 	})
 }
@@ -214,7 +214,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Second)
 		if w.behind() != 0 {
-			t.Error("behind without a stream")
+			t.Error("reports a lag without a stream")
 		}
 		tenant := uuid.New()
 		f, _ := w.follow(tenant, 7)
@@ -226,19 +226,19 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 			l.answerLate(7, 9)
 		}
 		if got := w.behind(); got != 5*time.Second {
-			t.Errorf("%v behind, want 5s", got)
+			t.Errorf("a lag of %v, want 5s", got)
 		}
 		for range 3 { // and then there is no database
 			l.want(t, want)
 			l.fail()
 		}
 		if got := w.behind(); got != 8*time.Second {
-			t.Errorf("%v behind, want 8s", got)
+			t.Errorf("a lag of %v, want 8s", got)
 		}
 		l.want(t, want)
 		l.answer(12)
 		if got := w.behind(); got != 0 {
-			t.Errorf("%v behind", got)
+			t.Errorf("a lag of %v", got)
 		}
 		f.leave()
 	})
@@ -248,21 +248,21 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 type foundEvents struct {
 	horizon db.GetStreamHorizonRow
 	events  []db.FindNewEventsRow
-	asked   []string
+	queries []string
 }
 
 func (f *foundEvents) GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error) {
-	f.asked = append(f.asked, "horizon")
+	f.queries = append(f.queries, "horizon")
 	return f.horizon, nil
 }
 
 func (f *foundEvents) FindNewEvents(_ context.Context, about db.FindNewEventsParams) ([]db.FindNewEventsRow, error) {
-	f.asked = append(f.asked, "events")
+	f.queries = append(f.queries, "events")
 	return f.events, nil
 }
 
 func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
-	f.asked = append(f.asked, "move")
+	f.queries = append(f.queries, "move")
 	return "", nil
 }
 
@@ -270,26 +270,26 @@ func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
 // the last finished transaction is sent only after another one has finished.
 func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	t.Parallel()
-	told, beyond := uuid.New(), uuid.New()
+	tenant, beyond := uuid.New(), uuid.New()
 	for _, c := range []struct {
-		newest string
-		events []db.FindNewEventsRow
-		asked  []string
-		news   []uuid.UUID
+		newest  string
+		events  []db.FindNewEventsRow
+		queries []string
+		news    []uuid.UUID
 	}{
 		{"10", nil, []string{"horizon", "events"}, nil},
-		{"10", []db.FindNewEventsRow{{TenantID: told, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{told}},
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil},
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}},
-			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
-		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}},
-			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
+		{"10", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{tenant}},
+		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 10}}, []string{"horizon", "events"}, nil},
+		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}, {TenantID: beyond, Xid: 12}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
+		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: tenant, Xid: 8}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
 	} {
 		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
-		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
-		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants,
+		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{tenant: 5, beyond: 5})
+		if err != nil || !slices.Equal(in.queries, c.queries) || !slices.Equal(look.tenants,
 			c.news) || look.sendable != 10 {
-			t.Errorf("%v: asks for %v, finds %v, %v", c.events, in.asked, look, err)
+			t.Errorf("%v: queried %v, found %v, %v", c.events, in.queries, look, err)
 		}
 	}
 }

@@ -2,13 +2,19 @@ package api
 
 import (
 	"context"
+	"io"
 	"strings"
 )
 
 // ReadFeed reads a body whose first record has the given position in the feed. It returns the number of
 // valid records before an error.
 func ReadFeed(body string, lines bool, at int) (right int, err error) {
-	r := newFeedReader(strings.NewReader(body), lines)
+	return ReadFeedFrom(strings.NewReader(body), lines, at)
+}
+
+// ReadFeedFrom is ReadFeed of a body that is not in memory.
+func ReadFeedFrom(body io.Reader, lines bool, at int) (right int, err error) {
+	r := newFeedReader(body, lines)
 	r.at = at
 	for _, err := range r.records {
 		if err != nil {

@@ -16,19 +16,19 @@ func TestFacilitiesAndGroupsAreCreatedOnce(t *testing.T) {
 		a := create(body).fresh(201)
 		if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).
 			want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
-			t.Errorf("%s: Location leads to %s", path, got)
+			t.Errorf("%s: Location returns %s", path, got)
 		}
 		create(body).replayed()
 		s.do(s.admin, "PATCH", a.header.Get("Location"), object{"name": "Renamed"}, "If-Match", a.etag()).want(200)
 		if again := create(body).replayed(); again.str("name") != "Renamed" {
-			t.Errorf("%s: the repeat shows %s", path, again)
+			t.Errorf("%s: the replay returns %s", path, again)
 		}
 		create(with(body, object{"name": "Renamed"})).refused(409, "id_reused", "id")
 		create(with(body, object{"name": "   "})).refused(422, "validation_failed", "name")
 		other := with(body, object{"id": newID()})
 		answers := atOnce(8, func(int) *answer { return create(other) })
 		if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
-			t.Errorf("%s at once: %v", path, got)
+			t.Errorf("concurrent %s: %v", path, got)
 		}
 		if without := create(with(body, object{"id": nil})).
 			fresh(201); without.str("id") == a.str("id") || without.str("id")[14] != '7' {

@@ -54,7 +54,7 @@ func (s *server) until(what string, is func() bool) {
 			return
 		}
 	}
-	s.t.Errorf("not within a minute: %s", what)
+	s.t.Errorf("not true within a minute: %s", what)
 }
 
 func TestClientThatGoesAwayCancelsItsQuery(t *testing.T) {
@@ -73,7 +73,7 @@ func TestClientThatGoesAwayCancelsItsQuery(t *testing.T) {
 	s.until("the query is gone", func() bool { return s.waiting() == 0 })
 	<-done
 	if n := s.store.Stat().AcquiredConns(); n != 0 {
-		t.Errorf("%d connections are held", n)
+		t.Errorf("%d connections are in use", n)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 	s.do(s.hub, "GET", "/v1/session", nil).refused(503, "overloaded", "")
 	t.Logf("a full pool answered after %v, of 250 ms that it may take on a quiet machine", time.Since(begin))
 	if s.waiting() != 1 {
-		t.Error("the connection was free by then: this proves nothing")
+		t.Error("a connection was free: nothing was tested")
 	}
 	s.do(nil, "GET", "/livez", nil).want(200)
 	release()

@@ -45,7 +45,7 @@ func TestRandomFeedsAreTakenByTheRules(t *testing.T) {
 		}
 	}
 	if t.Logf("%d of %d are taken", taken, rounds); taken < rounds/100 {
-		t.Error("hardly any is taken")
+		t.Error("too few inputs are accepted")
 	}
 }
 

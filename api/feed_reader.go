@@ -8,23 +8,44 @@ import (
 	"io"
 	"net"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"waybill/db"
 )
 
 // feedReader reads the records of a feed from its body one at a time, with bounded memory.
-//
-// It finds the end of an array's record itself, since jsontext.Decoder buffers a value, or the white
-// space before it, without a limit (WithByteLimit is planned, https://go.dev/issue/56733). Each record
-// is then parsed by jsontext.
 type feedReader struct {
 	in     *bufio.Reader
-	lines  bool
-	record []byte // the text of the current record
-	at     int    // its index, from 0
+	limit  limitedReader
+	array  *jsontext.Decoder // of an array; nil for lines
+	record []byte            // the text of the current record
+	at     int               // its index, from 0
 }
 
 func newFeedReader(body io.Reader, lines bool) *feedReader {
-	return &feedReader{in: bufio.NewReaderSize(body, 64<<10), lines: lines}
+	r := &feedReader{in: bufio.NewReaderSize(body, 64<<10)}
+	if !lines {
+		r.limit = limitedReader{from: r.in}
+		r.array = jsontext.NewDecoder(&r.limit, grammarOnly...)
+	}
+	return r
+}
+
+// limitedReader fails with errTooLong after the byte at offset until. jsontext.Decoder buffers a value, or
+// the white space before it, without a limit (WithByteLimit is planned, https://go.dev/issue/56733).
+type limitedReader struct {
+	from       io.Reader
+	pos, until int64
+}
+
+// Read implements io.Reader.
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.pos >= l.until {
+		return 0, errTooLong
+	}
+	n, err := l.from.Read(p[:min(int64(len(p)), l.until-l.pos)])
+	l.pos += int64(n)
+	return n, err
 }
 
 // records yields each record, and an error at the end if one is invalid.
@@ -46,8 +67,8 @@ func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 
 // next reads the text of the next record into r.record.
 func (r *feedReader) next() (more bool, err error) {
-	r.record = r.record[:0]
-	if r.lines {
+	if r.array == nil {
+		r.record = r.record[:0]
 		more, err = r.nextLine()
 	} else {
 		more, err = r.nextElement()
@@ -90,89 +111,65 @@ func trimmed(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
 // nextElement reads the next object of the top-level array.
 func (r *feedReader) nextElement() (more bool, err error) {
-	c, err := r.sign()
-	if r.at == 0 {
-		if c == byteOrderMark[0] {
-			return false, errMark
+	if r.array.StackDepth() == 0 {
+		if err := r.openArray(); err != nil {
+			return false, err
 		}
-		if err != nil || c != '[' {
-			return false, cmpError(err, errNoArray)
-		}
-		c, err = r.sign()
-	} else if c == ',' {
-		if c, err = r.sign(); c == ']' {
+	}
+	r.allow()
+	switch kind := r.array.PeekKind(); kind {
+	case jsontext.KindBeginObject, jsontext.KindInvalid:
+		r.record, err = r.array.ReadValue()
+		switch {
+		case err == nil && len(r.record) > feedRecordMax:
+			return false, errTooLong
+		case kind == jsontext.KindInvalid && isGrammar(err):
 			return false, errNoObject
 		}
-	} else if err == nil && c != ']' {
-		return false, errNoObject
+		return true, err
+	case jsontext.KindEndArray:
+		if _, err := r.array.ReadToken(); err != nil {
+			return false, errNoObject // after a comma
+		}
+		return false, r.end()
 	}
+	return false, errNoObject
+}
+
+// allow lets the decoder read one more record, and white space before it.
+func (r *feedReader) allow() { r.limit.until = r.array.InputOffset() + 2*feedRecordMax }
+
+func (r *feedReader) openArray() error {
+	r.allow()
+	if r.array.PeekKind() != jsontext.KindBeginArray {
+		if bytes.HasPrefix(trimmed(r.array.UnreadBuffer()), byteOrderMark[:1]) {
+			return errMark
+		}
+		if _, err := r.array.ReadToken(); err != nil && !isGrammar(err) && !errors.Is(err, io.EOF) {
+			return err
+		}
+		return errNoArray
+	}
+	_, err := r.array.ReadToken()
+	return err
+}
+
+// end reads the rest of the body, which may only be white space.
+func (r *feedReader) end() error {
+	_, err := r.array.ReadToken()
 	switch {
-	case err != nil:
-		return false, unexpectedEnd(err)
-	case c == ']':
-		if _, err := r.sign(); !errors.Is(err, io.EOF) {
-			return false, cmpError(err, errTrailing)
-		}
-		return false, nil
-	case c != '{':
-		return false, errNoObject
-	}
-	return true, r.object()
-}
-
-// cmpError returns err, or otherwise if err is nil or an end of input.
-func cmpError(err, otherwise error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return otherwise
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil || isGrammar(err):
+		return errTrailing
 	}
 	return err
 }
 
-func unexpectedEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// sign reads the next byte that is not white space.
-func (r *feedReader) sign() (byte, error) {
-	for {
-		c, err := r.in.ReadByte()
-		if err != nil || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			return c, err
-		}
-	}
-}
-
-// object reads the rest of an object after its opening brace. It only tracks brackets and quotes: parse
-// checks whether the text is JSON.
-func (r *feedReader) object() error {
-	r.record = append(r.record, '{')
-	for depth, quoted, escaped := 1, false, false; depth > 0; {
-		c, err := r.in.ReadByte()
-		if err != nil {
-			return unexpectedEnd(err)
-		}
-		if len(r.record) == feedRecordMax {
-			return errTooLong
-		}
-		r.record = append(r.record, c)
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
-			depth++
-		case c == '}', c == ']':
-			depth--
-		}
-	}
-	return nil
+// isGrammar reports whether err is about the text itself, neither its end nor its reading.
+func isGrammar(err error) bool {
+	var syntax *jsontext.SyntacticError
+	return errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // explain turns a read error into a problem.
@@ -191,6 +188,8 @@ func (r *feedReader) explain(err error) error {
 		return r.refuse(bodyTooLarge, "", fmt.Sprintf("longer than %d KiB", feedRecordMax>>10))
 	case errors.Is(err, errNoObject):
 		return r.refuse(unreadableBody, "", "expected an object in a valid JSON array")
+	case isGrammar(err):
+		return r.refuse(unreadableBody, "", notOneText)
 	case errors.As(err, &network) && network.Timeout():
 		return problem(requestTimeout, "", "")
 	}

@@ -13,6 +13,8 @@ import (
 	"waybill/db"
 )
 
+const notOneText = "not one complete JSON text"
+
 // parse parses the current record.
 func (r *feedReader) parse() (out db.FeedRecord, err error) {
 	data := trimmed(r.record)
@@ -21,8 +23,8 @@ func (r *feedReader) parse() (out db.FeedRecord, err error) {
 		return out, r.refuse(unreadableBody, "", "it begins with "+aMark)
 	case !utf8.Valid(data):
 		return out, r.refuse(unreadableBody, "", "not valid UTF-8")
-	case !isJSON(data):
-		return out, r.refuse(unreadableBody, "", "not one complete JSON text")
+	case r.array == nil && !isJSON(data):
+		return out, r.refuse(unreadableBody, "", notOneText)
 	case data[0] != '{':
 		return out, r.refuse(db.ValidationFailed, "", "expected an object")
 	}

@@ -44,7 +44,7 @@ func (s *server) tellsBesideFeed(ofTenant, ofForeign *stream) {
 	for t, st := range map[*tenant]*stream{s.tenant: ofTenant, s.foreign: ofForeign} {
 		id := s.pickupIn(t, db.PickupStatusSUBMITTED, t.facility, uuid.Nil)
 		if e := st.transition(); e.data["pickup_id"] != id.String() {
-			s.t.Errorf("told %v", e)
+			s.t.Errorf("got the event %v", e)
 		}
 	}
 }
@@ -87,16 +87,16 @@ func TestStreamsAreToldBesideTwentyThousandRecords(t *testing.T) {
 	url := s.listen()
 	transaction, ended := s.feeding(records(20_000))
 	ofTenant, ofForeign := follow(t, url, s.dispatcher, ""), follow(t, url, s.foreign.dispatcher, "")
-	told := 0
-	for told < 20 && s.feedUnderWay() == transaction {
+	delivered := 0
+	for delivered < 20 && s.feedUnderWay() == transaction {
 		s.tellsBesideFeed(ofTenant, ofForeign)
 		if s.feedUnderWay() == transaction {
-			told++
+			delivered++
 		}
 	}
 	(<-ended).want(200)
-	t.Logf("%d times while the feed was applied", told)
-	if told < 2 {
-		t.Errorf("told %d times while the feed was applied", told)
+	t.Logf("%d times while the feed was applied", delivered)
+	if delivered < 2 {
+		t.Errorf("events arrived %d times while the feed was applied", delivered)
 	}
 }

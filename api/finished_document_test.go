@@ -43,7 +43,8 @@ func TestRequestsAreClosedAndAnswersAreOpen(t *testing.T) {
 			if schema["type"] == "object" && schema["properties"] != nil {
 				bodies++
 				if schema["additionalProperties"] != false {
-					t.Errorf("a body of %s accepts members that it does not declare: %v", op.id, slices.Sorted(maps.Keys(schema)))
+					t.Errorf("a body of %s accepts members that it does not declare: %v", op.id,
+						slices.Sorted(maps.Keys(schema)))
 				}
 			}
 		}

@@ -104,7 +104,7 @@ func TestRandomBodiesAreTakenByTheRules(t *testing.T) {
 		taken += checkBody(t, text)
 	}
 	if t.Logf("%d of %d are taken", taken, rounds); taken < rounds/100 {
-		t.Error("hardly any is taken")
+		t.Error("too few inputs are accepted")
 	}
 }
 
@@ -152,7 +152,7 @@ func textRuleOf(text []byte) string {
 	case !utf8.Valid(text):
 		return "UTF-8"
 	case notCharacter.Match(escapes):
-		return "an escape of what is no character"
+		return "an escape of a noncharacter"
 	case repeats(json.NewDecoder(bytes.NewReader(text))):
 		return "a name comes twice"
 	}

@@ -38,10 +38,11 @@ func (t *jsonText) release() {
 	jsonTexts.Put(t)
 }
 
+// grammarOnly are the options for the grammar alone.
+var grammarOnly = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
 // isJSON reports whether data is one JSON text by the grammar alone.
-func isJSON(data []byte) bool {
-	return jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
+func isJSON(data []byte) bool { return jsontext.Value(data).IsValid(grammarOnly...) }
 
 // badEscape returns the violation of an escape in data, or "": PostgreSQL cannot store U+0000, and
 // encoding/json would replace an unpaired surrogate by U+FFFD. Invalid JSON is left to the caller.

@@ -25,7 +25,7 @@ import (
 
 // BenchmarkRequest is what a request costs the server's process, from its router to its
 // log line, by 32 callers at once; and what it would with net/http and encoding/json
-// alone, over the same store, of which nobody would learn what went wrong:
+// alone, over the same store, which reports no errors:
 //
 //	go test ./api -run - -bench Request -benchmem
 //
@@ -116,8 +116,8 @@ func (q *quiet) Header() http.Header         { return q.header }
 func (q *quiet) WriteHeader(status int)      { q.status = status }
 func (q *quiet) Write(b []byte) (int, error) { return q.body.Write(b) }
 
-// asked returns a request as package http would have read it.
-func asked(as *user, method, path, body string) *http.Request {
+// newRequest returns a request as package http would have read it.
+func newRequest(as *user, method, path, body string) *http.Request {
 	r, err := http.NewRequest(method, path, strings.NewReader(body))
 	if err != nil {
 		panic(err)
@@ -131,13 +131,13 @@ func asked(as *user, method, path, body string) *http.Request {
 
 // living is a request without a database query.
 func living(*server, int) func(int) *http.Request {
-	return func(int) *http.Request { return asked(&user{}, "GET", "/livez", "") }
+	return func(int) *http.Request { return newRequest(&user{}, "GET", "/livez", "") }
 }
 
 func getting(s *server, _ int) func(int) *http.Request {
 	drafts := s.drafts(1000)
 	return func(i int) *http.Request {
-		return asked(s.dispatcher, "GET", "/v1/pickups/"+drafts[i%len(drafts)].String(), "")
+		return newRequest(s.dispatcher, "GET", "/v1/pickups/"+drafts[i%len(drafts)].String(), "")
 	}
 }
 
@@ -145,7 +145,7 @@ func charging(s *server, _ int) func(int) *http.Request {
 	s.deposit()
 	path := "/v1/accounts/" + s.account.String() + "/charges"
 	return func(int) *http.Request {
-		return asked(s.admin, "POST", path, fmt.Sprintf(`{"id":"%s","amount_cents":1,"note":"a charge"}`, newID()))
+		return newRequest(s.admin, "POST", path, fmt.Sprintf(`{"id":"%s","amount_cents":1,"note":"a charge"}`, newID()))
 	}
 }
 
@@ -153,7 +153,7 @@ func submitting(s *server, n int) func(int) *http.Request {
 	s.deposit()
 	drafts := s.drafts(n)
 	return func(i int) *http.Request {
-		return asked(s.dispatcher, "POST", "/v1/pickups/"+drafts[i].String()+"/submit", "")
+		return newRequest(s.dispatcher, "POST", "/v1/pickups/"+drafts[i].String()+"/submit", "")
 	}
 }
 

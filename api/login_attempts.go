@@ -79,7 +79,7 @@ func withSource(ctx context.Context, source string) context.Context {
 	return context.WithValue(ctx, db.CallerKey{}, &db.Viewer{UserID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(source))})
 }
 
-// attemptKey returns the digest under which tries are counted. It covers what was submitted, so that
+// attemptKey returns the digest under which attempts are counted. It covers the submitted values, so that
 // unknown users are counted alike.
 func attemptKey(parts ...string) []byte {
 	h := sha256.New()

@@ -115,7 +115,7 @@ func TestAGoodLoginDoesNotForgiveOthersGuesses(t *testing.T) {
 		}
 		s.loginFrom(source, s.slug, s.staff.email, password).want(201)
 	}
-	t.Error("40 guesses met no limit")
+	t.Error("40 guesses were not limited")
 }
 
 // Good logins use nothing up: any number of users may log in from one address.
@@ -139,7 +139,7 @@ func TestGuessesFromManySourcesAreLimited(t *testing.T) {
 		}
 	}
 	if limited == 0 {
-		t.Error("70 guesses from as many addresses met no limit")
+		t.Error("70 guesses from as many addresses were not limited")
 	}
 	s.loginFrom("198.51.100.2", s.slug, s.staff.email, password).refused(429, "rate_limited")
 	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
@@ -250,7 +250,7 @@ func TestLoginsSweepWhatHasExpired(t *testing.T) {
 	}
 	if n := scan[int](
 		s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets)"); n != 3 {
-		t.Errorf("%d rows are left, want those of the last user and source", n)
+		t.Errorf("%d rows remain, want those of the last user and source", n)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestOutwornHashesAreRenewedAtLogin(t *testing.T) {
 	}
 	s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
 	if hash(s.staff) != passwordHash() {
-		t.Error("renewed by a wrong password")
+		t.Error("a wrong password renewed the hash")
 	}
 	for range 2 {
 		s.login(s.staff.email, password).want(201)
@@ -339,7 +339,7 @@ func TestALoginWhoseTurnDoesNotComeIsNoTry(t *testing.T) {
 	}
 	if n := scan[int](s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets "+
 		"WHERE full_at > now() + interval '1 second')"); n != 0 {
-		t.Errorf("%d tries and tokens are counted", n)
+		t.Errorf("%d attempts and tokens are counted", n)
 	}
 	release()
 	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).want(201)
@@ -356,7 +356,7 @@ func TestAChangeOfPasswordWhoseTurnDoesNotComeIsNoTry(t *testing.T) {
 			refused(503, "overloaded")
 	}
 	if n := scan[int](s, "SELECT count(*) FROM login_attempts"); n != 0 {
-		t.Errorf("%d tries are counted", n)
+		t.Errorf("%d attempts are counted", n)
 	}
 	release()
 }

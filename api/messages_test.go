@@ -38,7 +38,7 @@ func TestTextsOfAPickupAreListed(t *testing.T) {
 	second := s.do(s.staff, "GET", path+"/messages?limit=1&cursor="+first.str("next_cursor"), nil).want(200)
 	if all := list(s.staff); len(second.items()) != 1 || first.items()[0]["id"] != all[0]["id"] ||
 		second.items()[0]["id"] != all[1]["id"] {
-		t.Error("the pages are not the list")
+		t.Error("the pages differ from the list")
 	}
 	s.do(s.staff, "GET", path+"/messages?cursor=x", nil).refused(422, "validation_failed", "cursor")
 }

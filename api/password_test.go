@@ -35,7 +35,7 @@ func TestTheQueueIsAsLongOnASlowMachine(t *testing.T) {
 			}
 		}
 		if admitted != 2*maxQueue {
-			t.Errorf("at cost %d, %d are admitted, want %d", cost, admitted, 2*maxQueue)
+			t.Errorf("at cost %d, %d logins are admitted, want %d", cost, admitted, 2*maxQueue)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestLoginsTakeNoPlaceOfThoseWithASession(t *testing.T) {
 		}
 	}
 	if !refused {
-		t.Fatal("the queue took them all: this proves nothing")
+		t.Fatal("the queue never filled: nothing was tested")
 	}
 	if _, err := p.enterAs(db.Viewer{TenantID: uuid.New(), UserID: uuid.New()}); err != nil {
 		t.Error(err)
@@ -107,7 +107,7 @@ func TestEveryComparisonMakesTheSameRounds(t *testing.T) {
 	}
 	rounds(hash(8), "wrong horse") // of a time when the cost was higher
 	if got := rounds("", "wrong horse"); got != 1<<8 {
-		t.Errorf("after a costlier hash, a user who is not there makes %d rounds, want %d", got, 1<<8)
+		t.Errorf("after a costlier hash, an unknown user costs %d rounds, want %d", got, 1<<8)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestNewPasswords(t *testing.T) {
 			t.Errorf("%q: %q", password, wrong)
 		}
 		if again, _ := newPassword(prepared); wrong == "" && again != prepared {
-			t.Errorf("%q: prepared twice it is another", password)
+			t.Errorf("%q: preparing is not idempotent", password)
 		}
 	}
 	if n := len(common()); n < 100 {
@@ -165,12 +165,12 @@ func TestNewPasswords(t *testing.T) {
 	}
 	for password := range common() {
 		if len(password) < minPassword {
-			t.Errorf("%q is too short anyhow", password)
+			t.Errorf("%q is already rejected as too short", password)
 		}
 	}
 	one, _ := newPassword("pässwörter")
 	other, _ := newPassword("pa\u0308sswo\u0308rter")
 	if one != other {
-		t.Error("composed and decomposed are two passwords")
+		t.Error("composed and decomposed forms are different passwords")
 	}
 }

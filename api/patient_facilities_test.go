@@ -112,7 +112,7 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 		}
 	}
 	if got := s.feed(s.staff, []object{newRecord(2)}).counts(); got != "0 0 1 0 false" {
-		t.Errorf("a list without them: %s", got)
+		t.Errorf("the list without the patient: %s", got)
 	}
 	s.hides(id, before.etag())
 	if n := scan[int](s, "SELECT count(*) FROM phi_reads WHERE patient_id = $1", id); n != audited {
@@ -120,10 +120,10 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	}
 	if got := s.do(s.stranger, "GET", path, nil).
 		want(200); string(got.body) != string(before.body) || got.etag() != before.etag() {
-		t.Errorf("the other facility sees %s, where it saw %s", got, before)
+		t.Errorf("the other facility sees %s, want %s as before", got, before)
 	}
 	if got := scan[string](s, "SELECT status::text FROM appointments WHERE external_id = '1'"); got != "BOOKED" {
-		t.Errorf("their appointment is %s", got)
+		t.Errorf("the patient's appointment is %s", got)
 	}
 
 	s.do(s.stranger, "PUT", home, nil).want(204)
@@ -157,7 +157,7 @@ func TestPickupOfAWithdrawnConsentStaysAnOrderOfTheFacility(t *testing.T) {
 	s.do(s.staff, "GET", pickup, nil).want(200)
 	s.do(s.staff, "POST", pickup+"/cancel", nil).want(200)
 	if n := reads() - before; n != 2 {
-		t.Errorf("%d looks are recorded, of 2", n)
+		t.Errorf("%d reads are recorded, want 2", n)
 	}
 	s.do(s.staff, "GET", pickup+"/patient", nil).refused(404, "not_found", "")
 	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), named)).refused(422, "patient_not_found", "patient_id")
@@ -177,7 +177,7 @@ func TestLastFacilityThatSeesAPatientStays(t *testing.T) {
 	s.do(s.staff, "PUT", other, nil).want(204)
 	answers := atOnce(8, func(i int) *answer { return s.do(s.staff, "DELETE", []string{home, other}[i%2], nil) })
 	if got := tally(answers); got["204"] != 4 || got["409"] != 4 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 	s.do(s.staff, "GET", path, nil).want(200)
 	if n := scan[int](s, "SELECT count(*) FROM patient_facilities WHERE allowed"); n != 1 {

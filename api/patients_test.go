@@ -39,7 +39,7 @@ func TestCreatedPatientIsSeenByTheFacility(t *testing.T) {
 	path := a.header.Get("Location")
 	got := s.do(s.staff, "GET", path, nil).want(200)
 	if string(got.body) != string(a.body) || got.etag() != a.etag() || a.str("version") != "1" {
-		t.Errorf("Location leads to %s", got)
+		t.Errorf("Location returns %s", got)
 	}
 	s.do(s.staff, "GET", path, nil, "If-None-Match", a.etag()).want(304)
 	for _, as := range []*user{s.admin, s.dispatcher, s.stranger, s.foreign.staff} {
@@ -50,14 +50,14 @@ func TestCreatedPatientIsSeenByTheFacility(t *testing.T) {
 	s.do(s.staff, "PATCH", path, object{"external_id": newCanary(), "given_name": newCanary()}, "If-Match", a.etag()).
 		want(200)
 	if again := s.do(s.staff, "POST", "/v1/patients", body).replayed(); again.str("version") != "2" {
-		t.Errorf("the repeat shows %s", again)
+		t.Errorf("the replay returns %s", again)
 	}
 	answers := atOnce(8, func(int) *answer {
 		return s.do(s.staff, "POST", "/v1/patients",
 			with(body, object{"id": uuid.Max, "external_id": canary + "-at-once"}))
 	})
 	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 	bare := s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": nil, "external_id": nil, "phone": nil})).
 		fresh(201)
@@ -88,7 +88,7 @@ func TestExternalIDsAreTheFacilitys(t *testing.T) {
 		return s.do(s.staff, "POST", "/v1/patients", with(body, object{"external_id": canary + "-7"}))
 	})
 	if got := tally(answers); got["201"] != 1 || got["409"] != 7 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 	second := s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201)
 	path := second.header.Get("Location")
@@ -147,7 +147,7 @@ func TestExternalIDIsChangedByWhoSeesItsFacility(t *testing.T) {
 			first = a
 		}
 		if string(withoutID(a)) != string(withoutID(first)) {
-			t.Errorf("an id that is taken answers %s, another %s", first, a)
+			t.Errorf("an id in use is answered with %s, another with %s", first, a)
 		}
 	}
 	s.do(s.staff, "PATCH", path, object{"given_name": newCanary()}, "If-Match", tag).want(200)
@@ -195,7 +195,7 @@ func TestPatientsAreValidated(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"1799-12-31", "0002-01-01",
-		day(2)} { // the answer says what is expected, like that of a list
+		day(2)} { // the answer states the accepted form, like that of a list
 		const expected = "birth_date: expected a date from 1800 on, and not in the future."
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
 		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
@@ -248,7 +248,7 @@ func TestPatientEditNeedsTheVersionThatWasSeen(t *testing.T) {
 	edit(s.foreign.staff, a.etag()).refused(404, "not_found", "")
 	answers := atOnce(8, func(int) *answer { return edit(s.staff, a.etag()) })
 	if got := tally(answers); got["200"] != 1 || got["412"] != 7 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 	if got := s.reads(path); got["edit-patient"] != 1 || got["create-patient"] != 1 || len(got) != 2 {
 		t.Errorf("the audit has %v: an edit shows the patient, a refusal nothing", got)
@@ -309,7 +309,7 @@ func TestDriverReadsTheNameAloneWhileThePickupIsTheirs(t *testing.T) {
 	for _, at := range []db.PickupStatus{db.PickupStatusASSIGNED, db.PickupStatusCOLLECTED, db.PickupStatusSHIPPED} {
 		id := s.pickupIn(s.tenant, at, s.facility, s.driverID)
 		path := "/v1/pickups/" + id.String() + "/patient"
-		s.do(s.tenant.driver, "GET", path, nil).refused(404, "not_found", "") // of nobody
+		s.do(s.tenant.driver, "GET", path, nil).refused(404, "not_found", "") // a driver has no patients
 		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, patient)
 		a := s.do(s.tenant.driver, "GET", path, nil).want(200)
 		o := a.object()
@@ -375,6 +375,6 @@ func TestPickupNamesAPatientThatItsMakerSees(t *testing.T) {
 	}
 	s.do(s.staff, "PATCH", path, object{"note": "Ring"}, "If-Match", again.etag()).want(200)
 	if got := s.do(s.staff, "GET", path, nil).want(200); got.str("patient_id") != mine.String() {
-		t.Errorf("an edit of another member leaves %s", got)
+		t.Errorf("an edit of another field leaves %s", got)
 	}
 }

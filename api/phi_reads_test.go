@@ -48,7 +48,7 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 		t.Errorf("in pages: %v, want %v", got, a.ids())
 	}
 	if noCanary(a.body) != nil {
-		t.Errorf("the reads tell of the patient: %s", a)
+		t.Errorf("the audit log contains patient data: %s", a)
 	}
 	for _, as := range []*user{s.staff, s.dispatcher, s.tenant.driver, s.hub} {
 		s.do(as, "GET", path+"/reads", nil).refused(403, "forbidden")
@@ -101,7 +101,7 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	s.do(s.staff, "POST", "/v1/patients", s.newPatient()).refused(500, "internal")
 	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).refused(500, "internal")
 	if n := scan[int](s, "SELECT count(*) FROM patients"); n != 2 {
-		t.Errorf("%d patients, want the two from before", n)
+		t.Errorf("%d patients, want the two existing ones", n)
 	}
 	for _, path := range paths {
 		if a := s.do(s.staff, "GET", path, nil).refused(500, "internal"); noCanary(a.body) != nil {
@@ -142,7 +142,7 @@ func TestPickupsThatNameAPatientAreRecorded(t *testing.T) {
 		with(body, object{"id": newID()}), with(body, object{"id": newID()}), s.newPickup()}}).want(201))
 	did("list-pickups", 1, s.do(s.staff, "GET", "/v1/pickups", nil).want(200))
 	did("list-pickups", 0, s.do(s.stranger, "GET", "/v1/pickups", nil).want(200))
-	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // the batch's last, for nobody
+	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // without a patient
 	did("edit-pickup", 1, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).want(200))
 	did("edit-pickup", 0, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).
 		refused(412, "stale_version"))

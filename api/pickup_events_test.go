@@ -159,7 +159,7 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 			e := st.transition()
 			id, pickup, version := e.data["id"].(string), e.data["pickup_id"].(string), e.data["version"].(float64)
 			if seen[id]++; seen[id] > 1 {
-				t.Errorf("event %s is told twice", e.id)
+				t.Errorf("event %s is delivered twice", e.id)
 			}
 			if version <= versions[pickup] {
 				t.Errorf("pickup %s: version %v after %v", pickup, version, versions[pickup])
@@ -171,7 +171,7 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	}
 	done.Wait()
 	if n := scan[int](s, "SELECT count(*) FROM pickup_events"); n != want {
-		t.Errorf("%d events in the table, %d told", n, want)
+		t.Errorf("%d events in the table, %d delivered", n, want)
 	}
 }
 
@@ -208,19 +208,19 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 			got = append(got, st.transition().data["id"].(string))
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("stream %d is told something else than what happened", i)
+			t.Errorf("stream %d differs from the table", i)
 		}
 	}
 	s.api.Drain() // also ends a lagging stream
-	told := 0
+	sent := 0
 	st := follow(t, url, s.dispatcher, before.last)
 	for e, ok := st.next(); ok; e, ok = st.next() {
 		if e.isTransition() {
-			told++
+			sent++
 		}
 	}
-	if told > 200 {
-		t.Errorf("%d events are told by a server that drains", told)
+	if sent > 200 {
+		t.Errorf("a draining server sends %d events", sent)
 	}
 }
 
@@ -256,7 +256,7 @@ func TestStreamIsWokenByEachEvent(t *testing.T) {
 	for range 12 {
 		s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
 		if e := st.transition(); e.name != "submit" {
-			t.Errorf("told %v", e)
+			t.Errorf("got the event %v", e)
 		}
 	}
 }
@@ -282,24 +282,24 @@ func TestStreamWaitsForLateCommitters(t *testing.T) {
 	_, err = tx.Exec(t.Context(), insertCancel, strings.TrimPrefix(early, "/v1/pickups/"))
 	s.must(err)
 	s.do(s.staff, "POST", late+"/submit", nil).want(200) // younger than tx, and committed before it
-	told := make(chan event, 2)
+	events := make(chan event, 2)
 	go func() {
 		for range 2 {
 			e, ok := st.next()
 			for ok && !e.isTransition() {
 				e, ok = st.next()
 			}
-			told <- e
+			events <- e
 		}
 	}()
 	select {
-	case e := <-told:
-		t.Fatalf("told %v while an older transaction runs", e)
+	case e := <-events:
+		t.Fatalf("got %v while an older transaction runs", e)
 	case <-time.After(100 * time.Millisecond):
 	}
 	s.must(tx.Commit(t.Context()))
-	if first, second := <-told, <-told; first.name != "cancel" || second.name != "submit" {
-		t.Errorf("told %v, then %v", first, second)
+	if first, second := <-events, <-events; first.name != "cancel" || second.name != "submit" {
+		t.Errorf("got %v, then %v", first, second)
 	}
 }
 
@@ -322,23 +322,23 @@ func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
 	begin(other)
 	streams := []*stream{follow(t, s.listen(), s.dispatcher, ""), follow(t, s.listen(), s.staff, "")}
 	begin(s)
-	told := func(name string) {
+	next := func(name string) {
 		t.Helper()
 		for _, st := range streams { // while all of them are open
 			if e := st.transition(); e.name != name {
-				t.Errorf("told %v", e)
+				t.Errorf("got the event %v", e)
 			}
 		}
 	}
 	path := s.pickup()
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
-	told("submit")
+	next("submit")
 	_, err := feed.Exec(t.Context(), insertCancel, strings.TrimPrefix(s.pickup(), "/v1/pickups/"))
 	s.must(err)
 	s.must(feed.Commit(t.Context()))
-	told("cancel")
+	next("cancel")
 	s.do(s.dispatcher, "POST", path+"/cancel", nil).want(200)
-	told("cancel")
+	next("cancel")
 }
 
 // HEAD is answered like GET, and ends: it takes no stream's place, and leaves the connection usable.
@@ -378,7 +378,7 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 			}
 		}
 		if after := send("GET", "/v1/session"); after.StatusCode != 200 {
-			t.Errorf("the next on its connection: %d", after.StatusCode)
+			t.Errorf("the next request on the connection: %d", after.StatusCode)
 		}
 	}
 	if len(conns) != 1 {
@@ -388,11 +388,11 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+s.hub.token)
 	r.Header.Set("Last-Event-ID", "99999999999-1")
 	if refused, err := client.Do(r); err != nil || refused.StatusCode != 422 {
-		t.Errorf("HEAD of what GET refuses: %v, %v", refused, err)
+		t.Errorf("HEAD of a path that GET rejects: %v, %v", refused, err)
 	}
 }
 
-// Proxies and browsers are told not to buffer or cache.
+// The headers tell proxies and browsers not to buffer or cache.
 func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -406,7 +406,7 @@ func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 	}
 	s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
 	if e := st.transition(); e.name != "submit" || e.data["to_status"] != "SUBMITTED" {
-		t.Errorf("told %v", e)
+		t.Errorf("got the event %v", e)
 	}
 	if n := s.api.OpenStreams(); n != 1 {
 		t.Errorf("%d streams are open", n)
@@ -439,7 +439,7 @@ func TestStreamPassesOverTheEventsOfOthers(t *testing.T) {
 		}
 		for _, name := range want {
 			if e := st.transition(); e.name != name || e.data["pickup_id"] != mine.String() {
-				t.Errorf("%s: told %v, want %s", as.role, e, name)
+				t.Errorf("%s: got the event %v, want %s", as.role, e, name)
 			}
 		}
 		st.cancel()
@@ -471,7 +471,7 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 			names = append(names, streams[as].transition().name)
 		}
 		if got := strings.Join(names, " "); got != want {
-			t.Errorf("%s is told %s, want %s", as.role, got, want)
+			t.Errorf("%s gets %s, want %s", as.role, got, want)
 		}
 	}
 	// No more events: all streams end with what they received.
@@ -480,7 +480,7 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 	for as, st := range streams {
 		for e, ok := st.next(); ok; e, ok = st.next() {
 			if e.isTransition() {
-				t.Errorf("%s is told of %v too", as.role, e)
+				t.Errorf("%s also gets %v", as.role, e)
 			}
 		}
 	}
@@ -597,7 +597,7 @@ func (s *server) pages(as *user, path string, limit int, between func()) []strin
 			return ids
 		}
 		if len(got) != limit {
-			s.t.Errorf("%s: a part of %d with a next one", path, len(got))
+			s.t.Errorf("%s: a page of %d rows has a next page", path, len(got))
 		}
 		cursor = "&cursor=" + next
 		if between != nil {
@@ -667,7 +667,7 @@ func TestEveryListIsPaged(t *testing.T) {
 		for cursor := "?limit=1"; cursor != ""; n++ {
 			a := s.do(s.admin, "GET", path+cursor, nil).want(200)
 			if got, want := fmt.Sprint(a.items()[0]), fmt.Sprint(whole.items()[n]); got != want {
-				t.Errorf("%s, part %d: %s, want %s", path, n, got, want)
+				t.Errorf("%s, page %d: %s, want %s", path, n, got, want)
 			}
 			if cursor = ""; a.str("next_cursor") != "" {
 				cursor = "?limit=1&cursor=" + a.str("next_cursor")
@@ -675,7 +675,7 @@ func TestEveryListIsPaged(t *testing.T) {
 			}
 		}
 		if n != len(whole.items()) || n < 2 {
-			t.Errorf("%s: %d parts, %d rows", path, n, len(whole.items()))
+			t.Errorf("%s: %d pages, %d rows", path, n, len(whole.items()))
 		}
 	}
 	for _, path := range lists {

@@ -159,7 +159,7 @@ func TestWhatIsTakenAwayIsSeenNoMore(t *testing.T) {
 	again := s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "s").replayed()
 	membersAre(t, "submit", again.object(), everybodys)
 	if again.str("status") != "SUBMITTED" || again.str("version") != "2" {
-		t.Errorf("it tells what came later: %s", again)
+		t.Errorf("it shows a later state: %s", again)
 	}
 	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "t").refused(404, "not_found")
 }
@@ -190,13 +190,13 @@ func TestAPickupIsAnsweredInOneWay(t *testing.T) {
 			}
 			if name, ok := c.Type.(*ast.Ident); ok && name.Name == "Pickup" {
 				if made++; path != "pickup.go" {
-					t.Errorf("%s makes a Pickup by itself", path)
+					t.Errorf("%s builds a Pickup itself", path)
 				}
 			}
 			return true
 		})
 	}
 	if made == 0 {
-		t.Error("nothing makes a Pickup: this proves nothing")
+		t.Error("no file builds a Pickup: nothing was tested")
 	}
 }

@@ -43,7 +43,7 @@ func TestCreatedPickupIsADraftOfItsRequester(t *testing.T) {
 	}
 	if got := s.do(s.staff, "GET", a.header.Get("Location"), nil).
 		want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
-		t.Errorf("Location leads to %s", got)
+		t.Errorf("Location returns %s", got)
 	}
 }
 
@@ -60,14 +60,14 @@ func TestCreateRepeatedIsOnePickup(t *testing.T) {
 	s.do(s.staff, "PATCH", path, object{"note": "edited"}, "If-Match", first.etag()).want(200)
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
 	if again := create(s.staff, body).replayed(); again.str("status") != "SUBMITTED" || again.str("note") != "edited" {
-		t.Errorf("the repeat shows %s", again)
+		t.Errorf("the replay returns %s", again)
 	}
 	create(s.staff, with(body, object{"note": "edited"})).refused(409, "id_reused")
 	answers := atOnce(16, func(int) *answer {
 		return create(s.staff, with(body, object{"id": "01890000-0000-7000-8000-000000000001"}))
 	})
 	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 15 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 }
 
@@ -121,7 +121,7 @@ func TestCreateNamesWhatIsNotThere(t *testing.T) {
 		}
 	}
 	if n := scan[int](s, "SELECT count(*) FROM pickups"); n != 0 {
-		t.Errorf("%d pickups were made", n)
+		t.Errorf("%d pickups were created", n)
 	}
 	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"pickup_address": strings.Repeat("ä", 500)})).
 		want(201)
@@ -274,7 +274,7 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 			}
 		}
 		if a.etag() == tag {
-			t.Errorf("%s left the ETag as it was", c.body)
+			t.Errorf("%s did not change the ETag", c.body)
 		}
 		tag = a.etag()
 	}

@@ -86,7 +86,7 @@ func TestReadOnlySessionRefusesOneWriteAtMost(t *testing.T) {
 		}
 	}
 	if refused > sessions {
-		t.Errorf("%d writes were refused by %d sessions", refused, sessions)
+		t.Errorf("%d writes on %d sessions were refused", refused, sessions)
 	}
 	for _, a := range s.writes(24) {
 		a.want(201)

@@ -68,7 +68,7 @@ func TestIdempotencyKeyOfACreateMakesItsRowOnce(t *testing.T) {
 
 		answers := atOnce(8, func(int) *answer { return post(as, body, "key-1") })
 		if n := tally(answers); n["201"] != 1 || n["200 replayed"] != 7 {
-			t.Errorf("%s: one key, eight times: %v", op.id, n)
+			t.Errorf("%s: eight requests with one key: %v", op.id, n)
 		}
 		id := idsOf(answers[0])
 		for _, a := range answers {
@@ -87,7 +87,7 @@ func TestIdempotencyKeyOfACreateMakesItsRowOnce(t *testing.T) {
 		post(as, chosen, "key-2").refused(422, "validation_failed", "Idempotency-Key")
 		if another := s.newUser(s.tenant, as.role); op.id == "create-group" {
 			if a := post(another, body, "key-1").fresh(201); slices.Equal(idsOf(a), id) {
-				t.Errorf("%s: a key is two users'", op.id)
+				t.Errorf("%s: two users share a key", op.id)
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func TestAKeyChangesNothingInARead(t *testing.T) {
 	served := s.do(nil, "GET", "/openapi.json", nil).want(200).object()
 	about := fmt.Sprint(served["info"].(object)["description"])
 	if !strings.Contains(about, "in a read, which is safe to repeat, an Idempotency-Key has no effect") {
-		t.Error("the document does not say what a key means in a read")
+		t.Error("the document does not describe the key in a read")
 	}
 	path := s.pickup()
 	row := s.do(s.staff, "GET", path, nil, "Idempotency-Key", "key").want(200)
@@ -142,7 +142,7 @@ func TestAKeyChangesNothingInARead(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		again := s.do(s.staff, method, path, nil, "Idempotency-Key", "key").want(200)
 		if again.etag() == row.etag() || again.header.Get("Idempotency-Replayed") != "" {
-			t.Errorf("%s: the answer of before: %v", method, again.header)
+			t.Errorf("%s: the answer is an old one: %v", method, again.header)
 		}
 	}
 	s.do(s.staff, "GET", "/v1/pickups?limit=1", nil, "Idempotency-Key", "key").want(200)
@@ -187,7 +187,7 @@ func TestHeaderThatIsNotHonouredIsRefused(t *testing.T) {
 			}
 		}
 		if taken < 15 {
-			t.Errorf("%d operations take %s", taken, name)
+			t.Errorf("%d operations accept %s", taken, name)
 		}
 	}
 }

@@ -29,7 +29,7 @@ type request struct {
 	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
 
-	// Of the goroutine too that looks whether the client is still there: see follow.
+	// Shared with the goroutine that detects a disconnected client: see follow.
 	answering    sync.Mutex
 	begun, ended bool // the answer, and the request
 	gone         atomic.Bool

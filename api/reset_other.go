@@ -4,5 +4,5 @@ package api
 
 import "net"
 
-// isReset takes a client that sends no more for one that is gone.
+// isReset treats a half-closed connection as closed.
 func isReset(net.Conn) bool { return true }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// isReset tells whether the other side has reset a connection. Reads would not: they found the
-// end of what it sent before.
+// isReset reports whether the peer has reset the connection. A read would not show it: it has already
+// returned the end of the input.
 func isReset(c net.Conn) bool {
 	socket, ok := c.(syscall.Conn)
 	if !ok {
@@ -20,7 +20,7 @@ func isReset(c net.Conn) bool {
 	}
 	var reset bool
 	err = raw.Control(func(fd uintptr) {
-		_, err := syscall.Getpeername(int(fd)) // a connection that is reset has no other side
+		_, err := syscall.Getpeername(int(fd)) // a reset connection has no peer
 		reset = err != nil
 	})
 	return reset || err != nil

@@ -95,7 +95,7 @@ func (s *server) beginsIn(op *described) db.PickupStatus {
 			return db.PickupStatus(r.FromStatuses[len(r.FromStatuses)-1])
 		}
 	}
-	s.t.Fatalf("%s: where does it begin?", op.id)
+	s.t.Fatalf("%s: no initial status is known", op.id)
 	return ""
 }
 
@@ -121,12 +121,12 @@ func (s *server) rightsOf(operation string) rights {
 	s.t.Helper()
 	right, ok := table[operation]
 	if !ok {
-		s.t.Fatalf("%s stands in no line of the table: say who may", operation)
+		s.t.Fatalf("%s is missing from the role table", operation)
 	}
 	return right
 }
 
-// whoMay returns a user of the tenant who may call the operation.
+// whoMay returns a permitted user of the tenant.
 func (s *server) whoMay(operation string) *user {
 	s.t.Helper()
 	right := s.rightsOf(operation)
@@ -143,15 +143,15 @@ func (s *server) whoMay(operation string) *user {
 // answer contains their values.
 func TestRolesMayWhatTheTableSays(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "who may, asked one after the other")
+	dbtest.WithoutRace(t, "permissions, tested one after the other")
 	for id := range table {
 		if theDocument().operation(id) == nil {
-			t.Errorf("the table has %s, the document has not", id)
+			t.Errorf("the role table has %s, which the document lacks", id)
 		}
 	}
 	for _, op := range theDocument().operations {
 		if table[op.id].who == "" {
-			t.Errorf("%s stands in no line of the table: say who may", op.id)
+			t.Errorf("%s is missing from the role table", op.id)
 		}
 	}
 	for _, role := range roles {
@@ -167,7 +167,7 @@ func TestRolesMayWhatTheTableSays(t *testing.T) {
 			}
 			metrics.check(t)
 			if s.shown == 0 && role != db.UserRoleHub {
-				t.Error("no answer held a canary, not even of those who may see it: this proves nothing")
+				t.Error("no answer contained a canary, even for permitted roles: nothing was tested")
 			}
 			s.do(s.as(role), "DELETE", "/v1/session", nil).want(204)
 			s.do(s.as(role), "GET", "/v1/session", nil).refused(401, "unauthenticated")
@@ -214,7 +214,7 @@ func (s *server) tryRole(op *described, role db.UserRole) {
 			expect(which, a, 404)
 			if absent := try("absent", t); !bytes.Equal(withoutID(a), withoutID(absent)) ||
 				fmt.Sprint(shape(a)) != fmt.Sprint(shape(absent)) {
-				s.t.Errorf("%s by %s: what is %s answers %s, what is not there %s", op.id, role, which, a, absent)
+				s.t.Errorf("%s by %s: a %s row returns %s, a missing row %s", op.id, role, which, a, absent)
 			}
 		}
 	}
@@ -309,7 +309,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	c := call{body: s.bodyFor(op, t)}
 	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
 		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
-		s.t.Fatalf("%s: on what?", op.id)
+		s.t.Fatalf("%s: no target is known", op.id)
 	}
 	ids := s.idsFor(op, role, which, t)
 	if op.id == "edit-driver" && role == db.UserRoleDriver {
@@ -462,7 +462,7 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"reason": "No longer needed"}
 	}
 	if op.body != nil {
-		s.t.Fatalf("%s: what body?", op.id)
+		s.t.Fatalf("%s: no body is known", op.id)
 	}
 	return nil
 }

@@ -67,11 +67,11 @@ func TestTheStoreLeadsToNoOtherStatement(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	reachable(reflect.TypeFor[*db.Store](), seen, func(of reflect.Type) {
 		if isOpen(of) {
-			t.Errorf("a *db.Store leads to %s", of)
+			t.Errorf("a *db.Store exposes %s", of)
 		}
 	})
 	if !seen[reflect.TypeFor[db.Reader]()] || !seen[reflect.TypeFor[db.Viewer]()] {
-		t.Error("not even what it is known to lead to was found")
+		t.Error("the search misses what a *db.Store is known to expose")
 	}
 	open := 0
 	reachable(reflect.TypeFor[*db.System](), map[reflect.Type]bool{}, func(of reflect.Type) {
@@ -80,7 +80,7 @@ func TestTheStoreLeadsToNoOtherStatement(t *testing.T) {
 		}
 	})
 	if open == 0 {
-		t.Error("not even a *db.System is found to be open")
+		t.Error("the search misses what a *db.System exposes")
 	}
 }
 

@@ -116,12 +116,12 @@ func TestEditTakesOfTheRowAsReadWhatItWrites(t *testing.T) {
 			a := edit(body).refused(422, "read_only_field", name)
 			for takes := range properties {
 				if !strings.Contains(a.str("detail"), takes) {
-					t.Errorf("%s: %s does not say that %s is taken", op.id, a, takes)
+					t.Errorf("%s: %s does not list %s as accepted", op.id, a, takes)
 				}
 			}
 		}
 		if a := edit(read.object()); a.status != 422 || a.str("code") != "read_only_field" {
-			t.Errorf("%s of the row as read: %s", op.id, a)
+			t.Errorf("%s with the row as read: %s", op.id, a)
 		}
 		edit(with(writable, object{"unknown": 1})).refused(422, "unknown_field", "unknown")
 		edited := edit(writable).want(200)
@@ -163,7 +163,7 @@ func TestEditOfNothingRaisesNoVersion(t *testing.T) {
 		for range 2 {
 			a := s.do(as, op.method, c.path, "{}", "If-Match", read.etag()).want(200)
 			if a.etag() != read.etag() || string(a.body) != string(read.body) {
-				t.Errorf("%s of nothing: %s, and it was %s", op.id, a, read)
+				t.Errorf("%s with an empty body: %s, before %s", op.id, a, read)
 			}
 		}
 		s.do(as, op.method, c.path, "{}").refused(428, "precondition_required", "If-Match")

@@ -47,7 +47,7 @@ type server struct {
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
 	planted planted // canaries
-	shown   int     // answers with a canary to users who may see it
+	shown   int     // answers with a canary to permitted users
 }
 
 // tenant has a user of each role. Staff and hub see the facility, only admin and dispatcher the hidden
@@ -96,7 +96,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond,
 		Undeclared: func(operation string, code db.Code) {
-			t.Errorf("%s answered %s, which the document does not declare", operation, code)
+			t.Errorf("%s returned %s, which the document does not declare", operation, code)
 		}}
 	for _, set := range settings {
 		set(&c, &o)
@@ -241,7 +241,7 @@ func (s *server) serve(r *http.Request) *answer {
 	s.api.ServeHTTP(w, r)
 	a := &answer{s.t, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.Bytes()}
 	if err := theDocument().check(r, a); err != nil {
-		s.t.Errorf("%s: not as the document says: %v\n%s", a.request, err, a)
+		s.t.Errorf("%s: the answer violates the document: %v\n%s", a.request, err, a)
 	}
 	return a
 }
@@ -277,7 +277,7 @@ func (a *answer) String() string {
 	return fmt.Sprintf("%d %s %.600s", a.status, a.header.Get("Content-Type"), a.body)
 }
 
-// want ends the test unless the status is this one.
+// want ends the test unless the answer has the status.
 func (a *answer) want(status int) *answer {
 	a.t.Helper()
 	if a.status != status {
@@ -286,7 +286,7 @@ func (a *answer) want(status int) *answer {
 	return a
 }
 
-// refused ends the test unless the answer is this one problem.
+// refused ends the test unless the answer is the problem.
 func (a *answer) refused(status int, code string, field ...string) *answer {
 	a.t.Helper()
 	a.want(status)
@@ -354,7 +354,7 @@ func (a *answer) fresh(status int) *answer {
 	a.t.Helper()
 	a.want(status)
 	if a.header.Get("Idempotency-Replayed") != "" {
-		a.t.Fatalf("%s: said to be a repeat: %s", a.request, a)
+		a.t.Fatalf("%s: marked as a replay: %s", a.request, a)
 	}
 	return a
 }

@@ -85,9 +85,9 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
-	ctx = context.WithoutCancel(ctx) // the verdict stands, and so does that there was none
+	ctx = context.WithoutCancel(ctx) // the result stands
 	switch {
-	case err != nil && !try.counted && problemOf(err).Code != db.RateLimited: // its turn did not come
+	case err != nil && !try.counted && problemOf(err).Code != db.RateLimited: // it got no slot
 		return nil, errors.Join(err, a.returnTokens(ctx, try))
 	case err != nil:
 		return nil, err
@@ -101,7 +101,7 @@ func (a *server) openSession(
 	ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials,
 ) (*loginOutput, error) {
 	wrong := problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
-	// Not retry.Do: each round follows somebody else's change of the password, and costs a check.
+	// Not retry.Do: each round follows a concurrent change of the password, and costs a check.
 	for verified := ""; ; {
 		user, err := a.store.GetLogin(ctx, db.GetLoginParams{TenantID: tenantID, Email: given.Email})
 		if err != nil && !db.NoRow(err) {
@@ -119,7 +119,7 @@ func (a *server) openSession(
 		if !v.same {
 			return nil, wrong
 		}
-		ctx = context.WithoutCancel(ctx) // however long the turn took to come, it was the right password
+		ctx = context.WithoutCancel(ctx) // the password was correct, however long the login waited
 		token, opened, err := a.store.OpenSession(ctx, tenantID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
 		if db.CodeOf(err) == db.Unauthenticated {
 			continue

@@ -44,7 +44,7 @@ func TestLoginOpensASession(t *testing.T) {
 		t.Errorf("session: %v", session)
 	}
 	if strings.Contains(string(a.body), "$2a$") {
-		t.Error("the answer holds a hash")
+		t.Error("the answer contains a hash")
 	}
 	driver := &user{token: s.login(s.tenant.driver.email, password).want(201).str("token")}
 	if id := s.do(driver, "GET", "/v1/session", nil).want(200).str("driver_id"); id != s.driverID.String() {
@@ -75,7 +75,7 @@ func TestFailedLoginsTellNothingApart(t *testing.T) {
 			first = a
 		}
 		if string(withoutID(a)) != string(withoutID(first)) || fmt.Sprint(shape(a)) != fmt.Sprint(shape(first)) {
-			t.Errorf("%v answers %s, the first %s", body, a, first)
+			t.Errorf("%v returns %s, the first %s", body, a, first)
 		}
 	}
 }
@@ -148,16 +148,16 @@ func TestTriesForOneUserDoNotKeepOthersOut(t *testing.T) {
 		tries.Go(func() { s.login(s.staff.email, password) })
 	}
 	s.until("a try hangs", func() bool { return s.waiting() > 0 })
-	// Of three others, one may share the turn of staff, which is one of 64.
+	// One of three other users may share the staff user's queue, one of 64.
 	others := make(chan int, 3)
 	for _, u := range []*user{s.hub, s.tenant.driver, s.rival} {
 		tries.Go(func() { others <- s.login(u.email, password).status })
 	}
 	if status := <-others; status != 201 {
-		t.Errorf("another user's login answers %d", status)
+		t.Errorf("another user's login returns %d", status)
 	}
 	if s.waiting() == 0 {
-		t.Error("no try hung any more: this proves nothing")
+		t.Error("no login was waiting: nothing was tested")
 	}
 	release()
 	tries.Wait()
@@ -209,7 +209,7 @@ func TestSessionsExpire(t *testing.T) {
 	if idle := scan[float64](s, "SELECT extract(epoch FROM now() - min(last_seen_at))::float8 FROM sessions WHERE "+
 		"user_id = $1 AND token_hash IN (SELECT token_hash FROM sessions ORDER BY last_seen_at DESC LIMIT 1)",
 		s.staff.id); idle > 60 {
-		t.Errorf("seen %v s ago", idle)
+		t.Errorf("last seen %v s ago", idle)
 	}
 	age("50 seconds")
 	before := scan[time.Time](s, "SELECT max(last_seen_at) FROM sessions")
@@ -230,13 +230,13 @@ func TestDeactivationEndsSessionsAtOnce(t *testing.T) {
 	s := start(t)
 	path := "/v1/users/" + s.staff.id.String() + "/deactivate"
 	if s.do(s.admin, "POST", path, nil).want(200).str("active") != "false" {
-		t.Error("still active")
+		t.Error("the session is still active")
 	}
 	s.do(s.staff, "GET", "/v1/session", nil).refused(401, "unauthenticated")
 	s.login(s.staff.email, password).refused(401, "unauthenticated")
 	again := s.do(s.admin, "POST", path, nil).want(200)
 	if again.str("version") != "2" {
-		t.Errorf("once more: %s", again)
+		t.Errorf("a second revocation: %s", again)
 	}
 }
 
@@ -321,11 +321,11 @@ func TestTokensAreNotStored(t *testing.T) {
 	s := start(t)
 	token := s.login(s.staff.email, password).want(201).str("token")
 	if n := scan[int](s, "SELECT count(*) FROM sessions AS s WHERE s::text LIKE '%' || $1 || '%'", token); n != 0 {
-		t.Error("the token stands in the table")
+		t.Error("the table contains the token")
 	}
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, request(t, &user{token: token}, "GET", "/v1/session", nil))
 	if strings.Contains(w.Body.String(), token) {
-		t.Error("get-session repeats the token")
+		t.Error("get-session returns the token")
 	}
 }

@@ -15,7 +15,7 @@ func refusal(t *testing.T, err error) (db.Code, string) {
 	t.Helper()
 	var p *Problem
 	if !errors.As(err, &p) {
-		t.Fatalf("%v is no problem", err)
+		t.Fatalf("%v is not a problem", err)
 	}
 	return p.Code, p.Detail
 }
@@ -34,7 +34,7 @@ func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 			return
 		}
 		if want != "" {
-			t.Errorf("%s of %s has a place, want %s", user, tenant, want)
+			t.Errorf("%s of %s is admitted, want %s", user, tenant, want)
 		}
 		releases = append(releases, release)
 	}
@@ -50,7 +50,7 @@ func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 	take("cure", "dan", db.Overloaded, "")
 	take("acme", "ann", concurrencyLimit, "2 concurrent streams per user") // their own fault, before the server's
 	if s.inUse() != 6 {
-		t.Errorf("%d are in use", s.inUse())
+		t.Errorf("%d slots are in use", s.inUse())
 	}
 
 	releases[0]()
@@ -64,7 +64,7 @@ func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 		release()
 	}
 	if s.inUse() != 0 || len(s.tenants) > 0 || len(s.users) > 0 {
-		t.Errorf("remembers %d, %v, %v", s.inUse(), s.tenants, s.users)
+		t.Errorf("keeps the counts %d, %v, %v", s.inUse(), s.tenants, s.users)
 	}
 }
 

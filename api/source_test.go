@@ -49,7 +49,7 @@ func TestWhereARequestComesFrom(t *testing.T) {
 	}
 	for _, list := range []string{"10.0.0.0/33", "proxy.example", "10.0.0.0/8;10.1.0.0/16"} {
 		if _, err := ParseProxies(list); err == nil {
-			t.Errorf("%q is taken", list)
+			t.Errorf("%q is accepted", list)
 		}
 	}
 }

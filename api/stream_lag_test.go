@@ -10,7 +10,7 @@ func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
 	begin := time.Now()
 	after := func(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
 	l := streamLag{caughtUp: begin}
-	for i, look := range []struct{ told, newest, caughtUp int }{
+	for i, look := range []struct{ delivered, newest, caughtUp int }{
 		1: {10, 10, 1}, // no transaction is running
 		2: {12, 15, 1}, // a slow transaction started at 12
 		3: {12, 20, 1},
@@ -22,7 +22,7 @@ func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		l.saw(after(i), eventHorizon{uint64(look.told), uint64(look.newest)})
+		l.saw(after(i), eventHorizon{uint64(look.delivered), uint64(look.newest)})
 		if got := l.caughtUp.Sub(begin) / time.Second; int(got) != look.caughtUp {
 			t.Errorf("after look %d it is as of %d, want %d", i, got, look.caughtUp)
 		}
@@ -38,7 +38,7 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	for i := range looks {
 		l.saw(begin.Add(time.Duration(i)*time.Second), eventHorizon{0, uint64(1 + i)})
 		if len(l.open) > mostSightings {
-			t.Fatalf("%d sightings", len(l.open))
+			t.Fatalf("%d observations", len(l.open))
 		}
 	}
 	if l.caughtUp != begin {
@@ -46,6 +46,6 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	}
 	l.saw(begin.Add(looks*time.Second), eventHorizon{looks + 1, looks + 2})
 	if behind := looks*time.Second - l.caughtUp.Sub(begin); behind <= 0 || behind > looks*time.Second/10 {
-		t.Errorf("%v behind", behind)
+		t.Errorf("a lag of %v", behind)
 	}
 }

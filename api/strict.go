@@ -83,8 +83,8 @@ func strictForms(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictHeaders rejects headers of the operation that are repeated, of which Go would read only the
-// first, or empty, which would look like missing.
+// strictHeaders rejects repeated headers of the operation, of which Go reads only the first, and empty ones,
+// which Go does not distinguish from missing ones.
 func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		if p.In != "header" {

@@ -29,7 +29,7 @@ func FuzzWalkGoesThroughAnyJSON(f *testing.F) {
 				t.Errorf("%s: %s", text, wrong.sentence())
 			}
 		} else if token, err := w.ReadToken(); !errors.Is(err, io.EOF) {
-			t.Errorf("%s: it stops before %v, %v", text, token, err)
+			t.Errorf("%s: the reader stops before %v, %v", text, token, err)
 		}
 	})
 }

@@ -251,10 +251,10 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 			if a.status < 400 || a.status >= 500 {
 				t.Errorf("%s, %s: got %s", op.id, name, a)
 			} else if a.status == 401 || a.status == 403 {
-				t.Errorf("%s, %s: refused for another reason: %s", op.id, name, a)
+				t.Errorf("%s, %s: rejected for another reason: %s", op.id, name, a)
 			}
 			if strings.Contains(string(a.body), secret) {
-				t.Errorf("%s, %s: repeats what was sent: %s", op.id, name, a)
+				t.Errorf("%s, %s: the error contains the submitted value: %s", op.id, name, a)
 			}
 		}
 	}
@@ -498,7 +498,7 @@ func TestUncleanPathIsNotFound(t *testing.T) {
 	}
 }
 
-// A limit is told in digits, as a client would write it.
+// An error prints a limit in digits, not in scientific notation.
 func TestLimitsAreToldInDigits(t *testing.T) {
 	t.Parallel()
 	s := start(t)

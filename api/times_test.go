@@ -25,7 +25,7 @@ func TestTimesAreUTCInWhateverZoneTheProcessIs(t *testing.T) {
 			`SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') FROM pickups WHERE id = $1`,
 			a.str("id"))
 		if a.str("window_start") != "2030-01-01T00:00:00.25Z" || a.str("created_at")[:len(created)] != created {
-			t.Errorf("%s: %s, and not of %s", a.request, a, created)
+			t.Errorf("%s: %s, want the time of %s", a.request, a, created)
 		}
 	}
 	located := s.do(s.driver, "PUT", "/v1/drivers/"+s.driverID.String()+"/location",
@@ -128,10 +128,10 @@ func TestTimesAreOfRFC3339AndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	for value, told := range rightTimes {
+	for value, want := range rightTimes {
 		a := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"window_start": value})).want(201)
-		if a.str("window_start") != told {
-			t.Errorf("%s is told as %s, want %s", value, a.str("window_start"), told)
+		if a.str("window_start") != want {
+			t.Errorf("%s is returned as %s, want %s", value, a.str("window_start"), want)
 		}
 	}
 }
@@ -207,6 +207,6 @@ func TestTimesAreReadAsGoReadsThem(t *testing.T) {
 		}
 	}
 	if taken == 0 {
-		t.Error("none of the changed ones was taken")
+		t.Error("none of the changed times was accepted")
 	}
 }

@@ -72,7 +72,7 @@ func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 		rules[r["transition"].(string)] = rule{texts(r["from_statuses"]), texts(r["roles"]), r["to_status"].(string)}
 	}
 	if len(rules) != len(db.AllTransitionNameValues()) {
-		t.Fatalf("the dictionary has %d lines", len(rules))
+		t.Fatalf("the dictionary has %d rows", len(rules))
 	}
 	hubSees := s.statusesOf(db.UserRoleHub)
 	for _, name := range db.AllTransitionNameValues() {
@@ -91,7 +91,7 @@ func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 			a := s.do(as, "POST", "/v1/pickups/"+id.String()+"/"+string(name), s.bodyFor(op, s.tenant))
 			if slices.Contains(r.Before, string(status)) {
 				if a.want(200).str("status") != r.After {
-					t.Errorf("%s from %s leads to %s", name, status, a)
+					t.Errorf("%s from %s returns %s", name, status, a)
 				}
 				continue
 			}
@@ -142,7 +142,7 @@ func TestTransitionRepeatedWithItsKeyIsOne(t *testing.T) {
 	}
 	first := submit(s.staff, "key-1").fresh(200)
 	if again := submit(s.staff, "key-1").replayed(); string(again.body) != string(first.body) {
-		t.Errorf("the repeat shows %s", again)
+		t.Errorf("the replay returns %s", again)
 	}
 	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "key-2").refused(409, "illegal_transition")
 	s.do(s.staff, "POST", path+"/cancel", nil, "Idempotency-Key", "key-1").
@@ -159,7 +159,7 @@ func TestTransitionRepeatedWithItsKeyIsOne(t *testing.T) {
 	s.do(s.dispatcher, "POST", path+"/release", nil, "Idempotency-Key", "key-4").fresh(200)
 	// A late duplicate does not assign the next round, with or without If-Match.
 	if late := assign(s.driverID, "key-3").replayed(); late.str("status") != "SUBMITTED" {
-		t.Errorf("the late duplicate shows %s", late)
+		t.Errorf("the late duplicate returns %s", late)
 	}
 	assign(s.driverID, "key-3", "If-Match", first.etag()).replayed()
 	assign(s.driverID, "key-5", "If-Match", assigned.etag()).refused(412, "stale_version", "If-Match")

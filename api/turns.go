@@ -12,7 +12,7 @@ type caller struct{ source, tenant string }
 
 // admission admits callers to the queue for a hash. A source gets at most as many places as are free, and a
 // tenant three times as many: a single source gets half of them, two get a third each, so that there is
-// always a place for a newcomer.
+// always a place for a new source.
 type admission struct {
 	mu      sync.Mutex
 	inside  int
@@ -136,8 +136,8 @@ func (t *fairSlots) grant() {
 	}
 }
 
-// before reports whether one is to be served before the other; both are equal if they have the same
-// source and tenant.
+// before reports whether one caller is served before the other; callers of the same source and tenant are
+// equal.
 func (t *fairSlots) before(one, other caller) bool {
 	return cmp.Or(
 		cmp.Compare(t.served[caller{source: one.source}], t.served[caller{source: other.source}]),

@@ -24,15 +24,15 @@ func TestDoorLeavesPlacesForOthers(t *testing.T) {
 			}
 		}
 		if sources == 1 && held["greedy 0"] != places/2 {
-			t.Errorf("one alone has %d places, want half of %d", held["greedy 0"], places)
+			t.Errorf("a lone source holds %d slots, want half of %d", held["greedy 0"], places)
 		}
 		if sources == 1 {
 			if _, ok := d.enter(caller{"another", "acme"}, places); !ok {
-				t.Error("another source of the tenant finds no place")
+				t.Error("another source of the tenant gets no slot")
 			}
 		}
 		if _, ok := d.enter(caller{"another", "rival"}, places); !ok {
-			t.Errorf("beside %d sources, another tenant finds no place: %v", sources, held)
+			t.Errorf("besides %d sources, another tenant gets no slot: %v", sources, held)
 		}
 	}
 }
@@ -43,13 +43,13 @@ func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 	for range 3 {
 		leave, ok := d.enter(caller{"a", "acme"}, 2)
 		if !ok {
-			t.Fatal("no place")
+			t.Fatal("no slot is free")
 		}
 		leave()
 		leave() // once more changes nothing
 	}
 	if d.inside != 0 || len(d.sources) != 0 || len(d.tenants) != 0 {
-		t.Errorf("left: %d, %v, %v", d.inside, d.sources, d.tenants)
+		t.Errorf("counts remain: %d, %v, %v", d.inside, d.sources, d.tenants)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := turns.take(gone, caller{"b", "acme"}); err == nil {
-		t.Fatal("got a slot that is taken")
+		t.Fatal("acquired an occupied slot")
 	}
 	w := turns.join(caller{"c", "acme"}) // abandons at the moment of its grant
 	release()
@@ -122,6 +122,6 @@ func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	}
 	release()
 	if turns.free != 1 || len(turns.waiting) != 0 || len(turns.served) != 0 {
-		t.Errorf("%d free, %d wait, %d are remembered", turns.free, len(turns.waiting), len(turns.served))
+		t.Errorf("%d free, %d waiting, %d remembered", turns.free, len(turns.waiting), len(turns.served))
 	}
 }

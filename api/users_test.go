@@ -21,10 +21,10 @@ func TestCreatedUserCanLogIn(t *testing.T) {
 	a := s.do(s.admin, "POST", "/v1/users", body).fresh(201)
 	if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).
 		want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
-		t.Errorf("Location leads to %s", got)
+		t.Errorf("Location returns %s", got)
 	}
 	if strings.Contains(string(a.body), "password") {
-		t.Errorf("shows a password: %s", a)
+		t.Errorf("the answer contains a password: %s", a)
 	}
 	s.login(body["email"].(string), password).want(201)
 }
@@ -45,16 +45,16 @@ func TestCreateUserRepeatedIsOneUser(t *testing.T) {
 	s.do(s.admin, "PATCH", path, object{"name": "Grace", "email": "grace@example.com"}, "If-Match", first.etag()).
 		want(200)
 	if again := create(body).replayed(); again.str("name") != "Grace" {
-		t.Errorf("the repeat shows %s", again)
+		t.Errorf("the replay returns %s", again)
 	}
 	other := newUserBody()
 	answers := atOnce(8, func(int) *answer { return create(other) })
 	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
-		t.Errorf("at once: %v", got)
+		t.Errorf("concurrent requests: %v", got)
 	}
 	rivals := atOnce(8, func(int) *answer { return create(with(newUserBody(), object{"email": "one@example.com"})) })
 	if got := tally(rivals); got["201"] != 1 || got["409"] != 7 {
-		t.Errorf("one address at once: %v", got)
+		t.Errorf("concurrent requests with one address: %v", got)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestEditsNeedTheVersionSeen(t *testing.T) {
 		edit("If-Match", seen.etag()).refused(412, "stale_version", "If-Match")
 		now := s.do(s.admin, "GET", path, nil, "If-None-Match", seen.etag()).want(200)
 		if now.etag() != changed.etag() || string(now.body) != string(changed.body) {
-			t.Errorf("%s: read %s, the edit answered %s", path, now, changed)
+			t.Errorf("%s: read %s, the edit returned %s", path, now, changed)
 		}
 		s.do(s.admin, "GET", path, nil, "If-None-Match", `"0", W/`+now.etag()).want(304)
 	}
@@ -192,7 +192,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	}))
 	if n := scan[int](s, "SELECT count(*) FROM users WHERE tenant_id = $1 AND role = 'admin' AND active",
 		s.tenant.id); n != 1 || got["200"] != 1 {
-		t.Errorf("%d admins are left, %v", n, got)
+		t.Errorf("%d admins remain, %v", n, got)
 	}
 }
 

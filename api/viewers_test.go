@@ -39,7 +39,7 @@ func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	}
 	t.Log(sizes[wide])
 	if sizes[wide] != sizes[narrow] {
-		t.Errorf("of 10,000 facilities: %s; of none: %s", sizes[wide], sizes[narrow])
+		t.Errorf("with 10,000 facilities: %s; with none: %s", sizes[wide], sizes[narrow])
 	}
 	id := s.do(wide, "GET", "/v1/facilities?limit=1", nil).want(200).ids()[0]
 	body := with(s.newPatient(), object{"facility_id": id})

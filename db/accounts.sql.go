@@ -66,7 +66,7 @@ type EditAccountParams struct {
 	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 func (q *Queries) EditAccount(ctx context.Context, arg EditAccountParams) (Account, error) {
 	row := q.db.QueryRow(ctx, editAccount,
 		arg.Name,

@@ -35,7 +35,7 @@ func TestAnAddressThatIsNoneStopsTheMigration(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	m := must(db.NewMigrator(d.OwnerURL))
 	t.Cleanup(func() { m.Close() })
 	names := must(fs.Glob(files.Migrations, "migrations/*_strict_addresses.sql"))

@@ -56,7 +56,7 @@ type DropFeedRecordsParams struct {
 	FeedID   uuid.UUID `format:"uuid" json:"feed_id"`
 }
 
-// Closes: records of a feed outlive it
+// Closes: a feed's staged records outlive it
 func (q *Queries) DropFeedRecords(ctx context.Context, arg DropFeedRecordsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, dropFeedRecords, arg.TenantID, arg.FeedID)
 	if err != nil {
@@ -168,7 +168,7 @@ type MoveFeedParams struct {
 // or one from the future matches no row; concurrent feeds of a facility are serialized here.
 // Closes: an older list arrives late and undoes a newer one
 // Closes: two feeds of one facility mix
-// Closes: one list is fed twice
+// Closes: one list is applied twice
 func (q *Queries) MoveFeed(ctx context.Context, arg MoveFeedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, moveFeed,
 		arg.AsOf,
@@ -238,7 +238,7 @@ type StageFeedChunkParams struct {
 }
 
 // Stages some thousands of a feed's records until all of them have arrived.
-// Closes: one part of a feed is kept twice
+// Closes: one chunk of a feed is staged twice
 func (q *Queries) StageFeedChunk(ctx context.Context, arg StageFeedChunkParams) (int64, error) {
 	result, err := q.db.Exec(ctx, stageFeedChunk,
 		arg.TenantID,
@@ -267,7 +267,7 @@ WHERE tenant_id = $1 AND created_at < now() - interval '1 day'
 `
 
 // Deletes the records of feeds whose process was killed.
-// Closes: a sweep takes the records of a feed that is still coming in
+// Closes: a sweep deletes the records of a feed in progress
 func (q *Queries) SweepFeedRecords(ctx context.Context, tenantID uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepFeedRecords, tenantID)
 	if err != nil {
@@ -501,12 +501,12 @@ type SyncAppointmentsRow struct {
 	Current             bool  `json:"current"`
 }
 
-// Makes the facility's appointments what the feed says: the second statement of a
-// feed, with a snapshot of after the watermark moved. The records are held against what
-// may yet be canceled, all at once; the few that are not among it are looked up, and so
-// is each patient: as the first in the order of the key, not below theirs, since no other
-// index has this order, and the statistics have no say in it. Only
-// what differs is written, and each patient of whom something is written is recorded.
+// Synchronizes the facility's appointments with the feed. It is the second statement of a feed: its
+// snapshot is taken after the watermark moved. The records are joined at once with the appointments
+// that can still be canceled. The few other appointments, and the patients, are looked up by key. Each
+// lookup reads the first row in key order from the wanted key on: only the key's index has this order,
+// so that the plan does not depend on statistics. Only differences are written. Patients whose data or
+// appointments are written are audited.
 //
 // Patients who do not allow the facility to see them are skipped: neither records that name them nor
 // their appointments are written or reported. The consents of all patients to be written are locked
@@ -521,8 +521,8 @@ type SyncAppointmentsRow struct {
 //
 // For its cost see waybill bench sync.
 // Closes: a feed writes what its watermark no longer covers
-// Closes: a patient's edit and a feed at once lose one of the two
-// Closes: a feed undoes a consent that was taken back
+// Closes: a concurrent patient edit and feed lose an update
+// Closes: a feed undoes the revocation of a consent
 func (q *Queries) SyncAppointments(ctx context.Context, arg SyncAppointmentsParams) (SyncAppointmentsRow, error) {
 	row := q.db.QueryRow(ctx, syncAppointments,
 		arg.TenantID,

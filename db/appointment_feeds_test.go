@@ -20,23 +20,23 @@ import (
 )
 
 var feedRaces = []check{
-	{"StageFeedChunk", "one part of a feed is kept twice", func(ctx context.Context, w *world) error {
+	{"StageFeedChunk", "one chunk of a feed is staged twice", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		return oneWins(together(manyCallers, func(int) error {
 			return w.stage(ctx, id, record(1))
 		}), db.Internal)
 	}},
-	{"MoveFeed", "an older list arrives late and undoes a newer one", func(ctx context.Context, w *world) error {
+	{"MoveFeed", "an older list arrives late and undoes a newer one", func(ctx context.Context, w *fixture) error {
 		return first(
 			w.feedsBehind(ctx, w.list(2, record(1)), w.list(1, record(2)), false),
 			w.holds(ctx, record(1)))
 	}},
-	{"MoveFeed", "two feeds of one facility mix", func(ctx context.Context, w *world) error {
+	{"MoveFeed", "two feeds of one facility mix", func(ctx context.Context, w *fixture) error {
 		return first(
 			w.feedsBehind(ctx, w.list(1, record(1), record(2)), w.list(2, record(2), record(3)), true),
 			w.holds(ctx, record(2), record(3)))
 	}},
-	{"MoveFeed", "one list is fed twice", func(ctx context.Context, w *world) error {
+	{"MoveFeed", "one list is applied twice", func(ctx context.Context, w *fixture) error {
 		return w.counted(1, func(*db.Raw) (moved int64, err error) {
 			err = w.viewed(ctx, w.staff, func(s *db.Raw) error {
 				moved, err = s.MoveFeed(ctx, w.watermark(1))
@@ -46,7 +46,7 @@ var feedRaces = []check{
 		})
 	}},
 	{"SyncAppointments", "a feed writes what its watermark no longer covers",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 				return err
 			}
@@ -83,15 +83,15 @@ var feedRaces = []check{
 			}
 			return first(errs[0], w.holds(ctx, record(1)))
 		}},
-	{"SyncAppointments", "a patient's edit and a feed at once lose one of the two",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a concurrent patient edit and feed lose an update",
+		func(ctx context.Context, w *fixture) error {
 			for i, c := range []struct{ edit, want string }{
 				{"family_name = 'Edited', phone = '+14155550199'", "Renamed Family1 <nil> 3"},
 				// the list's last change
 				{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"}, // nothing is left to change
 				{"external_id = 'another'", "Given1 Family1 <nil> 2"}, // no longer of the list
 			} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 					return err
 				}
@@ -112,7 +112,7 @@ var feedRaces = []check{
 			}
 			return nil
 		}},
-	{"SyncAppointments", "a feed undoes a consent that was taken back", func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a feed undoes the revocation of a consent", func(ctx context.Context, w *fixture) error {
 		// The feed has read the consent, and waits: its patient also has a consent for another facility,
 		// by which the viewer sees them.
 		for _, both := range []bool{false, true} {
@@ -129,7 +129,7 @@ var feedRaces = []check{
 					r.PatientExternalID, r.GivenName, r.FamilyName = "p2", "Given2", "Family2"
 				})},
 			} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1), record(2))); err != nil {
 					return err
 				}
@@ -161,7 +161,7 @@ var feedRaces = []check{
 			}
 		}
 		// The feed is first: the withdrawal waits, and takes effect last.
-		w = (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+		w = (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ var feedRaces = []check{
 			w.holds(ctx, l.records...), w.seenBy(ctx, id, 1),
 			refused(w.getPatient(ctx, w.as, w.staff, id), db.NotFound))
 	}},
-	{"DropFeedRecords", "records of a feed outlive it", func(ctx context.Context, w *world) error {
+	{"DropFeedRecords", "a feed's staged records outlive it", func(ctx context.Context, w *fixture) error {
 		mine, other := newID(), newID()
 		w.must(first(w.stage(ctx, mine, record(1)), w.stage(ctx, other, record(1))))
 		var n int64
@@ -198,8 +198,8 @@ var feedRaces = []check{
 		}
 		return err
 	}},
-	{"SweepFeedRecords", "a sweep takes the records of a feed that is still coming in",
-		func(ctx context.Context, w *world) error {
+	{"SweepFeedRecords", "a sweep deletes the records of a feed in progress",
+		func(ctx context.Context, w *fixture) error {
 			w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
 			must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
 			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id
@@ -217,14 +217,14 @@ var feedRaces = []check{
 }
 
 var feedRules = []check{
-	{"SyncAppointments", "what another writer made of a row meanwhile is looked at again",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a row changed during the wait is tested again",
+		func(ctx context.Context, w *fixture) error {
 			const untouched = "2000-01-01"
 			for i, c := range []struct{ change, want string }{
 				{"status = 'ARRIVED'", "ARRIVED 2000-01-01"}, // what the list says: nothing is left to change
 				{"starts_at = starts_at - interval '1 minute'", "ARRIVED now"},
 			} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 					return err
 				}
@@ -248,8 +248,8 @@ var feedRules = []check{
 			}
 			return nil
 		}},
-	{"SyncAppointments", "rows are locked in key order: no other writer of several is brought into a deadlock",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "rows are locked in key order",
+		func(ctx context.Context, w *fixture) error {
 			var records, changed []db.FeedRecord
 			for n := range 8 {
 				records = append(records, record(n))
@@ -258,7 +258,7 @@ var feedRules = []check{
 				}))
 			}
 			for _, table := range []string{"patients", "appointments"} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, records...)); err != nil {
 					return err
 				}
@@ -286,13 +286,13 @@ var feedRules = []check{
 			}
 			return nil
 		}},
-	{"SyncAppointments", "a row that stays as it is is not waited for",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "an unchanged row is not waited for",
+		func(ctx context.Context, w *fixture) error {
 			for table, edit := range map[string]func(*db.FeedRecord){
 				"patients":     func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED },
 				"appointments": func(r *db.FeedRecord) { r.Phone = "+14155550101" },
 			} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 					return err
 				}
@@ -311,7 +311,7 @@ var feedRules = []check{
 			}
 			return nil
 		}},
-	{"SyncAppointments", "what differs is written, and nothing else", func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "only differences are written", func(ctx context.Context, w *fixture) error {
 		past := with(record(7), func(r *db.FeedRecord) {
 			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(-time.Minute)
 		})
@@ -347,7 +347,7 @@ var feedRules = []check{
 			return err
 		}
 		want := db.SyncAppointmentsRow{Created: 3, Updated: 4, Unchanged: 2, Canceled: 2, CurrentAppointments: 8,
-			Current: true} // canceled: 6 and the one that runs
+			Current: true} // canceled: 6 and the current one
 		if *next.done != want {
 			return fmt.Errorf("it says %+v, want %+v", *next.done, want)
 		}
@@ -373,7 +373,7 @@ var feedRules = []check{
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
 	}},
-	{"SyncAppointments", "what is long over is made again", func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "an old appointment is recreated", func(ctx context.Context, w *fixture) error {
 		var before, now []db.FeedRecord
 		for i := range 6 {
 			over := with(record(i), func(r *db.FeedRecord) {
@@ -384,8 +384,8 @@ var feedRules = []check{
 		}
 		return first(w.fed(ctx, w.list(1, before...)), w.fed(ctx, w.list(2, now...)))
 	}},
-	{"SyncAppointments", "an appointment is compared twice, or one that is long over at all",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "an appointment is compared once, and an old one not at all",
+		func(ctx context.Context, w *fixture) error {
 			const n = 40
 			var before, now []db.FeedRecord
 			for i := range n {
@@ -417,7 +417,7 @@ var feedRules = []check{
 			}
 			return nil
 		}},
-	{"MoveFeed", "a list of the future keeps the true one out", func(ctx context.Context, w *world) error {
+	{"MoveFeed", "a list dated in the future blocks the next one", func(ctx context.Context, w *fixture) error {
 		moved := func(ahead time.Duration) (n int64) {
 			w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 				p := w.watermark(0)
@@ -436,11 +436,11 @@ var feedRules = []check{
 		}
 		return nil
 	}},
-	{"SyncAppointments", "a patient who denies the facility is as before, and is not told of",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a patient who denies the facility is unchanged and not shown",
+		func(ctx context.Context, w *fixture) error {
 			// By a viewer who sees the patient through another facility too, and by one who does not.
 			for _, both := range []bool{false, true} {
-				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).fixture(ctx).like(w)
 				moved := with(record(5),
 					func(r *db.FeedRecord) {
 						r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
@@ -501,7 +501,7 @@ var feedRules = []check{
 			}
 			return nil
 		}},
-	{"SyncAppointments", "a list cancels more than the facility lets it", func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a list cancels more than the facility lets it", func(ctx context.Context, w *fixture) error {
 		records := make([]db.FeedRecord, 24)
 		for i := range records {
 			records[i] = record(i)
@@ -539,8 +539,8 @@ var feedRules = []check{
 		}
 		return w.holds(ctx, records...)
 	}},
-	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found",
-		func(ctx context.Context, w *world) error {
+	{"SyncAppointments", "a canceled appointment is revived, and an ended one is found",
+		func(ctx context.Context, w *fixture) error {
 			back := w.list(24*400, record(1)) // long after it ended
 			if err := w.fed(ctx, w.list(1, record(1)), w.list(2), back); err != nil {
 				return err
@@ -555,7 +555,7 @@ var feedRules = []check{
 func TestFeedIsAppliedByTheOrderOfItsTime(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	for _, c := range []struct {
 		hour    int
 		records []db.FeedRecord
@@ -592,7 +592,7 @@ func TestTwoFeedsAtOnceEndAsTheNewer(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for round := range 12 {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		older := []db.FeedRecord{record(1), record(2), record(3)}
 		newer := []db.FeedRecord{record(2), with(record(3), func(r *db.FeedRecord) { r.GivenName = "Renamed" }),
 			record(4)}
@@ -611,7 +611,7 @@ func TestTwoFeedsAtOnceEndAsTheNewer(t *testing.T) {
 func TestFeedThatChangesNothingWritesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	records := make([]db.FeedRecord, 300)
 	for i := range records {
 		records[i] = record(i)
@@ -627,7 +627,7 @@ func TestFeedThatChangesNothingWritesNothing(t *testing.T) {
 func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
 	before := w.places(ctx)
 	broken := errors.New("broken")
@@ -670,7 +670,7 @@ func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
 func TestFeedThatContradictsItselfIsRefusedByPosition(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	same := func(n int, edit func(*db.FeedRecord)) db.FeedRecord {
 		return with(record(1), func(r *db.FeedRecord) { r.ExternalID = fmt.Sprint(n); edit(r) })
 	}
@@ -702,7 +702,7 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w, other := d.world(ctx), d.world(ctx)
+	w, other := d.fixture(ctx), d.fixture(ctx)
 	group := w.group(ctx)
 	must(w.as.AddGroupMember(ctx,
 		db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.stranger.UserID}))
@@ -751,7 +751,7 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 func TestFeedMeetsThePatientWhoIsCreatedAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	must(tx.Exec(ctx, `WITH p AS (
@@ -780,7 +780,7 @@ func TestFeedMeetsThePatientWhoIsCreatedAtTheSameTime(t *testing.T) {
 func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
 	many := make([]db.FeedRecord, 10_000)
 	for i := range many {
@@ -801,7 +801,7 @@ func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
 func TestFeedTakesConstantMemory(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openUnchecked(t).world(ctx)
+	w := openUnchecked(t).fixture(ctx)
 	var most, least uint64 = 0, 1 << 60
 	stop := errors.New("enough")
 	_, err := w.as.SyncFeed(ctx, w.staff,
@@ -834,7 +834,7 @@ func TestRecordsThatWaitAreSeenByTheirTenantAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w, other := d.world(ctx), d.world(ctx)
+	w, other := d.fixture(ctx), d.fixture(ctx)
 	w.must(w.stage(ctx, newID(), record(1)))
 	var refusal *pgconn.PgError
 	err := other.viewed(ctx, other.admin, func(s *db.Raw) error {

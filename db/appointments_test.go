@@ -11,7 +11,7 @@ import (
 
 var appointmentRules = []check{
 	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			w.must(w.fed(ctx, w.list(1,
 				lasting(1, -db.LongestAppointment, db.LongestAppointment), // ends as the range begins
 				lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment),
@@ -46,8 +46,8 @@ var appointmentRules = []check{
 			}
 			return err
 		}},
-	{"ListAppointments", "a facility that is not allowed any more reads who comes",
-		func(ctx context.Context, w *world) error {
+	{"ListAppointments", "a facility whose consent was revoked reads appointments",
+		func(ctx context.Context, w *fixture) error {
 			w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
 			id := w.patientOf(ctx, "p1")
 			w.allow(ctx, id, w.hidden)
@@ -76,7 +76,7 @@ func lasting(n int, after, lasts time.Duration) db.FeedRecord {
 }
 
 // listed returns the external ids of the facility's appointments on feedDay, read in pages of two.
-func (w *world) listed(ctx context.Context, p db.ListAppointmentsParams) (ids []string, err error) {
+func (w *fixture) listed(ctx context.Context, p db.ListAppointmentsParams) (ids []string, err error) {
 	p.TenantID, p.FacilityID, p.ViewerID, p.MaxRows = w.tenant, w.facility, w.staff.UserID, 2
 	p.FromTime, p.ToTime = feedDay, feedDay.Add(day)
 	for more := true; more && len(ids) < 20; {

@@ -30,15 +30,14 @@ func SystemViewer(tenantID, userID uuid.UUID, role UserRole) Viewer {
 	return Viewer{TenantID: tenantID, UserID: userID, Role: role, authority: authority{kind: ofSystem}}
 }
 
-// ForReading is the viewer of an operation that only reads: it was let in just now, or is
-// with its first statement, and nothing is confirmed once more. The store takes no write
-// from it.
+// ForReading returns the viewer for an operation that only reads: its session was checked just now, or is
+// checked with its first statement, and not again afterwards. The store rejects its writes.
 func (v Viewer) ForReading() Viewer {
 	v.authority.kind = ofReader
 	return v
 }
 
-// asSystem returns the viewer for work that must happen whatever became of the session.
+// asSystem returns the viewer for work that must happen even if the session has ended.
 func (v Viewer) asSystem() Viewer {
 	v.authority = authority{kind: ofSystem}
 	return v
@@ -67,8 +66,8 @@ const (
 	notSeenAnyMore   = "WB003" // the written row belongs to a facility that the user does not see any more
 )
 
-// lostAuthority tells whether err refuses a request because what it was let in with is
-// gone: no fault of what it asks for.
+// lostAuthority reports whether err rejects a request because its session, role or driver changed after it
+// was admitted. The request itself is not at fault.
 func lostAuthority(err error) bool {
 	if isNotAsCached(err) {
 		return true

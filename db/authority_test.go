@@ -16,16 +16,16 @@ import (
 )
 
 // signedIn returns the viewer as a request has them, with a session of their own.
-func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token) {
+func (w *fixture) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token) {
 	hash := scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2",
 		w.tenant, v.UserID)
 	token := must(openSession(ctx, w.as, v, hash))
 	return must(w.as.Authenticate(ctx, token, time.Hour)), token
 }
 
-// signIn gives each viewer of the world a session. With cached, the process knows each viewer from its
+// signIn gives each viewer of the fixture a session. With cached, the process knows each viewer from its
 // cache only.
-func (w *world) signIn(ctx context.Context, cached bool) {
+func (w *fixture) signIn(ctx context.Context, cached bool) {
 	w.cached = map[*db.Viewer]db.Token{}
 	for _, v := range []*db.Viewer{&w.admin, &w.dispatcher, &w.staff, &w.stranger, &w.hub} {
 		var token db.Token
@@ -38,14 +38,14 @@ func (w *world) signIn(ctx context.Context, cached bool) {
 }
 
 // nextRequest replaces the cached viewers by those that their next request gets.
-func (w *world) nextRequest(ctx context.Context) {
+func (w *fixture) nextRequest(ctx context.Context) {
 	for v, token := range w.cached {
 		*v = w.cachedViewer(ctx, token)
 	}
 }
 
 // cachedViewer returns the cache's entry of a session that was used before.
-func (w *world) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
+func (w *fixture) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
 	must(w.as.Admit(ctx, token, time.Hour))
 	v := must(w.as.Admit(ctx, token, time.Hour))
 	if v.Confirmed() {
@@ -65,20 +65,20 @@ type heldWrite struct {
 
 // heldWrites returns one write for each way that a statement is sent to the server. Its viewers have
 // sessions.
-func (w *world) heldWrites(ctx context.Context, cached bool) []heldWrite {
+func (w *fixture) heldWrites(ctx context.Context, cached bool) []heldWrite {
 	w.signIn(ctx, cached)
 	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
 	driver := w.driver(ctx, 1, 1)
 	name := "Another name"
 	return []heldWrite{
-		{"a combined charge", w.admin, "accounts", w.account,
+		{"a batched charge", w.admin, "accounts", w.account,
 			func(s *db.Raw) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
-		{"a combined transition", w.staff, "pickups", pickup,
+		{"a batched transition", w.staff, "pickups", pickup,
 			func(s *db.Raw) error { return move(ctx, s, w.staff, "submit", pickup) }},
-		{"a combined create", w.staff, "facilities", w.facility,
+		{"a batched create", w.staff, "facilities", w.facility,
 			func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
-		{"a combined location", w.dispatcher, "drivers", driver.DriverID,
+		{"a batched location", w.dispatcher, "drivers", driver.DriverID,
 			func(s *db.Raw) error { return locateOne(ctx, s, w.dispatcher, driver) }},
 		{"an edit", w.staff, "pickups", draft,
 			func(s *db.Raw) error { return editOnePickup(ctx, s, w.staff, draft) }},
@@ -126,7 +126,7 @@ func editOnePatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) e
 
 // whileLocked lets the write wait for its row, runs something meanwhile, and then unlocks the row. It returns
 // the write's error, and whether the row is unchanged.
-func (w *world) whileLocked(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
+func (w *fixture) whileLocked(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
 	key := "id"
 	if h.table == "driver_slots" {
 		key = "driver_id"
@@ -157,7 +157,7 @@ func (w *world) whileLocked(ctx context.Context, h heldWrite, meanwhile act) (er
 }
 
 // alteredBy returns changes of a user that happen meanwhile, each as a statement of the owner's.
-func (w *world) alteredBy(ctx context.Context, statement string, args ...any) act {
+func (w *fixture) alteredBy(ctx context.Context, statement string, args ...any) act {
 	return func(*db.Raw) error {
 		_, err := w.owner.Exec(ctx, statement, args...)
 		return err
@@ -171,7 +171,7 @@ var authorityRules = []check{
 	{"ConfirmSessionOrItsEnd", "a write of a cached session that waited for a lock ends with it",
 		endsWithItsSession(true)},
 	{"ConfirmSessions", "a write that waited for a lock ends with its user's role",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			for _, h := range w.heldWrites(ctx, true) {
 				err, untouched := w.whileLocked(ctx, h, w.alteredBy(ctx,
 					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
@@ -183,7 +183,7 @@ var authorityRules = []check{
 			}
 			return nil
 		}},
-	{"ConfirmSessions", "a driver's write ends with the login", func(ctx context.Context, w *world) error {
+	{"ConfirmSessions", "a driver's write ends with the login", func(ctx context.Context, w *fixture) error {
 		driver, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
 		tell := func(s *db.Raw) error { return locateOne(ctx, s, driver, driver) }
 		if err := tell(w.Raw); err != nil {
@@ -196,8 +196,8 @@ var authorityRules = []check{
 	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
 	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
 	{"RequireSessions", "a write waits for a lock, and its session stays as it was cached", staysWithItsSession(true)},
-	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it",
-		func(ctx context.Context, w *world) error {
+	{"ConfirmSessionOrItsEnd", "ending one's own session is not refused",
+		func(ctx context.Context, w *fixture) error {
 			v := w.admin
 			w.secondAdmin(ctx)
 			for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
@@ -243,8 +243,8 @@ var authorityRules = []check{
 		leavesTheGroup("patients")},
 	{"ConfirmPickups", "staff write what they see", staysInTheGroup("pickups")},
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
-	{"ConfirmPickups", "a pickup that its viewer does not see costs the batch the others",
-		func(ctx context.Context, w *world) error {
+	{"ConfirmPickups", "a pickup that its viewer does not see fails its batch",
+		func(ctx context.Context, w *fixture) error {
 			w.signIn(ctx, false)
 			mine, hidden := w.pickup(ctx), w.pickup(ctx)
 			must(w.owner.Exec(ctx, "UPDATE pickups SET facility_id = $3 WHERE tenant_id = $1 AND id = $2",
@@ -257,8 +257,8 @@ var authorityRules = []check{
 		}},
 }
 
-func endsWithItsSession(cached bool) func(context.Context, *world) error {
-	return func(ctx context.Context, w *world) error {
+func endsWithItsSession(cached bool) func(context.Context, *fixture) error {
+	return func(ctx context.Context, w *fixture) error {
 		for _, h := range w.heldWrites(ctx, cached) {
 			user := h.by
 			err, untouched := w.whileLocked(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
@@ -276,8 +276,8 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 	}
 }
 
-func staysWithItsSession(cached bool) func(context.Context, *world) error {
-	return func(ctx context.Context, w *world) error {
+func staysWithItsSession(cached bool) func(context.Context, *fixture) error {
+	return func(ctx context.Context, w *fixture) error {
 		for _, h := range w.heldWrites(ctx, cached) {
 			if err, _ := w.whileLocked(ctx, h, func(*db.Raw) error { return nil }); err != nil {
 				return fmt.Errorf("%s: %w", h.name, err)
@@ -290,13 +290,13 @@ func staysWithItsSession(cached bool) func(context.Context, *world) error {
 // byGroup are the writes of a heldWrite that a membership in a group permits.
 var byGroup = map[string]map[string]db.Code{
 	"pickups": {
-		"a combined transition": db.NotFound, "an edit": db.NotFound,
+		"a batched transition": db.NotFound, "an edit": db.NotFound,
 	},
 	"patients": {"a patient's edit": db.NotFound, "a patient's create": db.FacilityNotFound},
 }
 
-func leavesTheGroup(what string) func(context.Context, *world) error {
-	return func(ctx context.Context, w *world) error {
+func leavesTheGroup(what string) func(context.Context, *fixture) error {
+	return func(ctx context.Context, w *fixture) error {
 		for _, h := range w.heldWrites(ctx, false) {
 			want, ok := byGroup[what][h.name]
 			if !ok {
@@ -319,8 +319,8 @@ func leavesTheGroup(what string) func(context.Context, *world) error {
 	}
 }
 
-func staysInTheGroup(what string) func(context.Context, *world) error {
-	return func(ctx context.Context, w *world) error {
+func staysInTheGroup(what string) func(context.Context, *fixture) error {
+	return func(ctx context.Context, w *fixture) error {
 		for _, h := range w.heldWrites(ctx, false) {
 			if _, ok := byGroup[what][h.name]; !ok {
 				continue
@@ -337,7 +337,7 @@ func staysInTheGroup(what string) func(context.Context, *world) error {
 func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	w.signIn(ctx, false)
 	pickup, patient, driver := w.pickup(ctx), w.patient(ctx), w.driver(ctx, 1, 1)
 	madeUp := func(v db.Viewer) db.Viewer {
@@ -389,7 +389,7 @@ func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 }
 
 func ofABatchOneEnded(t *testing.T, cached bool) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	w.signIn(ctx, cached)
 	bad := map[string]db.Viewer{}
 	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff,
@@ -403,15 +403,15 @@ func ofABatchOneEnded(t *testing.T, cached bool) {
 	}
 	submit, cancel := w.pickup(ctx), w.submitted(ctx)
 	for _, o := range []offence{
-		{kind: "entry", decoy: w.decoyCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
+		{kind: "entry", blocker: w.blockerCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
 			offender: func(s *db.Raw) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
-		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"),
+		{kind: "submit", blocker: w.blockerMoves(ctx, "submit", "DRAFT"),
 			good:     func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
 			offender: func(s *db.Raw) error { return move(ctx, s, bad["submit"], "submit", submit) }},
-		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"),
+		{kind: "move", blocker: w.blockerMoves(ctx, "cancel", "DRAFT"),
 			good:     func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
 			offender: func(s *db.Raw) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
-		{kind: "create", decoy: w.decoyCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
+		{kind: "create", blocker: w.blockerCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
 			offender: func(s *db.Raw) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
 	} {
 		var acts []act
@@ -419,7 +419,7 @@ func ofABatchOneEnded(t *testing.T, cached bool) {
 			acts = append(acts, o.good())
 		}
 		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-		errs, _ := w.sharing(batcherOf(o.kind), o.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(o.kind), o.blocker, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)
 		}
@@ -450,7 +450,7 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 		"nothing":      {"SELECT $1::uuid, $2::uuid", ""},
 	} {
 		for _, when := range []string{"while it comes in", "while it is applied"} {
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			w.signIn(ctx, false)
 			must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
 			changed := record(1)
@@ -515,7 +515,7 @@ func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openCombining(t).world(ctx)
+	w := openBatching(t).fixture(ctx)
 	pickup, draft := w.pickup(ctx), w.draft()
 	for _, c := range []struct {
 		query string
@@ -533,7 +533,7 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 	} {
 		v, token := w.signedIn(ctx, c.by)
 		over := &losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }}
-		if err := c.write(db.CombiningOver(over), v); code(err) != c.want || over.then != nil {
+		if err := c.write(db.BatchingOver(over), v); code(err) != c.want || over.then != nil {
 			t.Errorf("%s: got %v, want %q; the connection broke: %t", c.query, err, c.want, over.then == nil)
 		}
 	}

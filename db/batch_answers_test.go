@@ -12,7 +12,7 @@ import (
 )
 
 func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	const callers = 32
 	driver := w.driver(ctx, 1, 1)
 	id := w.pickup(ctx)
@@ -39,9 +39,9 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 	}
 }
 
-// mixedBatch is a batch whose requests are answered differently, and a decoy that it waits behind.
+// mixedBatch is a batch whose requests are answered differently, and a blocker that it waits behind.
 type mixedBatch struct {
-	decoy    func(int) act
+	blocker  func(int) act
 	requests []mixedRequest
 }
 
@@ -52,7 +52,7 @@ type mixedRequest struct {
 }
 
 // mixedBatches returns a batch of each kind, and makes the rows that it needs.
-func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
+func (w *fixture) mixedBatches(ctx context.Context) map[string]mixedBatch {
 	poor := w.fundedAccount(ctx, 10)
 	done := w.pickup(ctx)
 	w.must(w.moving(ctx, "submit", done, withKey("once"))(w.as))
@@ -63,7 +63,7 @@ func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
 	busy, free := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	w.assigned(ctx, busy)
 	return map[string]mixedBatch{
-		"submit": {w.decoyMoves(ctx, "submit", "DRAFT"), []mixedRequest{
+		"submit": {w.blockerMoves(ctx, "submit", "DRAFT"), []mixedRequest{
 			{"", submit(w.staff, w.pickup(ctx))},
 			{db.InsufficientFunds, submit(w.staff, w.pickup(ctx, paidBy(poor)))},
 			{db.NotFound, submit(w.staff, newID())},
@@ -75,27 +75,27 @@ func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
 			{db.IdempotencyKeyReused, submit(w.dispatcher, done, withKey("once"), otherDigest)},
 			{"", submit(w.staff, w.pickup(ctx, costing(0), paidBy(poor)))},
 		}},
-		"assign": {w.decoyAssigns(ctx), []mixedRequest{
+		"assign": {w.blockerAssigns(ctx), []mixedRequest{
 			{"", w.assigning(ctx, w.submitted(ctx), free)},
 			{db.DriverBusy, w.assigning(ctx, w.submitted(ctx), busy)},
 			{db.DriverNotFound, w.assigning(ctx, w.submitted(ctx), db.Viewer{DriverID: newID()})},
 			{db.IllegalTransition, w.assigning(ctx, w.pickup(ctx), w.driver(ctx, 1, 1))},
 		}},
-		"move": {w.decoyMoves(ctx, "cancel", "DRAFT"), []mixedRequest{
+		"move": {w.blockerMoves(ctx, "cancel", "DRAFT"), []mixedRequest{
 			{"", w.moving(ctx, "cancel", w.submitted(ctx))},
 			{"", w.moving(ctx, "release", w.at(ctx, "ASSIGNED"))},
 			{"", w.moving(ctx, "collect", w.at(ctx, "ASSIGNED"))},
 			{db.IllegalTransition, w.moving(ctx, "release", w.submitted(ctx))},
 			{db.Forbidden, w.moving(ctx, "receive", w.at(ctx, "COLLECTED"))},
 		}},
-		"entry": {w.decoyCharges(ctx), []mixedRequest{
+		"entry": {w.blockerCharges(ctx), []mixedRequest{
 			{"", w.charging(ctx, w.account, 5)},
 			{db.InsufficientFunds, w.charging(ctx, poor, 11)},
 			{"", w.charging(ctx, poor, 10)},
 			{db.NotFound, w.charging(ctx, newID(), 1)},
 			{db.BalanceTooLarge, w.depositing(ctx, w.account, 1<<53-1)},
 		}},
-		"create": {w.decoyCreates(ctx), []mixedRequest{
+		"create": {w.blockerCreates(ctx), []mixedRequest{
 			{"", w.creating(ctx, w.draft())},
 			{db.FacilityNotFound, w.creating(ctx, w.draft(func(d *db.Draft) { d.FacilityID = w.hidden }))},
 			{db.AccountNotFound, w.creating(ctx, w.draft(paidBy(newID())))},
@@ -107,13 +107,13 @@ func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
 
 // Each request of a batch gets its own answer, whatever the others of its batch get.
 func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	for kind, c := range w.mixedBatches(ctx) {
 		var acts []act
 		for _, r := range c.requests {
 			acts = append(acts, r.act)
 		}
-		errs, _ := w.sharing(batcherOf(kind), c.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(kind), c.blocker, acts...)
 		for i, err := range errs {
 			if err := refused(err, c.requests[i].want); err != nil {
 				t.Errorf("%s %d: %v", kind, i, err)
@@ -125,7 +125,7 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 // A batch of charges is equal to the charges one by one: in order, while the balance lasts. Repeated ones
 // charge nothing, and are answered as replays.
 func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	for range 5 {
 		balance := int64(rand.IntN(1000))
 		account := w.fundedAccount(ctx, balance+50)
@@ -148,7 +148,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 				return err
 			})
 		}
-		errs, _ := w.sharing("entry", w.decoyCharges(ctx), acts...)
+		errs, _ := w.sharing("entry", w.blockerCharges(ctx), acts...)
 		for i, err := range errs {
 			if err := refused(err, map[bool]db.Code{false: db.InsufficientFunds}[wins[i]]); err != nil {
 				t.Errorf("number %d: %v", i, err)
@@ -161,7 +161,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 }
 
 func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account := w.fundedAccount(ctx, 100)
 	errs := together(32, func(int) error { return w.charging(ctx, account, 7)(w.Raw) })
 	if err := first(someWin(14, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 2)); err != nil {
@@ -179,7 +179,7 @@ func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 // One entry of the batch has the id of an entry in a transaction that is not yet committed: it seemed to
 // fit the balance, and is not inserted. The entries behind it must not fail for that.
 func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account, elsewhere := w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)
 	repeated := charge(elsewhere, 60)
 	tx := must(w.pool.Begin(ctx))
@@ -190,7 +190,7 @@ func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
 	done := make(chan []error)
 	f := w.flushing()
 	go func() {
-		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
+		done <- w.sharingOver(db.BatchingOver(f), f, "entry", w.blockerCharges(ctx),
 			func(s *db.Raw) error { return enter(ctx, s, w.admin, twin) },
 			w.charging(ctx, account, 60))
 	}()

@@ -91,7 +91,7 @@ func (p *proxy) carry(client net.Conn) {
 		for {
 			n, err := client.Read(buffer)
 			if n > 0 {
-				// A message that executes a statement begins with Bind, one that prepares it does not.
+				// A message that executes a statement begins with Bind; a message that prepares it does not.
 				executes.Store(buffer[0] == 'B')
 				server.Write(buffer[:n])
 			}
@@ -135,11 +135,11 @@ func (p *proxy) lose() bool {
 func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
+	d := openBatching(t)
 	p, address := unreliable(t, d.DB)
 	for _, oneByOne := range []bool{false, true} {
 		s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second, OneByOne: oneByOne})
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		var acts []act
 		account := w.fundedAccount(ctx, 8*10)
 		for range 8 {
@@ -232,8 +232,8 @@ func (p *persistent) until(act act) error {
 func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
-	w := d.world(ctx)
+	d := openBatching(t)
+	w := d.fixture(ctx)
 	p, address := unreliable(t, d.DB)
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	account := w.fundedAccount(ctx, 1_000_000)
@@ -287,15 +287,15 @@ var errUnanswered = errors.New("no answer in a hundred tries")
 
 // A request is dropped with its caller before its batch starts; after that, its write stands.
 func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	before, neighbour := w.pickup(ctx), w.pickup(ctx)
 	leaving := func(ctx context.Context, id uuid.UUID) act {
 		return func(s *db.Raw) error { return move(ctx, s, w.dispatcher, "submit", id) }
 	}
 	early, leave := context.WithCancel(ctx)
 	f := w.flushing()
-	s := db.CombiningOver(f)
-	errs := w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
+	s := db.BatchingOver(f)
+	errs := w.sharingOver(s, f, "transition", w.blockerMoves(ctx, "submit", "DRAFT"),
 		leaving(early, before),
 		func(s *db.Raw) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
 	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"),
@@ -314,7 +314,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	done := make(chan []error)
 	f.hold()
 	go func() {
-		done <- w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
+		done <- w.sharingOver(s, f, "transition", w.blockerMoves(ctx, "submit", "DRAFT"),
 			func(s *db.Raw) error { err := leaving(late, after)(s); left <- err; return nil },
 			w.moving(ctx, "submit", neighbour))
 	}()
@@ -333,7 +333,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 // One session after the other is terminated, whatever it does: a refused write has no effect, any other
 // has taken effect.
 func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account := w.fundedAccount(ctx, 1_000_000)
 	var entries sync.Map
 	stop := make(chan struct{})

@@ -18,15 +18,15 @@ import (
 	"waybill/db/dbtest"
 )
 
-// asked is one request of a history, got its answer.
-type asked struct {
+// input is a request of a history, output its answer.
+type input struct {
 	what           string
 	pickup, driver int   // of the model's
 	cents          int64 // of a charge or a deposit
 	entry          int   // which entry: the same again is a repeat
 }
 
-type got struct {
+type output struct {
 	code     db.Code
 	status   db.PickupStatus // read, or told by a refusal
 	driver   int             // read
@@ -42,8 +42,8 @@ const (
 	modelPrice   = 60
 )
 
-// town is the state of the model: two pickups, two drivers, one account.
-type town struct {
+// modelState is the state of the model: two pickups, two drivers, one account.
+type modelState struct {
 	status  [modelPickups]db.PickupStatus
 	driver  [modelPickups]int // from 1; 0 is none
 	balance int64
@@ -52,26 +52,26 @@ type town struct {
 
 // step reports whether a request may have this answer in the current state, and returns the next state: it
 // applies the design's rules to one request after the other.
-func (m town) step(in asked, out got) (bool, town) {
+func (m modelState) step(in input, out output) (bool, modelState) {
 	if in.what == "charge" || in.what == "deposit" {
 		return m.enter(in, out)
 	}
 	if in.what == "balance" {
-		return out == got{balance: m.balance}, m
+		return out == output{balance: m.balance}, m
 	}
 	status := m.status[in.pickup]
 	if in.what == "get" {
-		return out == got{status: status, driver: m.driver[in.pickup]}, m
+		return out == output{status: status, driver: m.driver[in.pickup]}, m
 	}
-	illegal := out == got{code: db.IllegalTransition, status: status}
+	illegal := out == output{code: db.IllegalTransition, status: status}
 	switch {
 	case in.what == "submit" && status != "DRAFT", in.what == "assign" && status != "SUBMITTED",
 		in.what == "release" && status != "ASSIGNED", status == "CANCELED":
 		return illegal, m
 	case in.what == "submit" && m.balance < modelPrice:
-		return out == got{code: db.InsufficientFunds}, m
+		return out == output{code: db.InsufficientFunds}, m
 	case in.what == "assign" && (m.driver[0] == in.driver || m.driver[1] == in.driver):
-		return out == got{code: db.DriverBusy}, m
+		return out == output{code: db.DriverBusy}, m
 	}
 	switch in.what {
 	case "submit":
@@ -86,34 +86,34 @@ func (m town) step(in asked, out got) (bool, town) {
 		}
 		m.status[in.pickup], m.driver[in.pickup] = "CANCELED", 0
 	}
-	return out == got{}, m
+	return out == output{}, m
 }
 
-func (m town) enter(in asked, out got) (bool, town) {
+func (m modelState) enter(in input, out output) (bool, modelState) {
 	delta := in.cents
 	if in.what == "charge" {
 		delta = -delta
 	}
 	switch {
 	case m.entered[in.entry]:
-		return out == got{replayed: true}, m
+		return out == output{replayed: true}, m
 	case m.balance+delta < 0:
-		return out == got{code: db.InsufficientFunds}, m
+		return out == output{code: db.InsufficientFunds}, m
 	}
 	m.entered[in.entry], m.balance = true, m.balance+delta
-	return out == got{}, m
+	return out == output{}, m
 }
 
-var townModel = porcupine.Model{
+var pickupModel = porcupine.Model{
 	Init: func() any {
-		return town{status: [modelPickups]db.PickupStatus{"DRAFT", "DRAFT"}, balance: modelBalance}
+		return modelState{status: [modelPickups]db.PickupStatus{"DRAFT", "DRAFT"}, balance: modelBalance}
 	},
-	Step: func(state, in, out any) (bool, any) { return state.(town).step(in.(asked), out.(got)) },
+	Step: func(state, in, out any) (bool, any) { return state.(modelState).step(in.(input), out.(output)) },
 }
 
-// history records the requests to a world and their answers.
+// history records the requests to a fixture and their answers.
 type history struct {
-	w       *world
+	w       *fixture
 	store   func() *db.Raw // any of the processes
 	account uuid.UUID
 	pickups []uuid.UUID
@@ -124,7 +124,7 @@ type history struct {
 	all []porcupine.Operation
 }
 
-func newHistory(ctx context.Context, w *world, store func() *db.Raw) *history {
+func newHistory(ctx context.Context, w *fixture, store func() *db.Raw) *history {
 	h := &history{w: w, store: store, account: w.fundedAccount(ctx, modelBalance),
 		drivers: w.drivers(ctx, modelDrivers)}
 	for range modelPickups {
@@ -146,8 +146,8 @@ var histories = []string{
 	"get", "get", "get", "entry", "entry", "entry", "entry", "balance", "balance", "cancel",
 }
 
-func (h *history) random() asked {
-	in := asked{
+func (h *history) random() input {
+	in := input{
 		what:   histories[rand.IntN(len(histories))],
 		pickup: rand.IntN(modelPickups), driver: 1 + rand.IntN(modelDrivers), entry: rand.IntN(modelEntries),
 	}
@@ -157,10 +157,10 @@ func (h *history) random() asked {
 	return in
 }
 
-func (h *history) ask(ctx context.Context, caller int, in asked) error {
+func (h *history) send(ctx context.Context, caller int, in input) error {
 	s := h.store()
 	call := time.Since(epoch).Nanoseconds()
-	out, err := h.answer(ctx, s, in)
+	out, err := h.call(ctx, s, in)
 	end := time.Since(epoch).Nanoseconds()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,7 +171,7 @@ func (h *history) ask(ctx context.Context, caller int, in asked) error {
 var epoch = time.Now()
 
 // answer returns an error only if the answer is not one of the design's.
-func (h *history) answer(ctx context.Context, s *db.Raw, in asked) (out got, err error) {
+func (h *history) call(ctx context.Context, s *db.Raw, in input) (out output, err error) {
 	switch in.what {
 	case "charge", "deposit":
 		_, out.replayed, err = s.Enter(ctx, h.w.admin, h.entries[in.entry])
@@ -205,16 +205,16 @@ func (h *history) answer(ctx context.Context, s *db.Raw, in asked) (out got, err
 
 // end reads the final state, which the order must also lead to.
 func (h *history) end(ctx context.Context) error {
-	err := h.ask(ctx, 0, asked{what: "balance"})
+	err := h.send(ctx, 0, input{what: "balance"})
 	for i := range h.pickups {
-		err = errors.Join(err, h.ask(ctx, 0, asked{what: "get", pickup: i}))
+		err = errors.Join(err, h.send(ctx, 0, input{what: "get", pickup: i}))
 	}
 	return err
 }
 
 // check looks for a sequential order of the requests that explains their answers (linearizability).
 func (h *history) check() error {
-	if result := porcupine.CheckOperationsTimeout(townModel, h.all, 5*time.Minute); result != porcupine.Ok {
+	if result := porcupine.CheckOperationsTimeout(pickupModel, h.all, 5*time.Minute); result != porcupine.Ok {
 		var lines strings.Builder
 		for _, o := range h.all {
 			fmt.Fprintf(&lines, "\n%d: %d to %d: %+v: %+v", o.ClientId, o.Call, o.Return, o.Input, o.Output)
@@ -228,7 +228,7 @@ func (h *history) check() error {
 func (h *history) live(ctx context.Context, callers, each int) error {
 	err := first(together(callers, func(caller int) error {
 		for range each {
-			if err := h.ask(ctx, caller, h.random()); err != nil {
+			if err := h.send(ctx, caller, h.random()); err != nil {
 				return err
 			}
 		}
@@ -244,7 +244,7 @@ func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for range dbtest.Rounds(20) {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		h := newHistory(ctx, w, func() *db.Raw { return w.as })
 		if err := h.live(ctx, 1, 30); err != nil {
 			t.Fatal(err)
@@ -258,10 +258,10 @@ func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
 func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
+	d := openBatching(t)
 	other := openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second}) // as another process
 	for range dbtest.Rounds(100) {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		h := newHistory(ctx, w, func() *db.Raw { return []*db.Raw{w.Raw, other}[rand.IntN(2)] })
 		if err := h.live(ctx, 6, 6); err != nil {
 			t.Fatal(err)
@@ -277,21 +277,21 @@ func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
+	d := openBatching(t)
 	for range dbtest.Rounds(100) {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		f := w.flushing()
-		s := db.CombiningOver(f)
+		s := db.BatchingOver(f)
 		h := newHistory(ctx, w, func() *db.Raw { return w.as })
 		f.release()
 		for range rand.IntN(6) { // from anywhere
-			w.must(h.ask(ctx, 0, h.random()))
+			w.must(h.send(ctx, 0, h.random()))
 		}
 		h.store = func() *db.Raw { return s }
 		f.hold()
 		done := make(chan error)
 		go func() {
-			done <- first(together(6+2*decoys, func(caller int) error { return h.ask(ctx, caller, h.random()) })...)
+			done <- first(together(6+2*blockers, func(caller int) error { return h.send(ctx, caller, h.random()) })...)
 		}()
 		time.Sleep(2 * time.Millisecond) // they gather; if not all do, others will
 		f.release()
@@ -330,8 +330,8 @@ func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 			must(d.owner.Exec(ctx, "ALTER TABLE accounts DROP CONSTRAINT accounts_balance_check"))
 			b.DBTX = d.DBTX()
 			for range 100 {
-				w := d.world(ctx)
-				s, other := db.CombiningOver(b), db.CombiningOver(b)
+				w := d.fixture(ctx)
+				s, other := db.BatchingOver(b), db.BatchingOver(b)
 				h := newHistory(ctx, w, func() *db.Raw { return []*db.Raw{s, other}[rand.IntN(2)] })
 				err := h.live(ctx, 6, 6)
 				if err == nil {

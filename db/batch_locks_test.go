@@ -13,7 +13,7 @@ import (
 )
 
 // holding keeps a row locked, as another session may for any time.
-func (w *world) holding(ctx context.Context, table string, id uuid.UUID) pgx.Tx {
+func (w *fixture) holding(ctx context.Context, table string, id uuid.UUID) pgx.Tx {
 	tx := must(w.owner.Begin(ctx))
 	must(tx.Exec(ctx, "SELECT FROM "+table+" WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, id))
 	return tx
@@ -22,30 +22,30 @@ func (w *world) holding(ctx context.Context, table string, id uuid.UUID) pgx.Tx 
 func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
-		decoy  func(context.Context, *world) func(int) act
-		pickup func(context.Context, *world) uuid.UUID
-		act    func(context.Context, *world, uuid.UUID) act
+		blocker func(context.Context, *fixture) func(int) act
+		pickup  func(context.Context, *fixture) uuid.UUID
+		act     func(context.Context, *fixture, uuid.UUID) act
 	}{
 		"submit": {
-			func(ctx context.Context, w *world) func(int) act { return w.decoyMoves(ctx, "submit", "DRAFT") },
-			func(ctx context.Context, w *world) uuid.UUID { return w.pickup(ctx) },
-			func(ctx context.Context, w *world, id uuid.UUID) act { return w.moving(ctx, "submit", id) },
+			func(ctx context.Context, w *fixture) func(int) act { return w.blockerMoves(ctx, "submit", "DRAFT") },
+			func(ctx context.Context, w *fixture) uuid.UUID { return w.pickup(ctx) },
+			func(ctx context.Context, w *fixture, id uuid.UUID) act { return w.moving(ctx, "submit", id) },
 		},
 		"assign": {
-			func(ctx context.Context, w *world) func(int) act { return w.decoyAssigns(ctx) },
-			func(ctx context.Context, w *world) uuid.UUID { return w.submitted(ctx) },
-			func(ctx context.Context, w *world, id uuid.UUID) act {
+			func(ctx context.Context, w *fixture) func(int) act { return w.blockerAssigns(ctx) },
+			func(ctx context.Context, w *fixture) uuid.UUID { return w.submitted(ctx) },
+			func(ctx context.Context, w *fixture, id uuid.UUID) act {
 				return w.assigning(ctx, id, w.driver(ctx, 1, 1))
 			},
 		},
 		"move": {
-			func(ctx context.Context, w *world) func(int) act { return w.decoyMoves(ctx, "cancel", "DRAFT") },
-			func(ctx context.Context, w *world) uuid.UUID { return w.submitted(ctx) },
-			func(ctx context.Context, w *world, id uuid.UUID) act { return w.moving(ctx, "cancel", id) },
+			func(ctx context.Context, w *fixture) func(int) act { return w.blockerMoves(ctx, "cancel", "DRAFT") },
+			func(ctx context.Context, w *fixture) uuid.UUID { return w.submitted(ctx) },
+			func(ctx context.Context, w *fixture, id uuid.UUID) act { return w.moving(ctx, "cancel", id) },
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			ctx, w := combiningWorld(t)
+			ctx, w := batchingFixture(t)
 			held := c.pickup(ctx, w)
 			tx := w.holding(ctx, "pickups", held)
 			defer tx.Rollback(ctx)
@@ -59,7 +59,7 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 				acts = append(acts, report(c.act(ctx, w, c.pickup(ctx, w))))
 			}
 			all := make(chan []error)
-			go func() { errs, _ := w.sharing(batcherOf(kind), c.decoy(ctx, w), acts...); all <- errs }()
+			go func() { errs, _ := w.sharing(batcherOf(kind), c.blocker(ctx, w), acts...); all <- errs }()
 			for range neighbours {
 				if err := <-done; err != nil {
 					t.Error("while the pickup is held: ", err)
@@ -74,14 +74,14 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 	}
 }
 
-var errHeld = errors.New("the one that is held was answered")
+var errHeld = errors.New("the blocked request was answered")
 
 // There are more of them than batches may be in flight, each in a batch of one.
 func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	waiting := make(chan error)
 	var holders []pgx.Tx
-	for range decoys + 1 {
+	for range blockers + 1 {
 		id := w.pickup(ctx)
 		tx := w.holding(ctx, "pickups", id)
 		defer tx.Rollback(ctx)
@@ -106,7 +106,7 @@ func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 // the lock timeout: the charges of the other accounts succeed, later ones without delay, and only those of
 // the locked account fail, with Overloaded.
 func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account := w.fundedAccount(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
@@ -114,7 +114,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 		LockTimeout: time.Second, AcquireTimeout: 5 * time.Second})
 	f := &flushing{DBTX: impatient.DBTX()}
 	f.hold()
-	s := db.CombiningOver(f)
+	s := db.BatchingOver(f)
 	others := []uuid.UUID{w.fundedAccount(ctx, 2), w.fundedAccount(ctx, 2), w.fundedAccount(ctx, 2)}
 	through := make(chan error, len(others))
 	charging := func(account uuid.UUID) act {
@@ -122,7 +122,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	}
 	all := make(chan []error, 1)
 	go func() {
-		all <- w.sharingOver(s, f, "entry", w.decoyCharges(ctx),
+		all <- w.sharingOver(s, f, "entry", w.blockerCharges(ctx),
 			charging(others[0]), w.charging(ctx, account, 1), charging(others[1]),
 			w.charging(ctx, account, 2), charging(others[2]))
 	}()
@@ -146,7 +146,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 
 // A charge waits only for the lock of its own account.
 func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account := w.fundedAccount(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)

@@ -20,8 +20,8 @@ import (
 func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
-	w := d.world(ctx)
+	d := openBatching(t)
+	w := d.fixture(ctx)
 	stores := []*db.Raw{d.Raw}
 	for range 2 {
 		stores = append(stores, openStore(t, db.Config{URL: d.AppURL, MaxConns: 24, AcquireTimeout: 5 * time.Second}))
@@ -80,7 +80,7 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 // A batch that PostgreSQL chooses as the victim of a deadlock is retried: another session locks rows in
 // another order.
 func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	accounts := []uuid.UUID{w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)}
 	sortIDs(accounts)
 	for range 5 {
@@ -88,7 +88,7 @@ func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := f.count("CreateLedgerEntries"); lost && n > decoys+1 {
+		if n := f.count("CreateLedgerEntries"); lost && n > blockers+1 {
 			return
 		} else if lost {
 			t.Fatalf("%d statements: it was not tried again", n)
@@ -99,7 +99,7 @@ func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 
 // crossing has a batch of charges lock the accounts in order while another session locks them in reverse
 // order. lost reports whether the batch was the victim.
-func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing, lost bool, err error) {
+func (w *fixture) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing, lost bool, err error) {
 	const lock = "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
@@ -107,7 +107,7 @@ func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing
 	f = w.flushing()
 	done := make(chan []error)
 	go func() {
-		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
+		done <- w.sharingOver(db.BatchingOver(f), f, "entry", w.blockerCharges(ctx),
 			w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
 	}()
 	w.awaitBlockedBy(ctx, tx)

@@ -16,7 +16,7 @@ var neighbours = dbtest.Rounds(24) + 7
 
 // refuses makes the server refuse rows of a table whose column has the value, by a constraint that no
 // statement checks beforehand: at once, or at the commit.
-func (w *world) refuses(ctx context.Context, table, column string, value any, atCommit bool) {
+func (w *fixture) refuses(ctx context.Context, table, column string, value any, atCommit bool) {
 	name := "refuse_" + table + "_" + column
 	must(w.owner.Exec(ctx, fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
@@ -37,43 +37,43 @@ type offence struct {
 	kind, query   string
 	table, column string // where the server refuses the value
 	value         any
-	decoy         func(int) act
+	blocker       func(int) act
 	good          func() act
 	offender      act
 	undone        func() error // says whether something of the offender is left
 }
 
-func (w *world) offences(ctx context.Context) []offence {
+func (w *fixture) offences(ctx context.Context) []offence {
 	fundedAccount, draft, driver := w.fundedAccount(ctx, 100), w.draft(), w.driver(ctx, 1, 1)
 	submit, assign, cancel := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
 	stays := func(id uuid.UUID, status db.PickupStatus) func() error {
 		return func() error { return w.expect(ctx, id, status) }
 	}
 	return []offence{
-		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", fundedAccount, w.decoyCharges(ctx),
+		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", fundedAccount, w.blockerCharges(ctx),
 			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, fundedAccount, 1),
 			func() error { return w.expectBalance(ctx, fundedAccount, 100) }},
-		{"submit", "TransitionPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
+		{"submit", "TransitionPickups", "pickup_events", "pickup_id", submit, w.blockerMoves(ctx, "submit", "DRAFT"),
 			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
 			w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
-		{"assign", "TransitionPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
+		{"assign", "TransitionPickups", "messages", "pickup_id", assign, w.blockerAssigns(ctx),
 			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) },
 			w.assigning(ctx, assign, w.driver(ctx, 1, 1)), stays(assign, "SUBMITTED")},
-		{"move", "TransitionPickups", "pickups", "cancel_reason", "offender", w.decoyMoves(ctx, "cancel", "DRAFT"),
+		{"move", "TransitionPickups", "pickups", "cancel_reason", "offender", w.blockerMoves(ctx, "cancel", "DRAFT"),
 			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
 			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "offender" }),
 			stays(cancel, "SUBMITTED")},
-		{"create", "CreatePickups", "pickups", "id", draft.ID, w.decoyCreates(ctx),
+		{"create", "CreatePickups", "pickups", "id", draft.ID, w.blockerCreates(ctx),
 			func() act { return w.creating(ctx, w.draft()) }, w.creating(ctx, draft),
 			func() error { _, err := w.as.GetOne(ctx, w.staff, draft.ID); return refused(err, db.NotFound) }},
-		{"location", "LocateDrivers", "drivers", "location_version", 1, w.decoyLocations(ctx),
+		{"location", "LocateDrivers", "drivers", "location_version", 1, w.blockerLocations(ctx),
 			func() act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) },
 			w.locating(ctx, driver), nil},
 	}
 }
 
 // secondTime returns a driver who has been located before.
-func (w *world) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
+func (w *fixture) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
 	must(w.owner.Exec(ctx, "UPDATE drivers SET location_version = 2 WHERE tenant_id = $1 AND id = $2",
 		w.tenant, driver.DriverID))
 	return driver
@@ -83,10 +83,10 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"at once", "at the commit"} {
 		t.Run(when, func(t *testing.T) {
-			ctx, w := combiningWorld(t)
+			ctx, w := batchingFixture(t)
 			for _, o := range w.offences(ctx) {
 				if o.kind == "location" {
-					o.decoy = func(int) act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) }
+					o.blocker = func(int) act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) }
 				}
 				w.refuses(ctx, o.table, o.column, o.value, when == "at the commit")
 				var acts []act
@@ -94,7 +94,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 					acts = append(acts, o.good())
 				}
 				acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-				errs, f := w.sharing(batcherOf(o.kind), o.decoy, acts...)
+				errs, f := w.sharing(batcherOf(o.kind), o.blocker, acts...)
 				if err := refused(errs[7], db.ValidationFailed); err != nil {
 					t.Errorf("%s: the offender: %v", o.kind, err)
 				}
@@ -104,8 +104,8 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 				if o.undone != nil && o.undone() != nil {
 					t.Errorf("%s: %v", o.kind, o.undone())
 				}
-				// Bisection: twice the logarithm, besides the decoys and the first attempt.
-				if n := f.count(o.query); n > decoys+1+2*5 {
+				// Bisection: twice the logarithm, besides the blockers and the first attempt.
+				if n := f.count(o.query); n > blockers+1+2*5 {
 					t.Errorf("%s: %d statements", o.kind, n)
 				}
 			}
@@ -115,17 +115,17 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 
 // One of 32 callers makes requests that the server always rejects.
 func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	fundedAccount := w.fundedAccount(ctx, 100)
 	w.refuses(ctx, "ledger_entries", "account_id", fundedAccount, false)
 	f := w.flushing()
-	s := db.CombiningOver(f)
+	s := db.BatchingOver(f)
 	offender := func(s *db.Raw) error { return enter(ctx, s, w.dispatcher, charge(fundedAccount, 1)) }
 	var good []act
 	for range neighbours {
 		good = append(good, w.charging(ctx, w.account, 1))
 	}
-	errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), append(good, offender)...)
+	errs := w.sharingOver(s, f, "entry", w.blockerCharges(ctx), append(good, offender)...)
 	if err := first(refused(errs[neighbours], db.ValidationFailed), first(errs[:neighbours]...)); err != nil {
 		t.Fatal(err)
 	}
@@ -135,20 +135,20 @@ func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 		alone := make(chan error)
 		go func() { alone <- offender(s) }()
 		w.await(func() bool { return f.count("CreateLedgerEntries") == before+1 })
-		errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), good...)
+		errs := w.sharingOver(s, f, "entry", w.blockerCharges(ctx), good...)
 		if err := first(refused(<-alone, db.ValidationFailed), first(errs...)); err != nil {
 			t.Fatal(err)
 		}
-		if n := f.count("CreateLedgerEntries") - before; n != 1+decoys+1 {
-			t.Errorf("%d statements; want one of the offender, the decoys', and one of the others", n)
+		if n := f.count("CreateLedgerEntries") - before; n != 1+blockers+1 {
+			t.Errorf("%d statements; want one of the offender, the blockers', and one of the others", n)
 		}
 	}
 }
 
 // PostgreSQL sends the rows before it commits.
 func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
-	ctx, w := combiningWorld(t)
-	fundedAccounts := [decoys]uuid.UUID{w.fundedAccount(ctx, 1), w.fundedAccount(ctx, 1)}
+	ctx, w := batchingFixture(t)
+	fundedAccounts := [blockers]uuid.UUID{w.fundedAccount(ctx, 1), w.fundedAccount(ctx, 1)}
 	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)
 	refusedOn := func(account uuid.UUID) act {
 		return func(s *db.Raw) error {

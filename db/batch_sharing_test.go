@@ -25,7 +25,7 @@ type flushing struct {
 	sent []string      // their names
 }
 
-func (w *world) flushing() *flushing {
+func (w *fixture) flushing() *flushing {
 	f := &flushing{DBTX: w.as.DBTX()}
 	f.hold()
 	return f
@@ -68,26 +68,26 @@ func (f *flushing) count(name string) (n int) {
 	return n
 }
 
-// decoys is the number of requests that are sent alone before the others can gather: the number of batches
+// blockers is the number of requests that are sent alone before the others can gather: the number of batches
 // that may be in flight.
-const decoys = 2
+const blockers = 2
 
-// sharing makes requests that share one statement, in their order, as far as their keys allow: decoys of
+// sharing makes requests that share one statement, in their order, as far as their keys allow: blockers of
 // the same kind are in flight and held back until all wait. Each starts only once the one before it waits.
-func (w *world) sharing(kind string, decoy func(i int) act, acts ...act) (errs []error, f *flushing) {
+func (w *fixture) sharing(kind string, blocker func(i int) act, acts ...act) (errs []error, f *flushing) {
 	f = w.flushing()
-	return w.sharingOver(db.CombiningOver(f), f, kind, decoy, acts...), f
+	return w.sharingOver(db.BatchingOver(f), f, kind, blocker, acts...), f
 }
 
-func (w *world) sharingOver(s *db.Raw, f *flushing, kind string, decoy func(i int) act, acts ...act) []error {
-	errs, strays := make([]error, len(acts)), make([]error, decoys)
+func (w *fixture) sharingOver(s *db.Raw, f *flushing, kind string, blocker func(i int) act, acts ...act) []error {
+	errs, strays := make([]error, len(acts)), make([]error, blockers)
 	var done sync.WaitGroup
 	start := func(act act, err *error, started func() bool) {
 		done.Go(func() { *err = act(s) })
 		w.await(started)
 	}
-	for i := range decoys {
-		before, act := s.Stats()[kind].Flushes, decoy(i)
+	for i := range blockers {
+		before, act := s.Stats()[kind].Flushes, blocker(i)
 		start(act, &strays[i], func() bool { return s.Stats()[kind].Flushes == before+1 })
 	}
 	for i, act := range acts {
@@ -107,36 +107,36 @@ func batcherOf(kind string) string {
 	return kind
 }
 
-// decoyCharges, and so on, use rows that no other request uses.
-func (w *world) decoyCharges(ctx context.Context) func(int) act {
+// blockerCharges, and so on, use rows that no other request uses.
+func (w *fixture) blockerCharges(ctx context.Context) func(int) act {
 	return func(int) act { return w.charging(ctx, w.fundedAccount(ctx, 1), 1) }
 }
 
-func (w *world) decoyMoves(ctx context.Context, name db.TransitionName, status db.PickupStatus) func(int) act {
+func (w *fixture) blockerMoves(ctx context.Context, name db.TransitionName, status db.PickupStatus) func(int) act {
 	return func(int) act { return w.moving(ctx, name, w.at(ctx, status)) }
 }
 
-func (w *world) decoyAssigns(ctx context.Context) func(int) act {
+func (w *fixture) blockerAssigns(ctx context.Context) func(int) act {
 	return func(int) act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }
 }
 
-func (w *world) decoyCreates(ctx context.Context) func(int) act {
+func (w *fixture) blockerCreates(ctx context.Context) func(int) act {
 	return func(int) act { return w.creating(ctx, w.draft()) }
 }
 
-func (w *world) decoyLocations(ctx context.Context) func(int) act {
+func (w *fixture) blockerLocations(ctx context.Context) func(int) act {
 	return func(int) act { return w.locating(ctx, w.driver(ctx, 1, 1)) }
 }
 
-func (w *world) assigning(ctx context.Context, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition)) act {
+func (w *fixture) assigning(ctx context.Context, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition)) act {
 	return func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, id, driver, edits...) }
 }
 
-func (w *world) creating(ctx context.Context, d db.Draft) act {
+func (w *fixture) creating(ctx context.Context, d db.Draft) act {
 	return func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{d}) }
 }
 
-func (w *world) locating(ctx context.Context, driver db.Viewer) act {
+func (w *fixture) locating(ctx context.Context, driver db.Viewer) act {
 	return func(s *db.Raw) error {
 		_, _, err := s.Locate(ctx, w.dispatcher,
 			db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)})
@@ -144,44 +144,44 @@ func (w *world) locating(ctx context.Context, driver db.Viewer) act {
 	}
 }
 
-// combiningWorld sets up the tests of shared statements.
-func combiningWorld(t *testing.T) (context.Context, *world) {
+// batchingFixture sets up the tests of shared statements.
+func batchingFixture(t *testing.T) (context.Context, *fixture) {
 	t.Helper()
 	t.Parallel()
-	return t.Context(), openCombining(t).world(t.Context())
+	return t.Context(), openBatching(t).fixture(t.Context())
 }
 
 func TestGatheredRequestsShareOneStatement(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	for _, c := range []struct {
 		kind, query string
-		decoy       func(int) act
+		blocker     func(int) act
 		act         func() act
 	}{
-		{"entry", "CreateLedgerEntries", w.decoyCharges(ctx), func() act { return w.charging(ctx, w.account, 1) }},
-		{"submit", "TransitionPickups", w.decoyMoves(ctx, "submit", "DRAFT"),
+		{"entry", "CreateLedgerEntries", w.blockerCharges(ctx), func() act { return w.charging(ctx, w.account, 1) }},
+		{"submit", "TransitionPickups", w.blockerMoves(ctx, "submit", "DRAFT"),
 			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }},
-		{"assign", "TransitionPickups", w.decoyAssigns(ctx),
+		{"assign", "TransitionPickups", w.blockerAssigns(ctx),
 			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }},
-		{"move", "TransitionPickups", w.decoyMoves(ctx, "cancel", "DRAFT"),
+		{"move", "TransitionPickups", w.blockerMoves(ctx, "cancel", "DRAFT"),
 			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) }},
-		{"create", "CreatePickups", w.decoyCreates(ctx), func() act { return w.creating(ctx, w.draft()) }},
-		{"location", "LocateDrivers", w.decoyLocations(ctx),
+		{"create", "CreatePickups", w.blockerCreates(ctx), func() act { return w.creating(ctx, w.draft()) }},
+		{"location", "LocateDrivers", w.blockerLocations(ctx),
 			func() act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
 	} {
 		var acts []act
 		for range 12 {
 			acts = append(acts, c.act())
 		}
-		errs, f := w.sharing(batcherOf(c.kind), c.decoy, acts...)
-		if err := first(errs...); err != nil || f.count(c.query) != decoys+1 {
-			t.Errorf("%s: %d statements for %d requests, %v", c.kind, f.count(c.query), decoys+len(acts), err)
+		errs, f := w.sharing(batcherOf(c.kind), c.blocker, acts...)
+		if err := first(errs...); err != nil || f.count(c.query) != blockers+1 {
+			t.Errorf("%s: %d statements for %d requests, %v", c.kind, f.count(c.query), blockers+len(acts), err)
 		}
 	}
 }
 
 // awaitBlockedBy waits until a session waits for the transaction.
-func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
+func (w *fixture) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
 	pid := int32(tx.Conn().PgConn().PID())
 	w.await(func() bool {
 		return scan[bool](ctx, w.owner,
@@ -189,7 +189,7 @@ func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
 	})
 }
 
-func (w *world) await(what func() bool) {
+func (w *fixture) await(what func() bool) {
 	for end := time.Now().Add(time.Minute); !what(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
 			w.must(errors.New("the condition did not become true"))

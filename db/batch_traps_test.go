@@ -17,7 +17,7 @@ import (
 // A CHECK sees the balance from before the wait: if the statement left the sum to it, one charge that
 // needs the deposit would fail the whole batch.
 func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	account := w.fundedAccount(ctx, 10)
 	tx := must(w.pool.Begin(ctx))
 	defer tx.Rollback(ctx)
@@ -25,13 +25,13 @@ func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	done := make(chan []error)
 	f := w.flushing()
 	go func() {
-		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
+		done <- w.sharingOver(db.BatchingOver(f), f, "entry", w.blockerCharges(ctx),
 			w.charging(ctx, account, 60), w.charging(ctx, account, 50))
 	}()
 	w.awaitBlockedBy(ctx, tx)
 	w.must(tx.Commit(ctx))
 	if err := first(first(<-done...), w.expectBalance(ctx, account, 0)); err != nil ||
-		f.count("CreateLedgerEntries") != decoys+1 {
+		f.count("CreateLedgerEntries") != blockers+1 {
 		t.Errorf("%v, after %d statements", err, f.count("CreateLedgerEntries"))
 	}
 }
@@ -57,12 +57,12 @@ func (m meddling) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	one, other := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	id := w.assigned(ctx, one)
 	release := func() { w.must(w.moving(ctx, "release", id)(w.as)) }
 	once := meddling{w.as.DBTX(), map[string]func(){"ExplainTransition": release}}
-	if err := w.assigning(ctx, id, other)(db.CombiningOver(once)); err != nil {
+	if err := w.assigning(ctx, id, other)(db.BatchingOver(once)); err != nil {
 		t.Error("released before the fresh read: ", err)
 	}
 	release()
@@ -71,7 +71,7 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 		"TransitionPickups": func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
 		"ExplainTransition": release,
 	}}
-	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)),
+	if err := refused(w.assigning(ctx, id, other)(db.BatchingOver(always)),
 		db.Overloaded); err != nil || tries != db.Attempts {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
@@ -79,7 +79,7 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 
 // A refusal that takes two reads was true at one moment.
 func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	driver := w.driver(ctx, 1, 1)
 	id, holder := w.submitted(ctx), w.assigned(ctx, driver)
 	// The driver is busy at the attempt; then free, and assigned to this very pickup between the reads.
@@ -89,7 +89,7 @@ func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 			w.must(w.assigning(ctx, id, driver)(w.as))
 		}
 	}}}
-	if err := refused(w.assigning(ctx, id, driver)(db.CombiningOver(between)), db.IllegalTransition); err != nil {
+	if err := refused(w.assigning(ctx, id, driver)(db.BatchingOver(between)), db.IllegalTransition); err != nil {
 		t.Error(err)
 	}
 
@@ -104,7 +104,7 @@ func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 			w.must(enter(ctx, w.as, w.admin, e))
 		}
 	}}}
-	if _, replayed, err := db.CombiningOver(twin).Enter(ctx, w.admin, e); err != nil || !replayed {
+	if _, replayed, err := db.BatchingOver(twin).Enter(ctx, w.admin, e); err != nil || !replayed {
 		t.Errorf("replayed is %t, %v", replayed, err)
 	}
 }
@@ -112,8 +112,8 @@ func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := openCombining(t)
-	w := d.world(ctx)
+	d := openBatching(t)
+	w := d.fixture(ctx)
 	stores := []*db.Raw{w.Raw, openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})}
 	driver := w.driver(ctx, 1, 1)
 	id := w.pickup(ctx)
@@ -151,7 +151,7 @@ func TestEveryOnConflictNamesItsTarget(t *testing.T) {
 
 // A generic plan estimates ten rows for each array: it must not scan one array for each row of another.
 func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))

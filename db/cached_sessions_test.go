@@ -11,7 +11,7 @@ import (
 )
 
 // cachedWork has one statement for each way in which statements are sent to the server.
-func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.Viewer) error {
+func (w *fixture) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.Viewer) error {
 	pickup := w.pickup(ctx)
 	return map[string]func(*db.Raw, db.Viewer) error{
 		"a shared read": func(s *db.Raw, v db.Viewer) error { return s.SeesPickup(ctx, v.ForReading(), pickup) },
@@ -58,8 +58,8 @@ var outdating = map[string]string{
 }
 
 var cachedSessionRules = []check{
-	{"RequireSessions", "a session that is as it was cached is confirmed with the first statement",
-		func(ctx context.Context, w *world) error {
+	{"RequireSessions", "an unchanged session is confirmed with the first statement",
+		func(ctx context.Context, w *fixture) error {
 			_, token := w.signedIn(ctx, w.staff)
 			for name, work := range w.cachedWork(ctx) {
 				v := w.cachedViewer(ctx, token)
@@ -69,8 +69,8 @@ var cachedSessionRules = []check{
 			}
 			return nil
 		}},
-	{"RequireSessions", "a session that is not as it was cached has nothing done",
-		func(ctx context.Context, w *world) error {
+	{"RequireSessions", "a session that differs from its cache entry writes nothing",
+		func(ctx context.Context, w *fixture) error {
 			for change, statement := range outdating {
 				for name := range w.cachedWork(ctx) {
 					if err := w.outdated(ctx, name, statement); err != nil {
@@ -83,7 +83,7 @@ var cachedSessionRules = []check{
 }
 
 // outdated makes a request with a viewer whose cache entry is out of date.
-func (w *world) outdated(ctx context.Context, name, statement string) error {
+func (w *fixture) outdated(ctx context.Context, name, statement string) error {
 	user := w.user(ctx, db.UserRoleStaff)
 	work := w.cachedWork(ctx)[name]
 	must(w.as.CreateDriver(ctx, db.CreateDriverParams{TenantID: w.tenant,
@@ -110,7 +110,7 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 }
 
 // written counts the rows that the requests write.
-func (w *world) written(ctx context.Context) string {
+func (w *fixture) written(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat_ws(' ',
 		(SELECT count(*) FROM ledger_entries WHERE tenant_id = $1), (SELECT count(*) FROM groups WHERE tenant_id = $1),
 		(SELECT count(*) FROM patients WHERE tenant_id = $1), (SELECT count(*) FROM phi_reads WHERE tenant_id = $1))`,
@@ -121,7 +121,7 @@ func (w *world) written(ctx context.Context) string {
 func TestOfABatchOfReadsOnlyTheEndedSessionIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openCombining(t).world(ctx)
+	w := openBatching(t).fixture(ctx)
 	pickup := w.pickup(ctx)
 	viewers := make([]db.Viewer, 32)
 	for i := range viewers {

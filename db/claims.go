@@ -52,26 +52,25 @@ func (c *claim) settle(decision int32) {
 	}
 }
 
-// Confirmed tells whether v may be answered: since its request arrived, its session was looked
-// up, or confirmed with a statement.
+// Confirmed reports whether v's request may be answered: since the request arrived, the session was looked up
+// or confirmed with a statement.
 func (v Viewer) Confirmed() bool {
 	return v.authority.claim == nil || v.authority.claim.state.Load() == claimConfirmed
 }
 
-// Outdated tells whether v came from the cache and the database refused it. No statement was
-// applied for it: its request can be retried, with a viewer from Authenticate.
+// Outdated reports whether v came from the cache and the database refused it. No statement was applied for
+// it: the request can be retried with a viewer from Authenticate.
 func (v Viewer) Outdated() bool {
 	return v.authority.claim != nil && v.authority.claim.state.Load() == claimRefused
 }
 
-// Unasked tells whether v came from the cache and no statement was sent for it yet. If v is
-// neither confirmed, outdated nor unasked, the outcome of its statement is unknown.
+// Unasked reports whether v came from the cache and no statement was sent for it yet. If v is neither
+// confirmed, outdated nor unasked, the outcome of its statement is unknown.
 func (v Viewer) Unasked() bool {
 	return v.authority.claim != nil && v.authority.claim.state.Load() == claimMade
 }
 
-// Confirm confirms v by fresh, which was looked up for the same request. It returns false if
-// the two differ.
+// Confirm confirms v by fresh, the viewer looked up for the same request. It returns false if the two differ.
 func (v Viewer) Confirm(fresh Viewer) bool {
 	same := v.authority.tokenHash == fresh.authority.tokenHash && v.TenantID == fresh.TenantID &&
 		v.UserID == fresh.UserID && v.Role == fresh.Role && v.DriverID == fresh.DriverID &&

@@ -12,13 +12,13 @@ import (
 // that. So each write is sent in one round trip and one implicit transaction with a final statement
 // that rejects it if the session has changed since: see ConfirmSessions.
 
-// Reading gives the context of an operation that only reads for v: the first statement
-// sent with it confirms v's session, if that is not confirmed yet.
+// Reading returns the context of an operation that only reads for v: the first statement sent with it
+// confirms v's session, if that is not confirmed yet.
 func Reading(ctx context.Context, v Viewer) context.Context {
 	if claims := claimsOf(v); claims != nil {
 		return withConfirmation(ctx, confirmation{claims: claims})
 	}
-	if confirmationIn(ctx) != nil { // of a viewer before, who was outdated
+	if confirmationIn(ctx) != nil { // of an earlier viewer that was outdated
 		return unconfirmed(ctx)
 	}
 	return ctx
@@ -42,7 +42,7 @@ type confirmation struct {
 	// alone marks a statement of any kind that is not batched: it may end its own session, which is
 	// therefore also confirmed before it.
 	alone bool
-	few   bool  // rows: the plan for any arguments serves them
+	few   bool  // short arrays: the generic plan serves them
 	may   error // why nothing may be sent at all
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
@@ -54,8 +54,8 @@ func withConfirmation(ctx context.Context, c confirmation) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, &c)
 }
 
-// unconfirmed returns a context without confirmation, for reads, and for work that must happen whatever
-// became of the session.
+// unconfirmed returns a context without confirmation, for reads, and for work that must happen even if the
+// session has ended.
 func unconfirmed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, (*confirmation)(nil))
 }
@@ -124,8 +124,8 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
-// before and after are what goes with a statement. required tells that the sessions are
-// confirmed already, before it, as they are cached.
+// before and after return the statements to send with a statement. required means that the cached sessions
+// are already confirmed before it.
 func (c *confirmation) before(required bool) (all []queued) {
 	if c.lockTimeout != "" {
 		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
@@ -139,8 +139,7 @@ func (c *confirmation) before(required bool) (all []queued) {
 	return all
 }
 
-// confirmedFirst gives the context of a shared read: the claims of all its requests are
-// confirmed first.
+// confirmedFirst returns the context of a shared read: the claims of all its requests are confirmed first.
 func confirmedFirst(ctx context.Context, asks []seen) context.Context {
 	var all claims
 	for i := range asks {
@@ -154,8 +153,8 @@ func confirmedFirst(ctx context.Context, asks []seen) context.Context {
 	return withConfirmation(ctx, confirmation{claims: all})
 }
 
-// plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
-// plan for any arguments, if they are few. For many, PostgreSQL chooses: that plan expects ten.
+// plannedOnce makes the statement of a confirmed context use its generic plan if its arrays are short. For
+// longer arrays PostgreSQL chooses the plan: the generic one assumes ten elements.
 func plannedOnce(ctx context.Context, rows int) context.Context {
 	if c := confirmationIn(ctx); c != nil {
 		c.few = rows <= fewRows
@@ -163,7 +162,7 @@ func plannedOnce(ctx context.Context, rows int) context.Context {
 	return ctx
 }
 
-// fewRows is less than the ten rows of an array that PostgreSQL expects without looking at it.
+// fewRows is less than ten, the length that PostgreSQL assumes for an unknown array.
 const fewRows = 8
 
 func (c *confirmation) after() []queued {

@@ -49,7 +49,7 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	}
 }
 
-// breaches are statements that violate one constraint each, run as the owner. In them $w is a world's
+// breaches are statements that violate one constraint each, run as the owner. In them $w is a fixture's
 // tenant, and the others name its rows; $new is an id of no row.
 var breaches = map[string]string{
 	"tenants_pkey":       "INSERT INTO tenants (id, slug, name) VALUES ($w, 'another', 'T')",
@@ -235,7 +235,7 @@ var breaches = map[string]string{
 func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	named := w.named(ctx)
 	codes := db.ConstraintCodes()
 	for name := range codes {
@@ -257,8 +257,8 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	}
 }
 
-// named replaces the placeholders in a breach by the ids of a world's rows.
-func (w *world) named(ctx context.Context) *strings.Replacer {
+// named replaces the placeholders in a breach by the ids of a fixture's rows.
+func (w *fixture) named(ctx context.Context) *strings.Replacer {
 	driver, other, phone := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), newID()
 	w.must(addNumber(ctx, w.as, w.staff, phone, "+14155550123"))
 	must(openSession(ctx, w.as, w.staff, "old hash"))

@@ -13,7 +13,7 @@ import (
 )
 
 var dispatchRaces = []check{
-	{"DispatchPickup", "two pickups get the same nearest driver", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "two pickups get the same nearest driver", func(ctx context.Context, w *fixture) error {
 		w.drivers(ctx, manyCallers+2)
 		pickups := make([]uuid.UUID, manyCallers+2)
 		for i := range pickups {
@@ -33,7 +33,7 @@ var dispatchRaces = []check{
 		}
 		return nil
 	}},
-	{"DispatchPickup", "two dispatchers dispatch one pickup", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "two dispatchers dispatch one pickup", func(ctx context.Context, w *fixture) error {
 		w.drivers(ctx, 4)
 		one, other := w.submitted(ctx), w.submitted(ctx)
 		return first(
@@ -44,7 +44,7 @@ var dispatchRaces = []check{
 			}), db.IllegalTransition))
 	}},
 	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			w.drivers(ctx, 2)
 			id, key := w.submitted(ctx), withKey("once")
 			version := w.row(ctx, id).Version
@@ -62,13 +62,13 @@ var dispatchRaces = []check{
 				w.expect(ctx, id, db.PickupStatusSUBMITTED),
 				refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Raw), db.StaleVersion))
 		}},
-	{"DispatchPickup", "a driver is passed over while their location moves", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "a driver whose location moves is passed over", func(ctx context.Context, w *fixture) error {
 		driver, id := w.driver(ctx, 1, 1), w.submitted(ctx)
 		return w.passes(ctx,
 			func(s *db.Raw) error { return locate(ctx, s, driver, driver, 2, time.Now().Add(time.Minute)) },
 			w.dispatching(ctx, id))
 	}},
-	{"DispatchPickup", "a driver is dispatched who has gone off duty", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "a driver is dispatched who has gone off duty", func(ctx context.Context, w *fixture) error {
 		leaving, other, id := w.driver(ctx, 37.77, -122.42), w.driver(ctx, -37, 60), w.submitted(ctx)
 		w.must(setDuty(ctx, w.as, other, false))
 		waited, errs := w.behind(ctx, rollback,
@@ -83,7 +83,7 @@ var dispatchRaces = []check{
 }
 
 var dispatchRules = []check{
-	{"DispatchPickup", "who may not dispatches", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "an unauthorized viewer dispatches", func(ctx context.Context, w *fixture) error {
 		w.drivers(ctx, 1)
 		id := w.submitted(ctx)
 		return first(
@@ -91,8 +91,8 @@ var dispatchRules = []check{
 			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Raw), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
-	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen",
-		func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "an unavailable driver is chosen",
+		func(ctx context.Context, w *fixture) error {
 			none := func() error {
 				return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Raw), db.NoDriverFree)
 			}
@@ -113,8 +113,8 @@ var dispatchRules = []check{
 		}},
 	// The part of the statement that every transition has follows the dictionary, whatever it says of a
 	// dispatch.
-	{"DispatchPickup", "a text is owed that the dictionary does not have", func(ctx context.Context, w *world) error {
-		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *world, row db.DispatchPickupRow) error {
+	{"DispatchPickup", "an unknown text is owed", func(ctx context.Context, w *fixture) error {
+		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *fixture, row db.DispatchPickupRow) error {
 			var texts, jobs int
 			w.must(w.DBTX().QueryRow(ctx, `
 				SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
@@ -127,9 +127,9 @@ var dispatchRules = []check{
 		})
 	}},
 	{"DispatchPickup", "what its caller does not see afterwards is recorded",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
-				func(w *world, row db.DispatchPickupRow) error {
+				func(w *fixture, row db.DispatchPickupRow) error {
 					var reads int
 					w.must(w.DBTX().QueryRow(ctx, `
 						SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'`,
@@ -140,7 +140,7 @@ var dispatchRules = []check{
 					return nil
 				})
 		}},
-	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *fixture) error {
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
 		}
@@ -168,8 +168,8 @@ var dispatchRules = []check{
 
 // dispatchUnder dispatches a patient's pickup with a changed row of the dictionary, has its effects
 // examined, and rolls everything back.
-func (w *world) dispatchUnder(
-	ctx context.Context, set string, by db.Viewer, look func(*world, db.DispatchPickupRow) error,
+func (w *fixture) dispatchUnder(
+	ctx context.Context, set string, by db.Viewer, look func(*fixture, db.DispatchPickupRow) error,
 ) error {
 	w.driver(ctx, 1, 1)
 	id, _ := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
@@ -194,7 +194,7 @@ func (w *world) dispatchUnder(
 }
 
 // dispatching sends the statement once, without the retry that might succeed.
-func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
+func (w *fixture) dispatching(ctx context.Context, id uuid.UUID) act {
 	return func(s *db.Raw) error {
 		rows, err := s.DispatchPickup(ctx, db.DispatchPickupParams{
 			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
@@ -207,7 +207,7 @@ func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
 	}
 }
 
-func (w *world) chooses(ctx context.Context, driver db.Viewer, id uuid.UUID) error {
+func (w *fixture) chooses(ctx context.Context, driver db.Viewer, id uuid.UUID) error {
 	if err := w.moving(ctx, db.TransitionNameDispatch, id)(w.Raw); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func TestOfMoreDispatchesThanDriversTheLastGetsNone(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for range 3 {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		w.drivers(ctx, 32)
 		pickups := make([]uuid.UUID, 33)
 		for i := range pickups {
@@ -244,7 +244,7 @@ func TestDispatchWaitsForWhoIsTakingTheLastDriver(t *testing.T) {
 		ending
 		want db.Code
 	}{"commit": {commit, db.NoDriverFree}, "rollback": {rollback, ""}} {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		w.drivers(ctx, 1)
 		one, other := w.submitted(ctx), w.submitted(ctx)
 		tx := must(w.pool.Begin(ctx))

@@ -109,7 +109,7 @@ type EditDriverParams struct {
 	ID             uuid.UUID  `format:"uuid" json:"id"`
 }
 
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 // Closes: an edit and an assign of one driver wait for each other
 func (q *Queries) EditDriver(ctx context.Context, arg EditDriverParams) (Driver, error) {
 	row := q.db.QueryRow(ctx, editDriver,
@@ -285,7 +285,7 @@ type LocateDriversParams struct {
 // The newest observation wins, whatever the order of arrival. It does not change the version that edits
 // compare, so that a moving fleet does not fail every edit.
 // Closes: a late location overwrites a newer one
-// Closes: two flushes lock their drivers crosswise
+// Closes: two batches deadlock on drivers
 func (q *Queries) LocateDrivers(ctx context.Context, arg LocateDriversParams) ([]Driver, error) {
 	rows, err := q.db.Query(ctx, locateDrivers,
 		arg.TenantIds,

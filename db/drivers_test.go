@@ -12,11 +12,11 @@ import (
 )
 
 var driverRaces = []check{
-	{"CreateDriver", "a retried request makes a second driver", func(ctx context.Context, w *world) error {
+	{"CreateDriver", "a retried request makes a second driver", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		return w.createdOnce(ctx, func(s *db.Raw) error { return w.createDriver(ctx, s, id, w.staff) })
 	}},
-	{"CreateDriver", "two drivers share one login", func(ctx context.Context, w *world) error {
+	{"CreateDriver", "two drivers share one login", func(ctx context.Context, w *fixture) error {
 		return first(
 			w.loses(ctx, db.DriverUserTaken,
 				func(s *db.Raw) error { return w.createDriver(ctx, s, newID(), w.staff) },
@@ -24,13 +24,13 @@ var driverRaces = []check{
 			oneWins(together(manyCallers, func(int) error { return w.createDriver(ctx, w.Raw, newID(), w.hub) }),
 				db.DriverUserTaken))
 	}},
-	{"EditDriver", clobbered, func(ctx context.Context, w *world) error {
+	{"EditDriver", clobbered, func(ctx context.Context, w *fixture) error {
 		driver := w.driver(ctx, 1, 1)
 		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			return editDriver(ctx, s, w.dispatcher, driver, name, version)
 		})
 	}},
-	{"EditDriver", editAndAssign, func(ctx context.Context, w *world) error {
+	{"EditDriver", editAndAssign, func(ctx context.Context, w *fixture) error {
 		driver, id, off := w.driver(ctx, 1, 1), w.submitted(ctx), false
 		waited, errs := w.behind(ctx, commit,
 			func(s *db.Raw) error {
@@ -54,7 +54,7 @@ var driverRaces = []check{
 		}
 		return first(errs...)
 	}},
-	{"LocateDrivers", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a late location overwrites a newer one", func(ctx context.Context, w *fixture) error {
 		driver, base := w.driver(ctx, 1, 1), time.Now()
 		at := func(seconds int) act {
 			return func(s *db.Raw) error {
@@ -73,7 +73,7 @@ var driverRaces = []check{
 		}
 		return nil
 	}},
-	{"LocateDrivers", "two flushes lock their drivers crosswise", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "two batches deadlock on drivers", func(ctx context.Context, w *fixture) error {
 		var drivers []uuid.UUID
 		for range 6 {
 			drivers = append(drivers, w.driver(ctx, 1, 1).DriverID)
@@ -89,13 +89,13 @@ var driverRaces = []check{
 const editAndAssign = "an edit and an assign of one driver wait for each other"
 
 var driverRules = []check{
-	{"EditDriver", "a driver edits another", func(ctx context.Context, w *world) error {
+	{"EditDriver", "a driver edits another", func(ctx context.Context, w *fixture) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		return first(
 			refused(editDriver(ctx, w.Raw, one, other, "mine", 1), db.NotFound),
 			editDriver(ctx, w.Raw, one, one, "mine", 1))
 	}},
-	{"EditDriver", "an edit moves the time of a location back", func(ctx context.Context, w *world) error {
+	{"EditDriver", "an edit moves the time of a location back", func(ctx context.Context, w *fixture) error {
 		driver, ahead, place := w.driver(ctx, 1, 1), time.Now().Add(30*time.Second), 5.0
 		w.must(locate(ctx, w.as, driver, driver, 3, ahead))
 		row, err := w.EditDriver(ctx, db.EditDriverParams{
@@ -107,20 +107,20 @@ var driverRules = []check{
 		}
 		return err
 	}},
-	{"LocateDrivers", "a driver moves another", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a driver moves another", func(ctx context.Context, w *fixture) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		return first(
 			refused(locate(ctx, w.Raw, one, other, 3, time.Now().Add(time.Minute)), db.NotFound),
 			locate(ctx, w.Raw, w.dispatcher, other, 3, time.Now().Add(time.Minute)))
 	}},
-	{"LocateDrivers", "a fleet under way fails no edit", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a fleet under way fails no edit", func(ctx context.Context, w *fixture) error {
 		driver := w.driver(ctx, 1, 1)
 		w.must(locate(ctx, w.Raw, driver, driver, 3, time.Now().Add(time.Minute)))
 		return editDriver(ctx, w.as, w.dispatcher, driver, "next", 1)
 	}},
 }
 
-func (w *world) createDriver(ctx context.Context, s *db.Raw, id uuid.UUID, login db.Viewer) error {
+func (w *fixture) createDriver(ctx context.Context, s *db.Raw, id uuid.UUID, login db.Viewer) error {
 	_, err := s.CreateDriver(ctx, db.CreateDriverParams{
 		TenantID: w.tenant, ID: id, UserID: &login.UserID, Name: "Driver", RequestDigest: digest("driver"),
 	})

@@ -41,7 +41,7 @@ func TestEmailsAreOneWhateverTheLocale(t *testing.T) {
 	ctx := t.Context()
 	d := inC(t)
 	must(0, db.Migrate(ctx, d.OwnerURL))
-	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).world(ctx)
+	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).fixture(ctx)
 	w.must(w.createUser(ctx, w.Raw, newID(), "MÜLLER@x.example"))
 	for _, email := range []string{"müller@x.example", "MU\u0308LLER@X.example", "mu\u0308ller@x.example"} {
 		if err := refused(w.createUser(ctx, w.Raw, newID(), email), db.EmailTaken); err != nil {
@@ -63,7 +63,7 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 	m := must(db.NewMigrator(d.OwnerURL))
 	t.Cleanup(func() { m.Close() })
 	must(m.UpTo(ctx, 30))
-	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).world(ctx)
+	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).fixture(ctx)
 	for _, email := range []string{"MÜLLER@x.example", "müller@x.example"} {
 		w.must(w.createUser(ctx, w.Raw, newID(), email))
 	}

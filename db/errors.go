@@ -117,8 +117,8 @@ func Explain(err error) *Error {
 	return &Error{Code: Internal, cause: err}
 }
 
-// explainServer maps a server's error. connecting means that the server refused the connection itself,
-// before the request was looked at.
+// explainServer maps a server's error. connecting means that the server refused the connection itself, before
+// it got the request.
 func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	switch err.Code {
 	case "23505", "23503", "23514", "23P01": // unique, foreign key, check, exclusion

@@ -30,7 +30,7 @@ func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 	}
 	stale := &pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}
 	if got := Explain(stale).Code; got != Overloaded {
-		t.Errorf("a plan of before a migration is %s", got)
+		t.Errorf("a plan from before a migration is %s", got)
 	}
 }
 

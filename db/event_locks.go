@@ -7,27 +7,27 @@ import (
 	"waybill/db/retry"
 )
 
-// eventLockTimeout bounds each wait for a lock of a statement that writes events. Its transaction may have
-// an id by then, as it locks several rows, and until it ends the stream of no tenant goes beyond that id
-// (GetStreamHorizon): somebody who holds one row, such as an account's, would hold up all streams for as long
-// as a statement may wait. So it gives up, and is sent again.
+// eventLockTimeout is the lock timeout of a statement that writes events. The statement locks several rows,
+// so its transaction may have an id while it waits, and no tenant's stream advances beyond that id before the
+// transaction ends (GetStreamHorizon): one locked row, such as an account's, would delay all streams. So the
+// statement gives up early and is retried.
 const eventLockTimeout = 500 * time.Millisecond
 
-// lockWaits are the waits of a statement that writes events. The zero value is one wait, as long as the
-// session's setting.
+// lockWaits are the lock timeouts of the attempts of a statement that writes events. The zero value is one
+// attempt with the session's lock timeout.
 type lockWaits struct {
 	each  time.Duration
 	tries int
 }
 
-// lockWaitsFor returns waits that come to total, the setting of other statements.
+// lockWaitsFor returns waits whose sum is total, the lock timeout of other statements.
 func lockWaitsFor(total time.Duration) lockWaits {
 	each := min(total, eventLockTimeout)
 	return lockWaits{each, int((total + each - 1) / each)}
 }
 
-// inShortWaits sends a statement, and again if it waited too long for a lock, with the same arguments: it was
-// rolled back. It returns the error of the last try.
+// inShortWaits sends a statement and retries it with the same arguments after a lock timeout, which rolled it
+// back. It returns the error of the last attempt.
 func inShortWaits[R any](
 	ctx context.Context, w lockWaits, send func(context.Context) ([]R, error),
 ) (rows []R, err error) {

@@ -21,7 +21,7 @@ type heldRow struct {
 }
 
 // holdsUpNoOtherStream holds the row until the other tenant's stream has an event written meanwhile.
-func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
+func holdsUpNoOtherStream(t *testing.T, w, other *fixture, held heldRow) {
 	t.Helper()
 	ctx := t.Context()
 	mine := w.at(ctx, held.begins)
@@ -65,12 +65,12 @@ func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
 func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	for _, combining := range []bool{false, true} {
+	for _, batching := range []bool{false, true} {
 		made := dbtest.New(t, checkInvariants)
-		c := config(made.SettledURL(), combining)
+		c := config(made.SettledURL(), batching)
 		c.LockTimeout, c.StatementTimeout = time.Minute, 2*time.Minute
 		d := &database{openStore(t, c), made.Owner(), made}
-		w, other := d.world(ctx), d.world(ctx)
+		w, other := d.fixture(ctx), d.fixture(ctx)
 		driver := w.driver(ctx, 1, 1)
 		for _, held := range []heldRow{
 			{"an account", "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account,
@@ -80,7 +80,7 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 				func(id uuid.UUID) error { return assign(ctx, w.Raw, w.dispatcher, id, driver) },
 				db.PickupStatusSUBMITTED},
 		} {
-			t.Run(fmt.Sprintf("%s, combining %t", held.row, combining), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, batching %t", held.row, batching), func(t *testing.T) {
 				holdsUpNoOtherStream(t, w, other, held)
 			})
 		}
@@ -95,7 +95,7 @@ func TestWritersOfEventsWaitAsLongAsOthers(t *testing.T) {
 	c := config(made.AppURL, false)
 	c.LockTimeout = 1200 * time.Millisecond
 	d := &database{openStore(t, c), made.Owner(), made}
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	id := w.pickup(ctx)
 	holder := must(w.owner.Begin(ctx))
 	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))

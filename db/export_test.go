@@ -78,8 +78,8 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	return r.batches.SendBatch(ctx, b)
 }
 
-// CombiningOver returns a store whose concurrent requests share statements.
-func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
+// BatchingOver returns a store whose concurrent requests share statements.
+func BatchingOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
 
 // DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }

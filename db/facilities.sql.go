@@ -99,7 +99,7 @@ type EditFacilityParams struct {
 	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 func (q *Queries) EditFacility(ctx context.Context, arg EditFacilityParams) (Facility, error) {
 	row := q.db.QueryRow(ctx, editFacility,
 		arg.Name,

@@ -86,7 +86,7 @@ type SetFlagParams struct {
 	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
-// Closes: a switch is set over another's setting that was not seen
+// Closes: a flag is set over a setting that was not seen
 func (q *Queries) SetFlag(ctx context.Context, arg SetFlagParams) (Flag, error) {
 	row := q.db.QueryRow(ctx, setFlag,
 		arg.Enabled,

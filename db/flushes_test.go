@@ -17,7 +17,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	drivers := w.drivers(ctx, 12)
 	var accounts []uuid.UUID
 	for range 4 {
@@ -77,7 +77,7 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	account := w.fundedAccount(ctx, 1_000_000)
 	for _, err := range together(16, func(int) error {
 		for range dbtest.Rounds(8) {

@@ -25,7 +25,7 @@ type AddGroupFacilityParams struct {
 }
 
 // Closes: a facility added to a group twice
-// Closes: a group shows a facility that does not exist
+// Closes: a group shows an unknown facility
 func (q *Queries) AddGroupFacility(ctx context.Context, arg AddGroupFacilityParams) (int64, error) {
 	result, err := q.db.Exec(ctx, addGroupFacility, arg.TenantID, arg.GroupID, arg.FacilityID)
 	if err != nil {
@@ -47,7 +47,7 @@ type AddGroupMemberParams struct {
 }
 
 // Closes: a member added twice
-// Closes: a membership of a group or user that does not exist
+// Closes: a membership of an unknown group or user
 func (q *Queries) AddGroupMember(ctx context.Context, arg AddGroupMemberParams) (int64, error) {
 	result, err := q.db.Exec(ctx, addGroupMember, arg.TenantID, arg.GroupID, arg.UserID)
 	if err != nil {
@@ -105,7 +105,7 @@ type EditGroupParams struct {
 	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 func (q *Queries) EditGroup(ctx context.Context, arg EditGroupParams) (Group, error) {
 	row := q.db.QueryRow(ctx, editGroup,
 		arg.Name,

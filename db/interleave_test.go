@@ -41,7 +41,7 @@ func rollback(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }
 // behind runs first in a transaction and leaves it open while it starts the others, on connections of
 // their own, each when the one before waits for a lock or has returned; then it ends the transaction. So
 // an interleaving that would happen once in a thousand attempts happens each time.
-func (w *world) behind(ctx context.Context, end ending, first act, others ...act) (waited []bool, errs []error) {
+func (w *fixture) behind(ctx context.Context, end ending, first act, others ...act) (waited []bool, errs []error) {
 	tx, err := w.pool.Begin(ctx)
 	w.must(err)
 	defer tx.Rollback(context.WithoutCancel(ctx))
@@ -71,7 +71,7 @@ func (w *world) behind(ctx context.Context, end ending, first act, others ...act
 }
 
 // waits returns true as soon as session pid waits for one of the others, and false if it returns without.
-func (w *world) waits(ctx context.Context, pid uint32, others []uint32, done <-chan struct{}) bool {
+func (w *fixture) waits(ctx context.Context, pid uint32, others []uint32, done <-chan struct{}) bool {
 	for {
 		select {
 		case <-done:
@@ -95,7 +95,7 @@ func pids(all []uint32) []int32 {
 }
 
 // loses holds first open, has second wait for it, and expects second to be refused.
-func (w *world) loses(ctx context.Context, code db.Code, first, second act) error {
+func (w *fixture) loses(ctx context.Context, code db.Code, first, second act) error {
 	waited, errs := w.behind(ctx, commit, first, second)
 	if !waited[0] {
 		return errors.New("the second did not wait for the first")
@@ -104,7 +104,7 @@ func (w *world) loses(ctx context.Context, code db.Code, first, second act) erro
 }
 
 // wins holds first open, has second wait for it, and expects second to succeed.
-func (w *world) wins(ctx context.Context, end ending, first, second act) error {
+func (w *fixture) wins(ctx context.Context, end ending, first, second act) error {
 	waited, errs := w.behind(ctx, end, first, second)
 	if !waited[0] {
 		return errors.New("the second did not wait for the first")
@@ -113,7 +113,7 @@ func (w *world) wins(ctx context.Context, end ending, first, second act) error {
 }
 
 // passes holds first open and expects second to succeed meanwhile.
-func (w *world) passes(ctx context.Context, first, second act) error {
+func (w *fixture) passes(ctx context.Context, first, second act) error {
 	waited, errs := w.behind(ctx, commit, first, second)
 	if waited[0] {
 		return errors.New("the second waited for the first")

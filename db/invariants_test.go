@@ -71,7 +71,7 @@ var invariants = []struct{ name, query string }{
 			WINDOW w AS (PARTITION BY p.tenant_id, p.id ORDER BY e.version)) AS chain
 		WHERE before <> left_at
 			OR next IS NULL AND (coalesce(after, 'DRAFT') <> status OR version > now)`},
-	{"an event is one that the dictionary declares", `
+	{"the dictionary declares each event", `
 		SELECT count(*) FROM pickup_events AS e
 		JOIN pickup_transitions AS t USING (transition)
 		WHERE (NOT e.before = ANY (t.before) OR e.after <> t.after)

@@ -14,18 +14,18 @@ import (
 
 const createLedgerEntries = `-- name: CreateLedgerEntries :many
 WITH asked AS (
-    SELECT tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::entry_kind[],
-        $5::bigint[],
-        $6::text[],
-        $7::uuid[],
-        $8::bytea[]
-    ) WITH ORDINALITY AS a (
-        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord)
+    SELECT u.tenant_id, u.id, u.account_id, u.kind, u.amount_cents, u.note, u.actor_id, u.request_digest, row_number() OVER () AS ord
+    FROM (
+        SELECT
+            unnest($1::uuid[]) AS tenant_id,
+            unnest($2::uuid[]) AS id,
+            unnest($3::uuid[]) AS account_id,
+            unnest($4::text[])::entry_kind AS kind,
+            unnest($5::bigint[]) AS amount_cents,
+            unnest($6::text[]) AS note,
+            unnest($7::uuid[]) AS actor_id,
+            unnest($8::bytea[]) AS request_digest
+    ) AS u
 ), locked AS MATERIALIZED (
     SELECT c.tenant_id, c.id, c.balance_cents
     FROM accounts AS c
@@ -96,8 +96,8 @@ type CreateLedgerEntriesRow struct {
 // in the result: a fresh read shows which.
 // Closes: charges at once take more than the balance
 // Closes: a repeated charge is taken twice
-// Closes: two flushes lock their accounts crosswise
-// Closes: two flushes enter the same ids crosswise
+// Closes: two batches deadlock on accounts
+// Closes: two batches deadlock on the same ids
 func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntriesParams) ([]CreateLedgerEntriesRow, error) {
 	rows, err := q.db.Query(ctx, createLedgerEntries,
 		arg.TenantIds,

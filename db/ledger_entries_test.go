@@ -14,7 +14,7 @@ import (
 )
 
 var ledgerEntryRaces = []check{
-	{"CreateLedgerEntries", "charges at once take more than the balance", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "charges at once take more than the balance", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 100)
 		if err := first(
 			w.loses(ctx, db.InsufficientFunds, w.charging(ctx, account, 60), w.charging(ctx, account, 60)),
@@ -33,7 +33,7 @@ var ledgerEntryRaces = []check{
 		errs := together(manyCallers, func(int) error { return w.charging(ctx, account, 350)(w.Raw) })
 		return first(someWin(2, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 0))
 	}},
-	{"CreateLedgerEntries", "a repeated charge is taken twice", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "a repeated charge is taken twice", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 100)
 		same := func(e db.Entry) act {
 			return func(s *db.Raw) error {
@@ -70,7 +70,7 @@ var ledgerEntryRaces = []check{
 		}
 		return w.expectBalance(ctx, account, 15)
 	}},
-	{"CreateLedgerEntries", "two flushes lock their accounts crosswise", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "two batches deadlock on accounts", func(ctx context.Context, w *fixture) error {
 		var accounts []uuid.UUID
 		for range 6 {
 			accounts = append(accounts, w.fundedAccount(ctx, 100))
@@ -84,7 +84,7 @@ var ledgerEntryRaces = []check{
 			return err
 		})
 	}},
-	{"CreateLedgerEntries", "two flushes enter the same ids crosswise", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "two batches deadlock on the same ids", func(ctx context.Context, w *fixture) error {
 		// They share no account, so that only the ids make them wait.
 		all := make([]uuid.UUID, 8)
 		for i := range all {
@@ -114,8 +114,8 @@ var ledgerEntryRaces = []check{
 }
 
 var ledgerEntryRules = []check{
-	{"CreateLedgerEntries", "a repeat in a flush uses up its neighbour's money",
-		func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "a replay in a batch spends another request's money",
+		func(ctx context.Context, w *fixture) error {
 			account := w.fundedAccount(ctx, 150)
 			paid := charge(account, 60)
 			w.must(w.enter(ctx, paid))
@@ -125,7 +125,7 @@ var ledgerEntryRules = []check{
 			}
 			return err
 		}},
-	{"CreateLedgerEntries", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "a refused request fails its whole batch", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 120)
 		made, err := enterAll(ctx, w.Raw, w.admin,
 			[]db.Entry{charge(account, 100), charge(account, 30), charge(account, 15)})
@@ -134,7 +134,7 @@ var ledgerEntryRules = []check{
 		}
 		return first(err, w.expectBalance(ctx, account, 5))
 	}},
-	{"CreateLedgerEntries", "a charge that was refused uses up its id", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "a charge that was refused uses up its id", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 10)
 		e := charge(account, 60)
 		_, _, err := w.Enter(ctx, w.admin, e)
@@ -148,14 +148,14 @@ var ledgerEntryRules = []check{
 		}
 		return err
 	}},
-	{"CreateLedgerEntries", "an id is taken for another request", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "an id is taken for another request", func(ctx context.Context, w *fixture) error {
 		e := charge(w.account, 60)
 		w.must(w.enter(ctx, e))
 		e.Digest = digest("other")
 		_, _, err := w.Enter(ctx, w.admin, e)
 		return refused(err, db.IDReused)
 	}},
-	{"CreateLedgerEntries", "a balance grows past what clients can count", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "a balance grows past what clients can count", func(ctx context.Context, w *fixture) error {
 		const most = 1<<53 - 1
 		account := w.fundedAccount(ctx, most-10)
 		return first(
@@ -164,7 +164,7 @@ var ledgerEntryRules = []check{
 			refused(w.depositing(ctx, account, most)(w.Raw), db.BalanceTooLarge),
 			w.charging(ctx, account, most)(w.Raw))
 	}},
-	{"CreateLedgerEntries", "an account that is not there", func(ctx context.Context, w *world) error {
+	{"CreateLedgerEntries", "an account that is not there", func(ctx context.Context, w *fixture) error {
 		return refused(w.charging(ctx, newID(), 1)(w.Raw), db.NotFound)
 	}},
 }
@@ -182,16 +182,16 @@ func deposit(account uuid.UUID, cents int64) db.Entry {
 	return e
 }
 
-func (w *world) enter(ctx context.Context, e db.Entry) error {
+func (w *fixture) enter(ctx context.Context, e db.Entry) error {
 	_, _, err := w.as.Enter(ctx, w.admin, e)
 	return err
 }
 
-func (w *world) charging(ctx context.Context, account uuid.UUID, cents int64) act {
+func (w *fixture) charging(ctx context.Context, account uuid.UUID, cents int64) act {
 	return func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, charge(account, cents)); return err }
 }
 
-func (w *world) depositing(ctx context.Context, account uuid.UUID, cents int64) act {
+func (w *fixture) depositing(ctx context.Context, account uuid.UUID, cents int64) act {
 	return func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, deposit(account, cents)); return err }
 }
 
@@ -220,7 +220,7 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for range 20 {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		account := w.fundedAccount(ctx, 110)
 		amounts := []int64{100, 30, 15}
 		left := int64(110)
@@ -242,7 +242,7 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 func TestAFlushOfEntriesDoesWhatTheyWouldDoOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	for round := range 100 {

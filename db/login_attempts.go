@@ -7,8 +7,8 @@ import (
 	"waybill/db/retry"
 )
 
-// GetLoginAttempt tells what is known of the attempts under a key: whether a user has logged
-// in from there, and how long the next attempt has to wait, 0 for not at all.
+// GetLoginAttempt returns the state of the attempts under a key: whether a user has logged in from there, and
+// how long the next attempt must wait, 0 for not at all.
 func (s *Store) GetLoginAttempt(ctx context.Context, key []byte) (known bool, wait time.Duration, err error) {
 	row, err := s.q.GetLoginAttempt(ctx, key)
 	if NoRow(err) {
@@ -17,9 +17,8 @@ func (s *Store) GetLoginAttempt(ctx context.Context, key []byte) (known bool, wa
 	return row.Known, max(row.Wait, 0), err
 }
 
-// CountLoginAttempt counts an attempt under the key, or returns how long it has to wait. Where
-// by a fresh read it need not wait any more, since a login succeeded meanwhile, it is
-// counted after all.
+// CountLoginAttempt counts an attempt under the key, or returns how long it must wait. If a fresh read shows
+// that it need not wait any more, because a login succeeded in between, it is counted nevertheless.
 func (s *Store) CountLoginAttempt(ctx context.Context, key []byte) (wait time.Duration, err error) {
 	return countLogin(ctx, func() error {
 		_, err := s.q.CountLoginAttempt(ctx, key)
@@ -30,9 +29,8 @@ func (s *Store) CountLoginAttempt(ctx context.Context, key []byte) (wait time.Du
 	})
 }
 
-// TakeLoginToken takes a token of a bucket, or returns how long the next one takes if it is
-// empty. That is read first: callers who go on all the same would else queue for the lock on
-// its row.
+// TakeLoginToken takes a token from a bucket, or returns the time until the next token if the bucket is
+// empty. It reads the bucket first, so that callers who ignore the limit do not queue for the row's lock.
 func (s *Store) TakeLoginToken(ctx context.Context, p TakeLoginTokenParams) (wait time.Duration, err error) {
 	read := func() (time.Duration, error) {
 		wait, err := s.q.GetLoginTokenWait(ctx, GetLoginTokenWaitParams{Key: p.Key, Drained: p.Drained})
@@ -50,8 +48,7 @@ func (s *Store) TakeLoginToken(ctx context.Context, p TakeLoginTokenParams) (wai
 	}, read)
 }
 
-// countLogin counts, and again where no row matched and by a fresh read there is nothing to
-// wait for.
+// countLogin counts, and retries if no row matched although a fresh read shows no reason to wait.
 func countLogin(
 	ctx context.Context, count func() error, read func() (time.Duration, error),
 ) (wait time.Duration, err error) {
@@ -72,21 +69,20 @@ func countLogin(
 	return wait, err
 }
 
-// RememberLogin remembers under a key that a login has succeeded, and forgets the failures
-// before it.
+// RememberLogin records a successful login under a key, and deletes the failures before it.
 func (s *Store) RememberLogin(ctx context.Context, p RememberLoginParams) error {
 	_, err := s.q.RememberLogin(ctx, p)
 	return err
 }
 
-// ReturnLoginToken gives a token back, for a caller who gave the right password. It does
-// nothing if the bucket is full, and gone.
+// ReturnLoginToken returns a token to its bucket after a correct password. It does nothing if the bucket is
+// full and was deleted.
 func (s *Store) ReturnLoginToken(ctx context.Context, p ReturnLoginTokenParams) error {
 	_, err := s.q.ReturnLoginToken(ctx, p)
 	return err
 }
 
-// ForgetLoginAttempts forgets the attempts under a key, if there are any.
+// ForgetLoginAttempts deletes the attempts under a key, if any.
 func (s *Store) ForgetLoginAttempts(ctx context.Context, key []byte) error {
 	_, err := s.q.ForgetLoginAttempts(ctx, key)
 	return err

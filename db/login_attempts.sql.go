@@ -88,7 +88,7 @@ type RememberLoginParams struct {
 }
 
 // Records a successful login under a key, and deletes the failures before it.
-// Closes: logins at once do not all find a place to be remembered
+// Closes: logins at once are not all recorded
 func (q *Queries) RememberLogin(ctx context.Context, arg RememberLoginParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, rememberLogin, arg.Key, arg.KnownFor)
 	var expires_at time.Time

@@ -14,7 +14,7 @@ import (
 )
 
 var loginAttemptRaces = []check{
-	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
+	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *fixture) error {
 		// Four are admitted; after the fourth the next one has to wait.
 		key := keyOf(w.tenant)
 		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Raw, key) }),
@@ -26,8 +26,8 @@ var loginAttemptRaces = []check{
 		}
 		return nil
 	}},
-	{"RememberLogin", "logins at once do not all find a place to be remembered",
-		func(ctx context.Context, w *world) error {
+	{"RememberLogin", "logins at once are not all recorded",
+		func(ctx context.Context, w *fixture) error {
 			key := keyOf(w.tenant)
 			remember := func(s *db.Raw) error { return remember(ctx, s, key) }
 			if err := w.wins(ctx, commit, remember, remember); err != nil {
@@ -35,12 +35,12 @@ var loginAttemptRaces = []check{
 			}
 			return first(together(manyCallers, func(int) error { return remember(w.Raw) })...)
 		}},
-	{"ForgetLoginAttempts", "the tries of a session are forgotten twice", func(ctx context.Context, w *world) error {
+	{"ForgetLoginAttempts", "the tries of a session are forgotten twice", func(ctx context.Context, w *fixture) error {
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
 		return w.countedOnce(func(s *db.Raw) (int64, error) { return s.ForgetLoginAttempts(ctx, key) })
 	}},
-	{"SweepLoginAttempts", "a try that is being counted is swept away", func(ctx context.Context, w *world) error {
+	{"SweepLoginAttempts", "a try that is being counted is swept away", func(ctx context.Context, w *fixture) error {
 		defer alone(&sweeping)()
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
@@ -56,12 +56,12 @@ var loginAttemptRaces = []check{
 		}
 		return nil
 	}},
-	{"TakeLoginToken", "parallel guesses take one token together", func(ctx context.Context, w *world) error {
+	{"TakeLoginToken", "parallel guesses take one token together", func(ctx context.Context, w *fixture) error {
 		key := keyOf(w.tenant)
 		return someWin(5, together(manyCallers, func(int) error { return takeToken(ctx, w.Raw, key, 5) }),
 			db.NotFound)
 	}},
-	{"ReturnLoginToken", "tokens given back at once count as one", func(ctx context.Context, w *world) error {
+	{"ReturnLoginToken", "tokens given back at once count as one", func(ctx context.Context, w *fixture) error {
 		key := keyOf(w.tenant)
 		for range manyCallers {
 			w.must(takeToken(ctx, w.as, key, manyCallers))
@@ -73,7 +73,7 @@ var loginAttemptRaces = []check{
 		return someWin(manyCallers,
 			together(manyCallers+1, func(int) error { return takeToken(ctx, w.Raw, key, manyCallers) }), db.NotFound)
 	}},
-	{"SweepLoginBuckets", "a bucket that is being drained is swept away", func(ctx context.Context, w *world) error {
+	{"SweepLoginBuckets", "a bucket that is being drained is swept away", func(ctx context.Context, w *fixture) error {
 		defer alone(&sweeping)()
 		key := keyOf(w.tenant)
 		w.must(takeToken(ctx, w.as, key, 1))
@@ -89,7 +89,7 @@ var loginAttemptRaces = []check{
 }
 
 var loginAttemptRules = []check{
-	{"RememberLogin", "a login forgets the failures before it", func(ctx context.Context, w *world) error {
+	{"RememberLogin", "a login forgets the failures before it", func(ctx context.Context, w *fixture) error {
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
 		w.must(remember(ctx, w.Raw, key))
@@ -99,8 +99,8 @@ var loginAttemptRules = []check{
 		}
 		return nil
 	}},
-	{"SweepLoginAttempts", "what has expired first is swept first, and nothing else",
-		func(ctx context.Context, w *world) error {
+	{"SweepLoginAttempts", "only expired rows are swept, oldest first",
+		func(ctx context.Context, w *fixture) error {
 			defer alone(&sweeping)()
 			keys := manyKeys(9)
 			for i, key := range keys {
@@ -119,8 +119,8 @@ var loginAttemptRules = []check{
 			}
 			return nil
 		}},
-	{"SweepLoginBuckets", "the bucket that was full first is swept first, and no other",
-		func(ctx context.Context, w *world) error {
+	{"SweepLoginBuckets", "only full buckets are swept, oldest first",
+		func(ctx context.Context, w *fixture) error {
 			defer alone(&sweeping)()
 			keys := manyKeys(9)
 			for i, key := range keys {
@@ -185,30 +185,30 @@ func returnToken(ctx context.Context, s *db.Raw, key []byte) error {
 	return err
 }
 
-func (w *world) failures(ctx context.Context, key []byte) int {
+func (w *fixture) failures(ctx context.Context, key []byte) int {
 	return scan[int](ctx, w.owner, "SELECT coalesce(sum(failures), -1) FROM login_attempts WHERE key = $1", key)
 }
 
-func (w *world) attempts(ctx context.Context, key []byte) int {
+func (w *fixture) attempts(ctx context.Context, key []byte) int {
 	return scan[int](ctx, w.owner, "SELECT count(*) FROM login_attempts WHERE key = $1", key)
 }
 
-func (w *world) buckets(ctx context.Context, key []byte) int {
+func (w *fixture) buckets(ctx context.Context, key []byte) int {
 	return scan[int](ctx, w.owner, "SELECT count(*) FROM login_buckets WHERE key = $1", key)
 }
 
-func (w *world) expire(ctx context.Context, key []byte, in string) {
+func (w *fixture) expire(ctx context.Context, key []byte, in string) {
 	must(w.owner.Exec(ctx, "UPDATE login_attempts SET expires_at = now() + $2::text::interval WHERE key = $1", key, in))
 }
 
-func (w *world) fill(ctx context.Context, key []byte, in string) {
+func (w *fixture) fill(ctx context.Context, key []byte, in string) {
 	must(w.owner.Exec(ctx, "UPDATE login_buckets SET full_at = now() + $2::text::interval WHERE key = $1", key, in))
 }
 
 func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	for failures, want := range map[int]string{2: "", 3: "00:00:01", 4: "00:00:02",
 		7: "00:00:16", 13: "00:15:00", 1000: "00:15:00"} {
 		key := keyOf(uuid.New())
@@ -228,7 +228,7 @@ func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
 func TestBucketsFillAgain(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	key := keyOf(w.tenant)
 	for range 3 {
 		w.must(takeToken(ctx, w.Raw, key, 3))

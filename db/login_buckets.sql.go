@@ -63,7 +63,7 @@ USING filled AS f
 WHERE b.key = f.key
 `
 
-// Deletes a few full buckets, which are equivalent to missing ones.
+// Deletes a few full buckets: a full bucket is equivalent to none.
 // Closes: a bucket that is being drained is swept away
 func (q *Queries) SweepLoginBuckets(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepLoginBuckets)

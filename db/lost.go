@@ -10,9 +10,9 @@ import (
 // NoRow reports whether a statement matched no row.
 func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
-// created tells what became of an INSERT. Where it made nothing, or a constraint
-// refused it, a fresh read by id says whether an earlier try of the same request
-// made the row. IDReused, if another request did.
+// created returns the outcome of an INSERT. If it inserted nothing, or violated a constraint, a fresh read by
+// id finds out whether an earlier attempt of the same request created the row. It returns IDReused if another
+// request did.
 func created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
 	if err == nil {
 		return row, false, nil
@@ -38,8 +38,8 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 	return none, false, err
 }
 
-// edited tells what became of an edit that compared a version: where it matched no row, a
-// fresh read says whether there is one. StaleVersion, if there is.
+// edited returns the outcome of an edit that compared a version. If it matched no row, a fresh read finds out
+// whether the row exists: it returns StaleVersion if so, otherwise NotFound.
 func edited(err error, read func() error) error {
 	if !NoRow(err) {
 		return err
@@ -50,7 +50,7 @@ func edited(err error, read func() error) error {
 	return refuse(StaleVersion, "version")
 }
 
-// removed tells what became of a removal: what was not there is NotFound.
+// removed returns the outcome of a removal: NotFound if the row did not exist.
 func removed(n int64, err error) error {
 	if err == nil && n == 0 {
 		return refuse(NotFound, "")

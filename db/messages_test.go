@@ -32,8 +32,8 @@ var texting = []struct {
 var messageRaces = func() (all []check) {
 	for _, t := range texting {
 		all = append(all, check{t.query,
-			fmt.Sprintf("%s %s that two callers make owes two texts", article(t.name), t.name),
-			func(ctx context.Context, w *world) error {
+			fmt.Sprintf("two callers of %s %s owe two texts", article(t.name), t.name),
+			func(ctx context.Context, w *fixture) error {
 				w.drivers(ctx, 2)
 				one, other := w.at(ctx, t.from), w.at(ctx, t.from)
 				return first(
@@ -45,7 +45,7 @@ var messageRaces = func() (all []check) {
 			}})
 	}
 	return append(all,
-		check{"SettleMessage", "two runs of one job settle a text twice", func(ctx context.Context, w *world) error {
+		check{"SettleMessage", "two runs of one job settle a text twice", func(ctx context.Context, w *fixture) error {
 			one, other := w.queued(ctx), w.queued(ctx)
 			sending := func(id uuid.UUID) act {
 				return func(s *db.Raw) error { return settle(ctx, s, w.tenant, id, "") }
@@ -55,7 +55,7 @@ var messageRaces = func() (all []check) {
 				oneWins(together(manyCallers, func(int) error { return sending(other)(w.Raw) }), db.NotFound))
 		}},
 		check{"SettleMessage", "a late refusal turns a sent text into a failed one",
-			func(ctx context.Context, w *world) error {
+			func(ctx context.Context, w *fixture) error {
 				id := w.queued(ctx)
 				w.must(settle(ctx, w.as, w.tenant, id, ""))
 				err := settle(ctx, w.Raw, w.tenant, id, "refused_410")
@@ -65,8 +65,8 @@ var messageRaces = func() (all []check) {
 				}
 				return refused(err, db.NotFound)
 			}},
-		check{"RequeueMessage", "two operators who send a text again enqueue two jobs",
-			func(ctx context.Context, w *world) error {
+		check{"RequeueMessage", "two operators resend a text and enqueue two jobs",
+			func(ctx context.Context, w *fixture) error {
 				one, other := w.refusedText(ctx), w.refusedText(ctx)
 				return first(
 					w.loses(ctx, db.NotFound, w.requeuing(ctx, one), w.requeuing(ctx, one)),
@@ -74,7 +74,7 @@ var messageRaces = func() (all []check) {
 						db.NotFound),
 					w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1))
 			}},
-		check{"RequeueMessage", "a text that is being sent is sent again", func(ctx context.Context, w *world) error {
+		check{"RequeueMessage", "a text that is being sent is sent again", func(ctx context.Context, w *fixture) error {
 			queued, sent := w.queued(ctx), w.queued(ctx)
 			w.must(settle(ctx, w.as, w.tenant, sent, ""))
 			return first(
@@ -85,7 +85,7 @@ var messageRaces = func() (all []check) {
 
 // refusedText makes a text that the gateway refused, whose job has been deleted, as River does minutes
 // later.
-func (w *world) refusedText(ctx context.Context) uuid.UUID {
+func (w *fixture) refusedText(ctx context.Context) uuid.UUID {
 	id := w.queued(ctx)
 	w.must(settle(ctx, w.as, w.tenant, id, "refused_410"))
 	w.set(ctx, "DELETE FROM river_job WHERE args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)",
@@ -94,7 +94,7 @@ func (w *world) refusedText(ctx context.Context) uuid.UUID {
 }
 
 // requeuing enqueues a refused text again.
-func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
+func (w *fixture) requeuing(ctx context.Context, id uuid.UUID) act {
 	return func(s *db.Raw) error {
 		n, err := s.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: w.tenant, ID: id})
 		if err == nil && n != 1 {
@@ -104,7 +104,7 @@ func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
 	}
 }
 
-func (w *world) expectJobs(ctx context.Context, message uuid.UUID, want int) error {
+func (w *fixture) expectJobs(ctx context.Context, message uuid.UUID, want int) error {
 	got := scan[int](ctx, w.owner, `SELECT count(*) FROM river_job
 		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid,
 		    'message_id', $2::uuid)`, w.tenant, message)
@@ -117,7 +117,7 @@ func (w *world) expectJobs(ctx context.Context, message uuid.UUID, want int) err
 var messageRules = func() (all []check) {
 	for _, t := range texting {
 		all = append(all,
-			check{t.query, "a text is owed where its switch is off", func(ctx context.Context, w *world) error {
+			check{t.query, "a text is owed although its flag is off", func(ctx context.Context, w *fixture) error {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
 				// Another flag does not count.
@@ -127,16 +127,16 @@ var messageRules = func() (all []check) {
 				}
 				return w.expectNoText(ctx, id, t.name)
 			}},
-			check{t.query, "a text without a number owes a job", func(ctx context.Context, w *world) error {
+			check{t.query, "a text without a number owes a job", func(ctx context.Context, w *fixture) error {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
 				w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
 				return first(w.texting(ctx, t.name, id)(w.Raw), w.expectText(ctx, id, t.name, t.text, ""))
 			}},
-			check{t.query, "a text goes to a later number", func(ctx context.Context, w *world) error {
+			check{t.query, "a text goes to a later number", func(ctx context.Context, w *fixture) error {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
-				// The first is neither the one that was stored first, nor the last.
+				// The first is neither the first nor the last that was stored.
 				for i, ago := range []string{"2 days", "2 days", "1 day"} {
 					w.set(ctx, "INSERT INTO phone_numbers VALUES ($1, $2, $3, $4, '', date_trunc('day', now()) - "+
 						"$5::interval)",
@@ -152,14 +152,14 @@ var messageRules = func() (all []check) {
 			}})
 	}
 	all = append(all, check{"RequeueMessage", "a text that never had a number is sent again",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
 			id := w.queued(ctx)
 			return first(refused(w.requeuing(ctx, id)(w.Raw), db.NotFound), w.expectJobs(ctx, id, 0))
 		}})
 	return append(all, check{"TransitionPickups",
-		"a pickup is dispatched where its switch is off, or not where it is on",
-		func(ctx context.Context, w *world) error {
+		"dispatch follows its flag",
+		func(ctx context.Context, w *fixture) error {
 			manual := w.submittedBy(ctx, w.Raw)
 			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
 			automatic := w.submittedBy(ctx, w.Raw)
@@ -185,7 +185,7 @@ func article(name db.TransitionName) string {
 }
 
 // texting makes the transition, an assign with a driver of its own.
-func (w *world) texting(ctx context.Context, name db.TransitionName, id uuid.UUID) act {
+func (w *fixture) texting(ctx context.Context, name db.TransitionName, id uuid.UUID) act {
 	by := w.dispatcher
 	if name == "deliver" {
 		by = w.hub
@@ -199,19 +199,19 @@ func (w *world) texting(ctx context.Context, name db.TransitionName, id uuid.UUI
 	}
 }
 
-func (w *world) submittedBy(ctx context.Context, s *db.Raw) uuid.UUID {
+func (w *fixture) submittedBy(ctx context.Context, s *db.Raw) uuid.UUID {
 	id := w.pickup(ctx)
 	w.must(move(ctx, s, w.staff, db.TransitionNameSubmit, id))
 	return id
 }
 
 // set runs a change that no statement of the application makes. Its first argument is the tenant.
-func (w *world) set(ctx context.Context, statement string, args ...any) {
+func (w *fixture) set(ctx context.Context, statement string, args ...any) {
 	must(w.owner.Exec(ctx, statement, append([]any{w.tenant}, args...)...))
 }
 
 // queued makes a text that is waiting to be sent.
-func (w *world) queued(ctx context.Context) uuid.UUID {
+func (w *fixture) queued(ctx context.Context) uuid.UUID {
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM messages WHERE pickup_id = $1", w.submitted(ctx))
 }
 
@@ -225,7 +225,7 @@ func settle(ctx context.Context, s *db.Raw, tenant, id uuid.UUID, reason string)
 
 // expectText returns an error unless the transition left one text, to the number, with one job; without a
 // number, one that has failed, and no job.
-func (w *world) expectText(ctx context.Context, pickup uuid.UUID, name db.TransitionName, text, number string) error {
+func (w *fixture) expectText(ctx context.Context, pickup uuid.UUID, name db.TransitionName, text, number string) error {
 	var texts, right, jobs int
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
@@ -245,7 +245,7 @@ func (w *world) expectText(ctx context.Context, pickup uuid.UUID, name db.Transi
 	return nil
 }
 
-func (w *world) expectNoText(ctx context.Context, pickup uuid.UUID, name db.TransitionName) error {
+func (w *fixture) expectNoText(ctx context.Context, pickup uuid.UUID, name db.TransitionName) error {
 	texts := scan[int](ctx, w.owner, `
 		SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
 		WHERE e.pickup_id = $1 AND e.transition = $2`, pickup, name)
@@ -264,7 +264,7 @@ type textRaces struct {
 }
 
 // draftsOfTwo makes drafts, every other of which is requested by a user without a phone number.
-func (w *world) draftsOfTwo(ctx context.Context, n int) []uuid.UUID {
+func (w *fixture) draftsOfTwo(ctx context.Context, n int) []uuid.UUID {
 	ids := make([]uuid.UUID, n)
 	var withNumber, without []db.Draft
 	for i := range ids {
@@ -282,7 +282,7 @@ func (w *world) draftsOfTwo(ctx context.Context, n int) []uuid.UUID {
 }
 
 // race has all callers try all of the pickups, a few in one statement, each beginning elsewhere.
-func (r *textRaces) race(ctx context.Context, w *world, name db.TransitionName, pickups []uuid.UUID) {
+func (r *textRaces) race(ctx context.Context, w *fixture, name db.TransitionName, pickups []uuid.UUID) {
 	wins := make([]int, r.callers)
 	for _, err := range together(r.callers, func(caller int) error {
 		for offset := range r.rounds / r.few {
@@ -307,7 +307,7 @@ func (r *textRaces) race(ctx context.Context, w *world, name db.TransitionName, 
 }
 
 // dispatch has all callers dispatch all of the pickups, each beginning elsewhere.
-func (r *textRaces) dispatch(ctx context.Context, w *world, pickups []uuid.UUID) {
+func (r *textRaces) dispatch(ctx context.Context, w *fixture, pickups []uuid.UUID) {
 	wins := make([]int, r.callers)
 	together(r.callers, func(caller int) error {
 		for i := range pickups {
@@ -328,7 +328,7 @@ func (r *textRaces) dispatch(ctx context.Context, w *world, pickups []uuid.UUID)
 func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openSettled(t).world(ctx)
+	w := openSettled(t).fixture(ctx)
 	const few = 20
 	rounds := few * dbtest.Rounds(10)
 	r := &textRaces{32, rounds, few, w.drivers(ctx, rounds), map[db.TransitionName]int{}}
@@ -374,7 +374,7 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	var told [][2]int
 	s := openStore(t, db.Config{URL: d.AppURL,
 		OnTexts: func(owed, enqueued int) { told = append(told, [2]int{owed, enqueued}) }})
@@ -393,7 +393,7 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	colleague := w.user(ctx, db.UserRoleStaff)
 	w.make(ctx, func(r *seed.Rows) { r.Members(w.seeded.Group, colleague.UserID) })
 	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)

@@ -83,8 +83,8 @@ func NewestMigration() int64 {
 	return version
 }
 
-// schemaVersion only reads. [goose.Provider.GetVersions] creates its table if it is missing, which as
-// the application's role fails after three seconds.
+// schemaVersion only reads. [goose.Provider.GetVersions] would create a missing table, which fails after
+// three seconds with the application's role.
 func schemaVersion(ctx context.Context, conn *sql.DB) (int64, error) {
 	table, err := database.NewStore(goose.DialectPostgres, goose.DefaultTablename)
 	if err != nil {

@@ -99,7 +99,7 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 // beforePatients is the last version of the schema without patients.
 const beforePatients = 8
 
-// keeps checks that each table has the rows of before, perhaps with more columns.
+// keeps checks that each table has its earlier rows, perhaps with more columns.
 func keeps(t *testing.T, owner *pgxpool.Pool, before, after map[string][]string) {
 	t.Helper()
 	for table, rows := range before {
@@ -124,7 +124,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	at := map[db.PickupStatus]uuid.UUID{}
 	for _, status := range db.AllPickupStatusValues() {
 		at[status] = w.at(ctx, status)
@@ -181,7 +181,7 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	ids := map[string]uuid.UUID{}
 	for _, name := range []string{"seen", "shared", "denied", "undone", "again", "nobody's", "lost"} {
 		ids[name] = w.patient(ctx)
@@ -241,7 +241,7 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	m := must(db.NewMigrator(d.OwnerURL))
 	t.Cleanup(func() { m.Close() })
 	must(m.DownTo(ctx, beforeDenials))

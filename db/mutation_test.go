@@ -75,7 +75,7 @@ func (k killers) first(guard string, checks []check) []check {
 // one of them must fail, or the guard is untested.
 func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is changed is SQL")
+	dbtest.WithoutRace(t, "the mutants are SQL")
 	d := openUnchecked(t)
 	checks := map[string][]check{}
 	for _, c := range slices.Concat(rules(), races()) {
@@ -117,12 +117,12 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	}
 }
 
-// kill runs the checks on a mutant, each in a world of its own, until one of them finds
+// kill runs the checks on a mutant, each in a fixture of its own, until one of them finds
 // something, or leaves an invariant broken. It gives that one's name.
 func (d *database) kill(ctx context.Context, m *mutant, checks []check) (killer string, err error) {
 	for range m.tries() {
 		for _, c := range checks {
-			w := d.world(ctx).on(m)
+			w := d.fixture(ctx).on(m)
 			err := c.try(ctx, w)
 			if err == nil {
 				if err = checkInvariantsOf(ctx, w.owner, &w.tenant); err != nil {

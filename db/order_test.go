@@ -16,7 +16,7 @@ import (
 // locksInOrder locks one of some rows, sends a batch that needs all of them, and checks that it waits with
 // the rows below locked and none above; for each row in turn. Batches that lock in key order cannot
 // deadlock.
-func (w *world) locksInOrder(
+func (w *fixture) locksInOrder(
 	ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Raw, order []uuid.UUID) error,
 ) error {
 	ids = slices.Clone(ids)
@@ -46,14 +46,14 @@ var plans = []string{
 }
 
 // freeBehind returns the rows that are not locked while the batch waits for the one held.
-func (w *world) freeBehind(
+func (w *fixture) freeBehind(
 	ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act,
 ) (free []uuid.UUID, err error) {
 	return w.freeWhileWaiting(ctx, table, key, held, table, key, ids, plan, flush)
 }
 
 // freeWhileWaiting returns those of another table's rows that are not locked meanwhile.
-func (w *world) freeWhileWaiting(
+func (w *fixture) freeWhileWaiting(
 	ctx context.Context, table, key string, held uuid.UUID, other, otherKey string,
 	ids []uuid.UUID, plan string, flush act,
 ) (free []uuid.UUID, err error) {

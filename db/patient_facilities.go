@@ -20,8 +20,8 @@ func (s *Store) DisallowFacility(ctx context.Context, v Viewer, p DisallowFacili
 	return s.consented(ctx, n, err, SeesPatientParams{TenantID: v.TenantID, PatientID: p.PatientID, ViewerID: v.UserID})
 }
 
-// consented tells what became of a consent that was written n times: where it was not, it
-// stood so before, or the viewer does not see the patient, which a fresh read tells.
+// consented returns the outcome of a consent that was written n times. If it was not written, it was already
+// so, or the viewer does not see the patient: a fresh read distinguishes the two.
 func (s *Store) consented(ctx context.Context, n int64, err error, by SeesPatientParams) error {
 	if err != nil || n > 0 {
 		return err

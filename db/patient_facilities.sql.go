@@ -50,8 +50,8 @@ type AllowFacilityParams struct {
 // this viewer. The consent's number is taken under the lock of the patient's row, and its time after
 // that.
 // Closes: a facility allowed twice
-// Closes: a consent to a facility that does not exist
-// Closes: consents are told in another order than they took effect
+// Closes: a consent to an unknown facility
+// Closes: events of consents are out of order
 func (q *Queries) AllowFacility(ctx context.Context, arg AllowFacilityParams) (int64, error) {
 	result, err := q.db.Exec(ctx, allowFacility,
 		arg.ViewerID,
@@ -111,7 +111,7 @@ type DisallowFacilityParams struct {
 // has waited for.
 // Closes: a facility disallowed twice
 // Closes: the last two facilities of a patient are disallowed at once
-// Closes: consents are told in another order than they took effect
+// Closes: events of consents are out of order
 func (q *Queries) DisallowFacility(ctx context.Context, arg DisallowFacilityParams) (int64, error) {
 	result, err := q.db.Exec(ctx, disallowFacility,
 		arg.ViewerID,

@@ -11,18 +11,18 @@ import (
 )
 
 var patientFacilityRaces = []check{
-	{"AllowFacility", "a facility allowed twice", func(ctx context.Context, w *world) error {
+	{"AllowFacility", "a facility allowed twice", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		return first(
 			w.countedOnce(func(s *db.Raw) (int64, error) { return w.allowFacility(ctx, s, w.staff, id, w.hidden) }),
 			w.consented(ctx, id, 1))
 	}},
-	{"AllowFacility", "a consent to a facility that does not exist", func(ctx context.Context, w *world) error {
+	{"AllowFacility", "a consent to an unknown facility", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		_, err := w.allowFacility(ctx, w.Raw, w.staff, id, newID())
 		return first(refused(err, db.FacilityNotFound), w.consented(ctx, id, 0))
 	}},
-	{"DisallowFacility", "a facility disallowed twice", func(ctx context.Context, w *world) error {
+	{"DisallowFacility", "a facility disallowed twice", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
 		return first(
@@ -32,7 +32,7 @@ var patientFacilityRaces = []check{
 			w.consented(ctx, id, 1))
 	}},
 	{"DisallowFacility", "the last two facilities of a patient are disallowed at once",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			w.shows(ctx, w.staff, w.hidden)
 			disallow := func(patient, facility uuid.UUID) act {
 				return func(s *db.Raw) error {
@@ -61,16 +61,16 @@ var patientFacilityRaces = []check{
 			return first(append(errs, w.seenBy(ctx, id, 1), w.seenBy(ctx, other, 1),
 				w.consented(ctx, id, 1), w.consented(ctx, other, 1))...)
 		}},
-	{"AllowFacility", outOfOrder, func(ctx context.Context, w *world) error { return w.consentsInOrder(ctx, true) }},
+	{"AllowFacility", outOfOrder, func(ctx context.Context, w *fixture) error { return w.consentsInOrder(ctx, true) }},
 	{"DisallowFacility", outOfOrder,
-		func(ctx context.Context, w *world) error { return w.consentsInOrder(ctx, false) }},
+		func(ctx context.Context, w *fixture) error { return w.consentsInOrder(ctx, false) }},
 }
 
-const outOfOrder = "consents are told in another order than they took effect"
+const outOfOrder = "events of consents are out of order"
 
 // consentsInOrder has a consent begin before others and take effect after them. Then many run at once; the
 // invariants compare the newest one with the access.
-func (w *world) consentsInOrder(ctx context.Context, last bool) error {
+func (w *fixture) consentsInOrder(ctx context.Context, last bool) error {
 	id := w.patient(ctx)
 	change := func(s *db.Raw, allowed bool) error {
 		var err error
@@ -117,25 +117,25 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 }
 
 var patientFacilityRules = []check{
-	{"AllowFacility", "who does not see the patient allows a facility", func(ctx context.Context, w *world) error {
+	{"AllowFacility", "who does not see the patient allows a facility", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		n, err := w.allowFacility(ctx, w.Raw, w.stranger, id, w.hidden)
 		return first(none(n, err), w.consented(ctx, id, 0))
 	}},
 	{"DisallowFacility", "who does not see the patient disallows a facility",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			n, err := w.disallowFacility(ctx, w.Raw, w.stranger, id, w.facility)
 			return first(none(n, err), w.consented(ctx, id, 0))
 		}},
-	{"AllowFacility", "a facility that was denied allows itself", func(ctx context.Context, w *world) error {
+	{"AllowFacility", "a facility that was denied allows itself", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
 		w.disallow(ctx, id, w.facility)
 		n, err := w.allowFacility(ctx, w.Raw, w.staff, id, w.facility)
 		return first(none(n, err), w.seenBy(ctx, id, 1), w.consented(ctx, id, 0))
 	}},
-	{"DisallowFacility", "nobody is left who sees the patient", func(ctx context.Context, w *world) error {
+	{"DisallowFacility", "nobody is left who sees the patient", func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		disallow := func(facility uuid.UUID) error {
 			_, err := w.disallowFacility(ctx, w.Raw, w.staff, id, facility)
@@ -149,7 +149,7 @@ var patientFacilityRules = []check{
 }
 
 // seenBy returns an error unless this many facilities see the patient.
-func (w *world) seenBy(ctx context.Context, patient uuid.UUID, want int) error {
+func (w *fixture) seenBy(ctx context.Context, patient uuid.UUID, want int) error {
 	n := scan[int](ctx, w.owner,
 		"SELECT count(*) FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND allowed",
 		w.tenant, patient)
@@ -166,14 +166,14 @@ func none(n int64, err error) error {
 	return err
 }
 
-func (w *world) allowFacility(
+func (w *fixture) allowFacility(
 	ctx context.Context, s *db.Raw, v db.Viewer, patient, facility uuid.UUID,
 ) (int64, error) {
 	return s.As(v).AllowFacility(ctx,
 		db.AllowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
 }
 
-func (w *world) disallowFacility(
+func (w *fixture) disallowFacility(
 	ctx context.Context, s *db.Raw, v db.Viewer, patient, facility uuid.UUID,
 ) (int64, error) {
 	return s.As(v).DisallowFacility(ctx,
@@ -181,7 +181,7 @@ func (w *world) disallowFacility(
 }
 
 // consented returns an error unless this many consents were recorded.
-func (w *world) consented(ctx context.Context, patient uuid.UUID, want int) error {
+func (w *fixture) consented(ctx context.Context, patient uuid.UUID, want int) error {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2",
 		w.tenant, patient); n != want {
 		return fmt.Errorf("%d consents are recorded, want %d", n, want)

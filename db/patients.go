@@ -7,10 +7,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CreatePatient makes the patient of p, whose tenant and viewer are v's. replayed
-// says that an earlier try of the same request did. Refused with FacilityNotFound where
-// v does not see the facility, ExternalIDTaken, or IDReused, also where the id is that
-// of a patient whom v does not see: of them, nothing else is told.
+// CreatePatient creates the patient of p, whose tenant and viewer are v's. replayed says that an earlier
+// attempt of the same request did. It returns FacilityNotFound if v does not see the facility,
+// ExternalIDTaken, or IDReused. IDReused is also returned for the id of a patient whom v does not see, and
+// reveals nothing else about them.
 func (s *Store) CreatePatient(
 	ctx context.Context, v Viewer, p CreatePatientParams,
 ) (patient Patient, replayed bool, err error) {
@@ -67,9 +67,9 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 	return errRetry
 }
 
-// EditPatient edits the patient of p, whose tenant and viewer are v's. Refused with
-// NotFound, StaleVersion, ExternalIDTaken, or Forbidden where the external id is that of
-// a facility that v does not see, or that the patient does not allow to see them.
+// EditPatient edits the patient of p, whose tenant and viewer are v's. It returns NotFound, StaleVersion,
+// ExternalIDTaken, or Forbidden if the external id belongs to a facility that v does not see, or that the
+// patient does not allow to see them.
 func (s *Store) EditPatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)

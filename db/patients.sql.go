@@ -174,9 +174,9 @@ type EditPatientRow struct {
 // records contain the patient: a viewer who does not see that facility cannot change it, nor learn
 // whether another patient there has it; and a viewer who sees the patient only through another facility
 // cannot remove it from a patient who denies that facility, whose feed would then create them again.
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 // Closes: two edits give patients one external id
-// Closes: an edit goes through after the consent was taken back
+// Closes: an edit goes through after consent was revoked
 func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditPatientRow, error) {
 	row := q.db.QueryRow(ctx, editPatient,
 		arg.TenantID,

@@ -14,11 +14,11 @@ import (
 )
 
 var patientRaces = []check{
-	{"CreatePatient", "a retried request makes a second patient", func(ctx context.Context, w *world) error {
+	{"CreatePatient", "a retried request makes a second patient", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		return w.createdOnce(ctx, func(s *db.Raw) error { return w.createPatient(ctx, s, w.staff, w.newPatient(id)) })
 	}},
-	{"CreatePatient", "two requests create patients of one external id", func(ctx context.Context, w *world) error {
+	{"CreatePatient", "two requests create patients of one external id", func(ctx context.Context, w *fixture) error {
 		create := func(externalID string) act {
 			return func(s *db.Raw) error {
 				p := w.newPatient(newID())
@@ -30,13 +30,13 @@ var patientRaces = []check{
 			w.loses(ctx, db.ExternalIDTaken, create("one"), create("one")),
 			oneWins(together(manyCallers, func(int) error { return create("two")(w.Raw) }), db.ExternalIDTaken))
 	}},
-	{"EditPatient", clobbered, func(ctx context.Context, w *world) error {
+	{"EditPatient", clobbered, func(ctx context.Context, w *fixture) error {
 		id := w.patient(ctx)
 		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			return w.editPatient(ctx, s, w.staff, id, version, func(p *db.EditPatientParams) { p.GivenName = &name })
 		})
 	}},
-	{"EditPatient", "an edit goes through after the consent was taken back", func(ctx context.Context, w *world) error {
+	{"EditPatient", "an edit goes through after consent was revoked", func(ctx context.Context, w *fixture) error {
 		id, name := w.patient(ctx), "Quetzal's"
 		w.allow(ctx, id, w.hidden)
 		err := w.loses(ctx, db.NotFound,
@@ -52,7 +52,7 @@ var patientRaces = []check{
 		}
 		return err
 	}},
-	{"EditPatient", "two edits give patients one external id", func(ctx context.Context, w *world) error {
+	{"EditPatient", "two edits give patients one external id", func(ctx context.Context, w *fixture) error {
 		edit := func(externalID string) act {
 			id := w.patient(ctx)
 			return func(s *db.Raw) error {
@@ -73,7 +73,7 @@ var patientRaces = []check{
 
 var patientRules = []check{
 	{"GetPatient", "a facility that is not allowed any more reads the patient",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			if err := w.getPatient(ctx, w.Raw, w.staff, id); err != nil {
 				return err
@@ -84,15 +84,15 @@ var patientRules = []check{
 				w.audited(ctx, id, 2))
 		}},
 	{"GetPatient", "a stranger who meets no row-level security reads the patient",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id, owner := w.patient(ctx), w.over(w.owner) // to whom no policy applies
 			return first(
 				w.getPatient(ctx, owner, w.staff, id),
 				refused(w.getPatient(ctx, owner, w.stranger, id), db.NotFound),
 				w.audited(ctx, id, 2))
 		}},
-	{"GetPatient", "the patient of another request is taken for the repeat's",
-		func(ctx context.Context, w *world) error {
+	{"GetPatient", "a replay takes another request's patient",
+		func(ctx context.Context, w *fixture) error {
 			p := w.newPatient(newID())
 			w.must(w.createPatient(ctx, w.as, w.staff, p))
 			again := p
@@ -105,15 +105,15 @@ var patientRules = []check{
 			return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 2))
 		}},
 	{"EditPatient", "a facility that is not allowed any more edits the patient",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			w.disallow(ctx, id, w.facility)
 			name := "Quetzal"
 			return refused(w.editPatient(ctx, w.Raw, w.staff, id, 1,
 				func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
 		}},
-	{"EditPatient", "who does not see the facility of an external id changes it",
-		func(ctx context.Context, w *world) error {
+	{"EditPatient", "a viewer of another facility changes an external id",
+		func(ctx context.Context, w *fixture) error {
 			id, taken := w.patient(ctx), "taken"
 			w.must(w.editPatient(ctx, w.as, w.staff, w.patient(ctx), 1,
 				func(p *db.EditPatientParams) { p.SetExternalID, p.ExternalID = true, &taken }))
@@ -131,8 +131,8 @@ var patientRules = []check{
 				refused(edit(nil, true), db.Forbidden),
 				edit(nil, false), refused(edit(&free, true), db.StaleVersion))
 		}},
-	{"EditPatient", "a patient who denies a facility loses its external id, and is brought anew by its feed",
-		func(ctx context.Context, w *world) error {
+	{"EditPatient", "a denied facility's external id is given to a new patient",
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			w.shows(ctx, w.staff, w.hidden)
 			w.allow(ctx, id, w.hidden)
@@ -146,7 +146,7 @@ var patientRules = []check{
 			return first(refused(edit(true), db.Forbidden), edit(false))
 		}},
 	{"CreatePatient", "a facility that is denied meets the patient by their ids",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			p, external := w.newPatient(newID()), "p1"
 			p.ExternalID = &external
 			w.must(w.createPatient(ctx, w.as, w.staff, p))
@@ -169,7 +169,7 @@ var patientRules = []check{
 				w.audited(ctx, p.ID, 1))
 		}},
 	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
 			if err := w.getPickupPatient(ctx, w.Raw, w.staff, pickup); err != nil {
@@ -179,8 +179,8 @@ var patientRules = []check{
 			return first(refused(w.getPickupPatient(ctx, w.Raw, w.staff, pickup), db.NotFound),
 				w.audited(ctx, id, 3)) // the creates too
 		}},
-	{"GetPickupPatient", "who sees the patient, and not the pickup, reads whom it is for",
-		func(ctx context.Context, w *world) error {
+	{"GetPickupPatient", "a viewer of the patient alone reads the pickup's patient",
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
 			w.allow(ctx, id, w.hidden)
@@ -189,8 +189,8 @@ var patientRules = []check{
 				w.getPatient(ctx, w.Raw, w.stranger, id),
 				refused(w.getPickupPatient(ctx, w.Raw, w.stranger, pickup), db.NotFound))
 		}},
-	{"CreatePickups", "a pickup is for a patient whom its maker does not see",
-		func(ctx context.Context, w *world) error {
+	{"CreatePickups", "a pickup is created for a patient hidden from its creator",
+		func(ctx context.Context, w *fixture) error {
 			id := w.patient(ctx)
 			create := func(v db.Viewer) error {
 				_, _, err := w.CreateDrafts(ctx, v,
@@ -199,8 +199,8 @@ var patientRules = []check{
 			}
 			return first(refused(create(w.dispatcher), db.PatientNotFound), create(w.staff))
 		}},
-	{"EditPickup", "a pickup comes to be for a patient whom its editor does not see",
-		func(ctx context.Context, w *world) error {
+	{"EditPickup", "an edit names a patient hidden from its editor",
+		func(ctx context.Context, w *fixture) error {
 			id, pickup := w.patient(ctx), w.pickup(ctx)
 			edit := func(version int64) error {
 				_, err := w.EditPickup(ctx, db.EditPickupParams{
@@ -216,7 +216,7 @@ var patientRules = []check{
 			return refused(edit(2), db.NotFound)
 		}},
 	{"ListPatients", "a list is in the order of ids, whole, once each, and recorded as shown",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			w.shows(ctx, w.staff, w.hidden)
 			var all []uuid.UUID
 			for i := range 9 {
@@ -270,8 +270,8 @@ var patientRules = []check{
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
-// newPatient returns the parameters of a patient of the world's facility.
-func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
+// newPatient returns the parameters of a patient of the fixture's facility.
+func (w *fixture) newPatient(id uuid.UUID) db.CreatePatientParams {
 	birth, err := db.ParseDate("1931-07-13")
 	w.must(err)
 	return db.CreatePatientParams{
@@ -281,26 +281,26 @@ func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
 }
 
 // createPatient runs only the statement: it returns no row if it lost.
-func (w *world) createPatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.CreatePatientParams) error {
+func (w *fixture) createPatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.CreatePatientParams) error {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	_, err := s.As(v).CreatePatient(ctx, p)
 	return err
 }
 
 // patient makes a patient of the facility, without an external id.
-func (w *world) patient(ctx context.Context) (id uuid.UUID) {
+func (w *fixture) patient(ctx context.Context) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) { id = r.Patient(w.facility, w.staff) })
 	return id
 }
 
 // appointment makes an appointment of an hour, from now on.
-func (w *world) appointment(ctx context.Context, id, patient uuid.UUID) {
+func (w *fixture) appointment(ctx context.Context, id, patient uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		r.Appointment(seed.Appointment{ID: id, Patient: patient, ExternalID: id.String(), StartsAt: time.Now()})
 	})
 }
 
-func (w *world) editPatient(
+func (w *fixture) editPatient(
 	ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams),
 ) error {
 	p := db.EditPatientParams{TenantID: v.TenantID, ID: id, Version: version, ViewerID: v.UserID}
@@ -309,13 +309,13 @@ func (w *world) editPatient(
 	return err
 }
 
-func (w *world) getPatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) error {
+func (w *fixture) getPatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) error {
 	_, err := s.As(v).
 		GetPatient(ctx, db.GetPatientParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, Operation: "get-patient"})
 	return err
 }
 
-func (w *world) getPickupPatient(ctx context.Context, s *db.Raw, v db.Viewer, pickup uuid.UUID) error {
+func (w *fixture) getPickupPatient(ctx context.Context, s *db.Raw, v db.Viewer, pickup uuid.UUID) error {
 	_, err := s.As(v).GetPickupPatient(ctx, db.GetPickupPatientParams{
 		TenantID: v.TenantID, PickupID: pickup, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 	})
@@ -323,7 +323,7 @@ func (w *world) getPickupPatient(ctx context.Context, s *db.Raw, v db.Viewer, pi
 }
 
 // audited returns an error unless the patient was recorded as shown this often, their create included.
-func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error {
+func (w *fixture) audited(ctx context.Context, patient uuid.UUID, want int) error {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2",
 		w.tenant, patient); n != want {
 		return fmt.Errorf("%d reads are recorded, want %d", n, want)
@@ -332,7 +332,7 @@ func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error 
 }
 
 // shows gives the viewer access to the facility by a new group.
-func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
+func (w *fixture) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		group := r.Group()
 		r.Members(group, v.UserID)
@@ -340,7 +340,7 @@ func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 	})
 }
 
-func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
+func (w *fixture) allow(ctx context.Context, patient, facility uuid.UUID) {
 	must(w.owner.Exec(ctx, `WITH allowed AS (
 			INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)
 			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1
@@ -351,7 +351,7 @@ func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
 }
 
 // disallow withdraws a consent, even the last one, as was possible before.
-func (w *world) disallow(ctx context.Context, patient, facility uuid.UUID) {
+func (w *fixture) disallow(ctx context.Context, patient, facility uuid.UUID) {
 	must(w.owner.Exec(ctx, `WITH denied AS (
 			UPDATE patient_facilities SET allowed = false, version = version + 1
 			WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3 AND allowed

@@ -11,7 +11,7 @@ import (
 )
 
 // readOrEdit makes one of seven requests that show patients, and returns how many it has shown.
-func (w *world) readOrEdit(ctx context.Context, v db.Viewer, kind int, version int64, patient, pickup uuid.UUID) (
+func (w *fixture) readOrEdit(ctx context.Context, v db.Viewer, kind int, version int64, patient, pickup uuid.UUID) (
 	many int64, err error) {
 	many = 1
 	switch kind {
@@ -45,7 +45,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	var patients, pickups []uuid.UUID
 	for range 4 {
 		id := w.patient(ctx)
@@ -79,7 +79,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 	}
 }
 
-// patientPickups are pickups of one patient, and a driver who is free.
+// patientPickups are pickups of one patient, and a free driver.
 type patientPickups struct {
 	patient                              uuid.UUID
 	draft, submitted, assigned, repeated uuid.UUID
@@ -89,7 +89,7 @@ type patientPickups struct {
 // of makes a draft one of the patient's.
 func (p *patientPickups) of(draft *db.Draft) { draft.PatientID = &p.patient }
 
-func (w *world) patientPickups(ctx context.Context) *patientPickups {
+func (w *fixture) patientPickups(ctx context.Context) *patientPickups {
 	p := &patientPickups{patient: w.patient(ctx)}
 	p.draft, p.submitted = w.pickup(ctx, p.of), w.submitted(ctx, p.of)
 	p.assigned = w.assigned(ctx, w.driver(ctx, 1, 1), p.of)
@@ -104,7 +104,7 @@ const editedName = "Other"
 
 // showPatients makes each request that shows patients, and returns the errors, and how many rows its
 // lists have.
-func (w *world) showPatients(ctx context.Context, p *patientPickups) (errs map[string]error, rows int) {
+func (w *fixture) showPatients(ctx context.Context, p *patientPickups) (errs map[string]error, rows int) {
 	given := editedName
 	listed, err := w.As(w.staff).
 		ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, MaxRows: 3})
@@ -131,7 +131,7 @@ func (w *world) showPatients(ctx context.Context, p *patientPickups) (errs map[s
 }
 
 // showsNothingUnrecorded runs a statement that keeps reads from being recorded, and then makes the reads.
-func (w *world) showsNothingUnrecorded(t *testing.T, fail string) {
+func (w *fixture) showsNothingUnrecorded(t *testing.T, fail string) {
 	t.Helper()
 	ctx := t.Context()
 	p := w.patientPickups(ctx)
@@ -180,7 +180,7 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			d := open(t)
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			w.showsNothingUnrecorded(t, fail)
 		})
 	}

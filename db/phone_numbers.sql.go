@@ -29,7 +29,7 @@ type CreatePhoneNumberParams struct {
 
 // Closes: a retried request makes a second number
 // Closes: one number belongs to two users
-// Closes: a number is added to a user that does not exist
+// Closes: a number is added to an unknown user
 func (q *Queries) CreatePhoneNumber(ctx context.Context, arg CreatePhoneNumberParams) (PhoneNumber, error) {
 	row := q.db.QueryRow(ctx, createPhoneNumber,
 		arg.TenantID,

@@ -9,11 +9,11 @@ import (
 )
 
 var phoneNumberRaces = []check{
-	{"CreatePhoneNumber", "a retried request makes a second number", func(ctx context.Context, w *world) error {
+	{"CreatePhoneNumber", "a retried request makes a second number", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		return w.createdOnce(ctx, func(s *db.Raw) error { return addNumber(ctx, s, w.staff, id, "+14155550123") })
 	}},
-	{"CreatePhoneNumber", "one number belongs to two users", func(ctx context.Context, w *world) error {
+	{"CreatePhoneNumber", "one number belongs to two users", func(ctx context.Context, w *fixture) error {
 		if err := w.loses(ctx, db.PhoneNumberTaken,
 			func(s *db.Raw) error { return addNumber(ctx, s, w.staff, newID(), "+14155550123") },
 			func(s *db.Raw) error { return addNumber(ctx, s, w.hub, newID(), "+14155550123") },
@@ -24,11 +24,11 @@ var phoneNumberRaces = []check{
 			return addNumber(ctx, w.Raw, []db.Viewer{w.staff, w.hub, w.admin}[i%3], newID(), "+14155550199")
 		}), db.PhoneNumberTaken)
 	}},
-	{"CreatePhoneNumber", "a number is added to a user that does not exist", func(ctx context.Context, w *world) error {
+	{"CreatePhoneNumber", "a number is added to an unknown user", func(ctx context.Context, w *fixture) error {
 		nobody := db.Viewer{TenantID: w.tenant, UserID: newID()}
 		return refused(addNumber(ctx, w.Raw, nobody, newID(), "+14155550123"), db.UserNotFound)
 	}},
-	{"DeletePhoneNumber", "a number removed twice", func(ctx context.Context, w *world) error {
+	{"DeletePhoneNumber", "a number removed twice", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		w.must(addNumber(ctx, w.as, w.staff, id, "+14155550123"))
 		return w.countedOnce(func(s *db.Raw) (int64, error) {

@@ -15,8 +15,8 @@ type EventPage struct {
 	IsLast bool
 }
 
-// StreamPickupEvents looks at the next MaxRows events of the tenant after a position and below a horizon,
-// and returns those that the viewer sees. There may be more of them after a page without any.
+// StreamPickupEvents reads the next MaxRows events of the tenant after a position and below a horizon, and
+// returns those that the viewer sees. A page without any may be followed by more.
 func (s *Store) StreamPickupEvents(ctx context.Context, p StreamPickupEventsParams) (EventPage, error) {
 	rows, err := s.q.StreamPickupEvents(ctx, p)
 	if err != nil {

@@ -27,7 +27,7 @@ const manyFacilities = 60
 
 // manyPickups makes pickups in all statuses, in as many facilities, of a few drivers; the old ones are in
 // other facilities than the new ones. It returns the facilities, in this order, and a driver of some.
-func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver db.Viewer) {
+func (w *fixture) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver db.Viewer) {
 	driver = w.driver(ctx, 1, 1)
 	for _, statement := range []string{
 		`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
@@ -59,7 +59,7 @@ func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver
 
 // giveToDrivers moves most of the submitted pickups on to other statuses: a driver has one assigned pickup
 // at a time.
-func (w *world) giveToDrivers(ctx context.Context, driver uuid.UUID) {
+func (w *fixture) giveToDrivers(ctx context.Context, driver uuid.UUID) {
 	for range 6 {
 		must(w.owner.Exec(ctx, `WITH next AS (
 				SELECT id, row_number() OVER (ORDER BY created_at) AS n FROM pickups
@@ -105,7 +105,7 @@ func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams)
 
 // listsOfEveryViewer reads, in pages, the lists of each role and of staff of no, one, some and most
 // facilities, by every combination of filters, and compares them with the rows.
-func listsOfEveryViewer(ctx context.Context, w *world) error {
+func listsOfEveryViewer(ctx context.Context, w *fixture) error {
 	facilities, driver := w.manyPickups(ctx)
 	// Their statuses were set without events.
 	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
@@ -140,7 +140,7 @@ func listsOfEveryViewer(ctx context.Context, w *world) error {
 }
 
 // staffOf makes a viewer of these facilities, one of them by two groups.
-func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
+func (w *fixture) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 	var v db.Viewer
 	w.make(ctx, func(r *seed.Rows) { v = r.User(db.UserRoleStaff).Viewer })
 	w.shows(ctx, v, facilities[0])
@@ -153,7 +153,7 @@ func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 }
 
 // filters returns all combinations of filters, with values that occur.
-func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
+func (w *fixture) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	another := all[slices.IndexFunc(all,
 		func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
@@ -174,7 +174,7 @@ func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.List
 }
 
 // pagesAre reads the first pages of a list, and compares them with the rows.
-func (w *world) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsParams, want []uuid.UUID) error {
+func (w *fixture) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsParams, want []uuid.UUID) error {
 	p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = w.tenant, v.UserID, v.Role, v.DriverID
 	p.BeforeCreatedAt, p.BeforeID = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), uuid.Max
 	for page := range 4 {

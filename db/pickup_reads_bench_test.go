@@ -26,7 +26,7 @@ WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id
 func BenchmarkGetPickups(b *testing.B) {
 	ctx := context.Background()
 	d := openSettled(b)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	patient := w.patient(ctx)
 	var plain, named []uuid.UUID
 	for range 64 {

@@ -14,7 +14,7 @@ import (
 
 // recorded returns an error unless the record of a patient has these reads, "operation by role", and their
 // create.
-func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string) error {
+func (w *fixture) recorded(ctx context.Context, patient uuid.UUID, want ...string) error {
 	rows := must(w.owner.Query(ctx, `SELECT r.operation || ' by ' || u.role FROM phi_reads AS r
 		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2
 		    AND r.operation <> 'create-patient'`, w.tenant, patient))
@@ -34,13 +34,13 @@ func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string)
 }
 
 // ofAPatient makes a pickup of a new patient, and deletes the record of it.
-func (w *world) ofAPatient(ctx context.Context, status db.PickupStatus) (pickup, patient uuid.UUID) {
+func (w *fixture) ofAPatient(ctx context.Context, status db.PickupStatus) (pickup, patient uuid.UUID) {
 	pickup, patient = w.at(ctx, status), w.patient(ctx)
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
 	return pickup, patient
 }
 
-func (w *world) listPage(
+func (w *fixture) listPage(
 	ctx context.Context, v db.Viewer, edits ...func(*db.ListPickupsParams),
 ) (ids []uuid.UUID, more bool, err error) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -59,7 +59,9 @@ func (w *world) listPage(
 }
 
 // lists returns an error unless a list has these, in their order.
-func (w *world) lists(ctx context.Context, want []uuid.UUID, v db.Viewer, edits ...func(*db.ListPickupsParams)) error {
+func (w *fixture) lists(
+	ctx context.Context, want []uuid.UUID, v db.Viewer, edits ...func(*db.ListPickupsParams),
+) error {
 	got, _, err := w.listPage(ctx, v, edits...)
 	if err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("%s lists %v, want %v", v.Role, got, want)
@@ -72,7 +74,7 @@ func inStatus(s db.PickupStatus) func(*db.ListPickupsParams) {
 }
 
 var pickupReadRules = []check{
-	{"GetPickups", "who may not see a pickup reads it", func(ctx context.Context, w *world) error {
+	{"GetPickups", "a viewer reads a pickup they may not see", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusASSIGNED)
 		get := func(v db.Viewer) error { _, err := w.GetOne(ctx, v, id); return err }
 		return first(
@@ -82,13 +84,13 @@ var pickupReadRules = []check{
 			get(w.driverOf(ctx, id)), get(w.staff), get(w.admin),
 			w.recorded(ctx, patient, "get-pickup by driver", "get-pickup by staff", "get-pickup by admin"))
 	}},
-	{"GetPickups", "a look that shows nothing is recorded", func(ctx context.Context, w *world) error {
+	{"GetPickups", "a look that shows nothing is recorded", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		_, err := w.GetOne(ctx, w.staff, w.pickup(ctx)) // names no patient
 		return first(err, w.SeesPickup(ctx, w.staff, id), refused(w.SeesPickup(ctx, w.stranger, id), db.NotFound),
 			w.recorded(ctx, patient))
 	}},
-	{"ListPickups", "a list shows what was not asked for", func(ctx context.Context, w *world) error {
+	{"ListPickups", "a list ignores its filters", func(ctx context.Context, w *fixture) error {
 		driver, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		var made []uuid.UUID // newest first
 		for range 3 {
@@ -127,7 +129,7 @@ var pickupReadRules = []check{
 				func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }))
 	}},
 	{"ListPickups", "a list is not what its viewer sees, newest first", listsOfEveryViewer},
-	{"ListPickups", "what is not shown is recorded", func(ctx context.Context, w *world) error {
+	{"ListPickups", "what is not shown is recorded", func(ctx context.Context, w *fixture) error {
 		older, unread := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		newer, shown := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		newest := w.submitted(ctx)
@@ -149,7 +151,7 @@ var pickupReadRules = []check{
 		}
 		return first(w.recorded(ctx, unread, "list-pickups by admin"), w.recorded(ctx, shown, "list-pickups by staff"))
 	}},
-	{"CreatePickups", "what a create shows is not recorded", func(ctx context.Context, w *world) error {
+	{"CreatePickups", "what a create shows is not recorded", func(ctx context.Context, w *fixture) error {
 		patient := w.patient(ctx)
 		drafts := []db.Draft{w.draft(func(d *db.Draft) { d.PatientID = &patient }), w.draft()}
 		batch := slices.Clone(drafts)
@@ -161,31 +163,31 @@ var pickupReadRules = []check{
 			created(ctx, w.Raw, w.staff, batch),
 			w.recorded(ctx, patient, "create-pickup by staff", "create-pickup by staff", "create-pickups by staff"))
 	}},
-	{"EditPickup", "what an edit shows is not recorded", func(ctx context.Context, w *world) error {
+	{"EditPickup", "what an edit shows is recorded", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		return first(
 			refused(editPickup(ctx, w.Raw, w.staff, id, 9, 700), db.NotFound), w.recorded(ctx, patient),
 			editPickup(ctx, w.Raw, w.staff, id, 1, 700), w.recorded(ctx, patient, "edit-pickup by staff"),
 			editPickup(ctx, w.Raw, w.staff, w.pickup(ctx), 1, 700)) // names no patient
 	}},
-	{"TransitionPickups", "what a submit shows is not recorded", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what a submit shows is not recorded", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		return first(move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, id),
 			w.recorded(ctx, patient, "submit-pickup by staff"))
 	}},
-	{"TransitionPickups", "what an assign shows is not recorded", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what an assign shows is not recorded", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		return first(assign(ctx, w.Raw, w.dispatcher, id, w.driver(ctx, 1, 1)),
 			w.recorded(ctx, patient, "assign-pickup by dispatcher"))
 	}},
-	{"DispatchPickup", "what a dispatch shows is not recorded", func(ctx context.Context, w *world) error {
+	{"DispatchPickup", "what a dispatch shows is not recorded", func(ctx context.Context, w *fixture) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		w.driver(ctx, 1, 1)
 		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Raw),
 			w.recorded(ctx, patient, "dispatch-pickup by dispatcher"))
 	}},
-	{"TransitionPickups", "what a transition shows is not recorded, or what it does not is",
-		func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "only what a transition shows is recorded",
+		func(ctx context.Context, w *fixture) error {
 			id, patient := w.ofAPatient(ctx, db.PickupStatusPACKED)
 			driver := w.driverOf(ctx, id)
 			return first(
@@ -194,8 +196,8 @@ var pickupReadRules = []check{
 				move(ctx, w.Raw, driver, db.TransitionNameDeliver, id),
 				w.recorded(ctx, patient, "ship-pickup by hub"))
 		}},
-	{"ExplainTransition", "what a repeat shows is not recorded, or what a refusal does not is",
-		func(ctx context.Context, w *world) error {
+	{"ExplainTransition", "only what an answer shows is recorded",
+		func(ctx context.Context, w *fixture) error {
 			id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 			w.shows(ctx, w.hub, w.facility) // which does not decide what the hub sees
 			driver, key := w.driver(ctx, 1, 1), withKey("once")
@@ -234,7 +236,7 @@ var pickupReadRules = []check{
 			return first(deliver(w.Raw), w.recorded(ctx, theirs))
 		}},
 	{"GetMovedPickup", "what an outcome that is looked up shows is not recorded",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id, patient := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
 			driver := w.driverOf(ctx, id)
 			found := func(v db.Viewer, transition db.TransitionName, pickup uuid.UUID) (seen bool, err error) {

@@ -26,7 +26,7 @@ var seenIn = map[db.UserRole][]db.PickupStatus{
 }
 
 // sights returns every statement that shows a viewer something of a pickup; each reports whether it does.
-func (w *world) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
+func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
 	_, err := w.GetOne(ctx, v, id)
 	return map[string]bool{
 		"GetPickups":       err == nil,
@@ -40,7 +40,7 @@ func (w *world) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[strin
 	}
 }
 
-func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
+func (w *fixture) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
 	for _, p := range must(w.Raw.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		CreatedTo: time.Now().Add(time.Hour), BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 200,
@@ -50,7 +50,7 @@ func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) 
 	return ids
 }
 
-func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (names []string) {
+func (w *fixture) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (names []string) {
 	for _, e := range must(w.ListPickupEvents(ctx, db.ListPickupEventsParams{
 		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role,
 		ViewerDriverID: v.DriverID, MaxRows: 200,
@@ -60,7 +60,7 @@ func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (name
 	return names
 }
 
-func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
+func (w *fixture) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
 	v := db.SystemViewer(w.tenant, uuid.Nil, db.UserRoleDriver)
 	w.must(w.owner.QueryRow(ctx,
 		`SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
@@ -71,7 +71,7 @@ func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
 func TestEachRoleSeesThePickupsOfItsStatuses(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	other := w.driver(ctx, 1, 1)
 	for _, status := range db.AllPickupStatusValues() {
 		id := w.at(ctx, status)
@@ -89,7 +89,7 @@ func TestEachRoleSeesThePickupsOfItsStatuses(t *testing.T) {
 	}
 }
 
-func (w *world) expectSights(
+func (w *fixture) expectSights(
 	ctx context.Context, t *testing.T, status db.PickupStatus, v db.Viewer, id uuid.UUID, want bool,
 ) {
 	t.Helper()
@@ -116,7 +116,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openUnchecked(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	id, patient := w.at(ctx, db.PickupStatusSHIPPED), w.patient(ctx)
 	driver := w.driverOf(ctx, id)
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", id, patient))
@@ -151,7 +151,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	}
 	for what, sees := range shown() {
 		if sees {
-			t.Errorf("in a status that nobody listed: %s is shown", what)
+			t.Errorf("in a status that no rule lists: %s is shown", what)
 		}
 	}
 	if _, err := w.GetOne(ctx, w.dispatcher, id); err != nil {
@@ -159,7 +159,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	}
 }
 
-func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err error) {
+func streamed(ctx context.Context, w *fixture, v db.Viewer) (names []string, err error) {
 	page, err := w.Store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role,
 		ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
@@ -171,7 +171,7 @@ func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err e
 }
 
 // patientsUnderPolicy counts the patients that a viewer sees under row-level security.
-func (w *world) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
+func (w *fixture) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
 	tx := must(w.pool.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	w.must(db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
@@ -179,7 +179,7 @@ func (w *world) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
 	return n
 }
 
-func (w *world) seesFacility(ctx context.Context, v db.Viewer) bool {
+func (w *fixture) seesFacility(ctx context.Context, v db.Viewer) bool {
 	_, err := w.GetFacility(ctx, db.GetFacilityParams{TenantID: w.tenant, ID: w.facility,
 		ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 	listed := must(w.ListFacilities(ctx, db.ListFacilitiesParams{
@@ -197,7 +197,7 @@ func (w *world) seesFacility(ctx context.Context, v db.Viewer) bool {
 func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	before := w.driver(ctx, 1, 1)
 	delivered, current := w.assigned(ctx, before), uuid.Nil
 	w.must(move(ctx, w.as, before, db.TransitionNameCollect, delivered))
@@ -243,14 +243,14 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 }
 
 // A transition after which its caller no longer sees the pickup is replayed to them, as they left it, and
-// to nobody else who may not see it.
+// to no other viewer.
 func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "combined": openCombining} {
+	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "batched": openBatching} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := opened(t).world(ctx)
+			w := opened(t).fixture(ctx)
 			id, other := w.at(ctx, db.PickupStatusSHIPPED), w.driver(ctx, 1, 1)
 			driver := w.driverOf(ctx, id)
 			ask := db.Transition{Name: db.TransitionNameDeliver, PickupID: id, Key: "once", Digest: digest("deliver")}
@@ -295,7 +295,7 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))
@@ -326,7 +326,7 @@ func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 func TestAPickupIsReadWhole(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openUnchecked(t).world(ctx)
+	w := openUnchecked(t).fixture(ctx)
 	at, end, one, note := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2030,
 		1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
 	patient := w.patient(ctx)

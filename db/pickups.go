@@ -145,29 +145,34 @@ func (s *Store) create(ctx context.Context, b draftBatch) ([]Pickup, error) {
 	return s.drafts.unbatched(ctx, b)
 }
 
+// Add adds a draft of a viewer to a batch. The drafts of a batch are created together or not at all.
+func (p *CreatePickupsParams) Add(batch int, v Viewer, d Draft) {
+	p.Batches = append(p.Batches, int32(batch))
+	p.TenantIds = append(p.TenantIds, v.TenantID)
+	p.ViewerIds = append(p.ViewerIds, v.UserID)
+	p.ViewerRoles = append(p.ViewerRoles, string(v.Role))
+	p.Ids = append(p.Ids, d.ID)
+	p.FacilityIds = append(p.FacilityIds, d.FacilityID)
+	p.AccountIds = append(p.AccountIds, d.AccountID)
+	p.PatientIds = append(p.PatientIds, orNil(d.PatientID))
+	p.PricesCents = append(p.PricesCents, d.PriceCents)
+	p.PickupAddresses = append(p.PickupAddresses, d.PickupAddress)
+	p.PickupLatitudes = append(p.PickupLatitudes, orNaN(d.PickupLatitude))
+	p.PickupLongitudes = append(p.PickupLongitudes, orNaN(d.PickupLongitude))
+	p.DropoffAddresses = append(p.DropoffAddresses, d.DropoffAddress)
+	p.WindowStarts = append(p.WindowStarts, orZero(d.WindowStart))
+	p.WindowEnds = append(p.WindowEnds, orZero(d.WindowEnd))
+	p.Notes = append(p.Notes, d.Note)
+	p.RequestDigests = append(p.RequestDigests, d.Digest)
+}
+
 func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup, error) {
 	var p CreatePickupsParams
 	place := map[key]int{}
 	for i, b := range asks {
 		for _, d := range b.drafts {
 			place[key{b.viewer.TenantID, d.ID}] = i
-			p.Batches = append(p.Batches, int32(i))
-			p.TenantIds = append(p.TenantIds, b.viewer.TenantID)
-			p.ViewerIds = append(p.ViewerIds, b.viewer.UserID)
-			p.ViewerRoles = append(p.ViewerRoles, string(b.viewer.Role))
-			p.Ids = append(p.Ids, d.ID)
-			p.FacilityIds = append(p.FacilityIds, d.FacilityID)
-			p.AccountIds = append(p.AccountIds, d.AccountID)
-			p.PatientIds = append(p.PatientIds, orNil(d.PatientID))
-			p.PricesCents = append(p.PricesCents, d.PriceCents)
-			p.PickupAddresses = append(p.PickupAddresses, d.PickupAddress)
-			p.PickupLatitudes = append(p.PickupLatitudes, orNaN(d.PickupLatitude))
-			p.PickupLongitudes = append(p.PickupLongitudes, orNaN(d.PickupLongitude))
-			p.DropoffAddresses = append(p.DropoffAddresses, d.DropoffAddress)
-			p.WindowStarts = append(p.WindowStarts, orZero(d.WindowStart))
-			p.WindowEnds = append(p.WindowEnds, orZero(d.WindowEnd))
-			p.Notes = append(p.Notes, d.Note)
-			p.RequestDigests = append(p.RequestDigests, d.Digest)
+			p.Add(i, b.viewer, d)
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // drafts in a shared statement have no patient
@@ -231,8 +236,8 @@ func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPic
 	return s.q.ListPickups(ctx, p)
 }
 
-// replanning has each statement planned for its arguments: the plan for any arguments, to
-// which PostgreSQL turns after five times, cannot choose an index by what is asked for.
+// replanning makes each statement use a custom plan: the generic plan, which PostgreSQL uses after five
+// executions, cannot choose an index by the arguments.
 type replanning struct{ DBTX }
 
 func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -243,7 +248,7 @@ func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.R
 	return r.DBTX.QueryRow(ctx, sql, append([]any{replanned}, args...)...)
 }
 
-// replanned is the mode of such a statement; in a pipeline, PlanForArguments does it.
+// replanned is the query mode of such a statement; in a pipeline, PlanForArguments has the same effect.
 const replanned = pgx.QueryExecModeCacheDescribe
 
 // pickup returns the row of pickups in a row of GetPickups.
@@ -276,9 +281,8 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditPickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
-// that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
-// wrong with a value.
+// EditPickup edits the pickup of p, whose tenant and viewer are v's. If no row matched, a fresh read finds
+// the reason: NotFound, StaleVersion, NotEditable, or the error of a value.
 func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err

@@ -18,7 +18,7 @@ import (
 )
 
 var pickupRaces = []check{
-	{"CreatePickups", "a retried request makes a second pickup", func(ctx context.Context, w *world) error {
+	{"CreatePickups", "a retried request makes a second pickup", func(ctx context.Context, w *fixture) error {
 		drafts := []db.Draft{w.draft(), w.draft(), w.draft()}
 		creating := func(s *db.Raw) error { return created(ctx, s, w.staff, drafts) }
 		if err := w.wins(ctx, commit, creating, creating); err != nil {
@@ -34,7 +34,7 @@ var pickupRaces = []check{
 			return created(ctx, w.Raw, w.staff, mine)
 		})...)
 	}},
-	{"CreatePickups", "a batch is half made", func(ctx context.Context, w *world) error {
+	{"CreatePickups", "a batch is partly created", func(ctx context.Context, w *fixture) error {
 		known := w.draft()
 		w.must(created(ctx, w.as, w.staff, []db.Draft{known}))
 		for field, bad := range map[string]db.Draft{
@@ -60,7 +60,7 @@ var pickupRaces = []check{
 			created(ctx, w.Raw, w.staff, []db.Draft{w.draft(), known}), // made by an earlier try
 		)
 	}},
-	{"CreatePickups", "two batches insert the same ids crosswise", func(ctx context.Context, w *world) error {
+	{"CreatePickups", "two batches deadlock on the same ids", func(ctx context.Context, w *fixture) error {
 		// A batch that waits for the lowest must not have inserted another: the next one gets them at
 		// once.
 		drafts := make([]db.Draft, 8)
@@ -77,7 +77,7 @@ var pickupRaces = []check{
 		}
 		return first(errs...)
 	}},
-	{"TransitionPickups", "two callers submit one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two callers submit one pickup", func(ctx context.Context, w *fixture) error {
 		one, other := w.pickup(ctx), w.pickup(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one),
@@ -88,7 +88,7 @@ var pickupRaces = []check{
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
 	{"TransitionPickups", "a submit and a cancel at once leave a wrong balance",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			one, other := w.pickup(ctx), w.pickup(ctx)
 			return first(
 				w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one),
@@ -97,7 +97,7 @@ var pickupRaces = []check{
 					w.moving(ctx, db.TransitionNameSubmit, other)),
 				w.expectBalance(ctx, w.account, 1_000_000))
 		}},
-	{"TransitionPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "submits at once take more than the balance", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 100)
 		pickups := make([]uuid.UUID, max(manyCallers, 4))
 		for i := range pickups {
@@ -130,7 +130,7 @@ var pickupRaces = []check{
 			w.expectBalance(ctx, account, 1))
 	}},
 	{"TransitionPickups", "a submit pays a price that its caller has not seen",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			id := w.pickup(ctx)
 			return first(
 				w.loses(ctx, db.StaleVersion,
@@ -138,7 +138,7 @@ var pickupRaces = []check{
 					w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
 				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Raw))
 		}},
-	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two batches deadlock on rows", func(ctx context.Context, w *fixture) error {
 		var pickups, accounts []uuid.UUID
 		for range 6 {
 			accounts = append(accounts, w.fundedAccount(ctx, 1000))
@@ -156,7 +156,7 @@ var pickupRaces = []check{
 				return w.flush(ctx, s, db.TransitionNameSubmit, values(of, order), nil)
 			}))
 	}},
-	{"TransitionPickups", "two dispatchers assign one driver", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two dispatchers assign one driver", func(ctx context.Context, w *fixture) error {
 		drivers := w.drivers(ctx, 4)
 		assigning := func(driver db.Viewer) act {
 			id := w.submitted(ctx)
@@ -185,7 +185,7 @@ var pickupRaces = []check{
 		}
 		return oneWins(together(len(all), func(i int) error { return all[i](w.Raw) }), db.DriverBusy)
 	}},
-	{"TransitionPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *fixture) error {
 		drivers, one, other := w.drivers(ctx, manyCallers), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition,
@@ -196,7 +196,7 @@ var pickupRaces = []check{
 			}), db.IllegalTransition))
 	}},
 	{"TransitionPickups", "a late duplicate assigns a pickup again after its release",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			driver := w.driver(ctx, 1, 1)
 			id := w.submitted(ctx)
 			version, key := w.row(ctx, id).Version, withKey("once")
@@ -215,7 +215,7 @@ var pickupRaces = []check{
 				w.flushOf(ctx, w.Raw, 1, db.TransitionNameAssign, ids(id, other),
 					[]db.Viewer{driver, free}, "once", "other"))
 		}},
-	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two batches deadlock on rows", func(ctx context.Context, w *fixture) error {
 		drivers := w.drivers(ctx, 6)
 		var pickups, slots []uuid.UUID
 		of := map[uuid.UUID]uuid.UUID{}
@@ -234,7 +234,7 @@ var pickupRaces = []check{
 				return w.flush(ctx, s, db.TransitionNameAssign, order, drivers)
 			}))
 	}},
-	{"TransitionPickups", "two callers cancel one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two callers cancel one pickup", func(ctx context.Context, w *fixture) error {
 		one, other := w.submitted(ctx), w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one),
@@ -244,7 +244,7 @@ var pickupRaces = []check{
 			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
-	{"TransitionPickups", "a pickup skips a status", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a pickup skips a status", func(ctx context.Context, w *fixture) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
 		path := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
 			db.TransitionNameShip, db.TransitionNameDeliver}
@@ -270,7 +270,7 @@ var pickupRaces = []check{
 		}
 		return nil
 	}},
-	{"TransitionPickups", "a driver collects what was given to another", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a driver collects what was given to another", func(ctx context.Context, w *fixture) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		id := w.assigned(ctx, one)
 		return first(
@@ -283,7 +283,7 @@ var pickupRaces = []check{
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
 			move(ctx, w.Raw, other, db.TransitionNameCollect, id))
 	}},
-	{"TransitionPickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *fixture) error {
 		one, other, third := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one),
@@ -292,7 +292,7 @@ var pickupRaces = []check{
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameCancel, third), w.charging(ctx, w.account, 3)),
 			w.expectBalance(ctx, w.account, 1_000_000-10))
 	}},
-	{"TransitionPickups", "a cancel misses the driver that it waited for", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a cancel misses the driver that it waited for", func(ctx context.Context, w *fixture) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
 			w.wins(ctx, commit,
@@ -301,7 +301,7 @@ var pickupRaces = []check{
 			// The slot is free again.
 			assign(ctx, w.as, w.dispatcher, w.submitted(ctx), driver))
 	}},
-	{"TransitionPickups", "a late duplicate moves a later round", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a late duplicate moves a later round", func(ctx context.Context, w *fixture) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.assigned(ctx, driver)
 		version, key := w.row(ctx, id).Version, withKey("once")
@@ -315,7 +315,7 @@ var pickupRaces = []check{
 			refused(move(ctx, w.Raw, w.dispatcher, db.TransitionNameCancel, id, key), db.IdempotencyKeyReused),
 			w.flushOf(ctx, w.Raw, 1, db.TransitionNameRelease, ids(id, other), nil, "once", "other"))
 	}},
-	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two batches deadlock on rows", func(ctx context.Context, w *fixture) error {
 		drivers := w.drivers(ctx, 6)
 		var pickups, slots, accounts []uuid.UUID
 		bySlot, byAccount := map[uuid.UUID]uuid.UUID{}, map[uuid.UUID]uuid.UUID{}
@@ -337,8 +337,8 @@ var pickupRaces = []check{
 				return canceling(s, values(byAccount, order))
 			}))
 	}},
-	{"TransitionPickups", "a release and an assign of one driver meet in one flush",
-		func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a release and an assign of one driver share a batch",
+		func(ctx context.Context, w *fixture) error {
 			driver := w.driver(ctx, 1, 1)
 			held, next := w.assigned(ctx, driver), w.submitted(ctx)
 			freed := func(name db.TransitionName) error {
@@ -358,7 +358,7 @@ var pickupRaces = []check{
 			}
 			return assign(ctx, w.Raw, w.dispatcher, next, driver) // by a statement of its own
 		}},
-	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two batches deadlock on slots and accounts", func(ctx context.Context, w *fixture) error {
 		// A transition that waits for a slot, to take it or to free it, has not locked an account that
 		// another needs.
 		account, driver, free := w.fundedAccount(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
@@ -390,13 +390,13 @@ var pickupRaces = []check{
 		}
 		return nil
 	}},
-	{"EditPickup", clobbered, func(ctx context.Context, w *world) error {
+	{"EditPickup", clobbered, func(ctx context.Context, w *fixture) error {
 		id := w.pickup(ctx)
 		return w.editedOnce(ctx, func(s *db.Raw, _ string, version int64) error {
 			return editPickup(ctx, s, w.staff, id, version, 700)
 		})
 	}},
-	{"EditPickup", "a pickup is edited after it was submitted", func(ctx context.Context, w *world) error {
+	{"EditPickup", "a pickup is edited after it was submitted", func(ctx context.Context, w *fixture) error {
 		id := w.pickup(ctx)
 		return first(
 			w.loses(ctx, db.NotFound, w.moving(ctx, db.TransitionNameSubmit, id), func(s *db.Raw) error {
@@ -408,7 +408,7 @@ var pickupRaces = []check{
 }
 
 var pickupRules = []check{
-	{"TransitionPickups", "who may not submits", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "an unauthorized viewer submits", func(ctx context.Context, w *fixture) error {
 		id := w.pickup(ctx)
 		return first(
 			refused(move(ctx, w.Raw, w.stranger, db.TransitionNameSubmit, id), db.NotFound),
@@ -417,8 +417,8 @@ var pickupRules = []check{
 			w.expect(ctx, id, db.PickupStatusDRAFT),
 			move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, id))
 	}},
-	{"TransitionPickupsSkipLocked", "a pickup that somebody holds holds up the others",
-		func(ctx context.Context, w *world) error {
+	{"TransitionPickupsSkipLocked", "a locked pickup blocks the others",
+		func(ctx context.Context, w *fixture) error {
 			pickups := ids(w.pickup(ctx), w.pickup(ctx))
 			asks := transitionsBy(w.dispatcher, pickups)
 			asks.Transitions = fill(len(pickups), string(db.TransitionNameSubmit))
@@ -436,7 +436,7 @@ var pickupRules = []check{
 					return err
 				})
 		}},
-	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 0)
 		id := w.pickup(ctx, costing(0), paidBy(account))
 		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw); err != nil {
@@ -447,7 +447,7 @@ var pickupRules = []check{
 		}
 		return nil
 	}},
-	{"TransitionPickups", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a refused request fails its whole batch", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 120)
 		var pickups []uuid.UUID
 		for _, cents := range []int64{100, 30, 15} {
@@ -458,7 +458,7 @@ var pickupRules = []check{
 			w.expect(ctx, pickups[1], db.PickupStatusDRAFT),
 			w.expectBalance(ctx, account, 5))
 	}},
-	{"TransitionPickups", "a charge spends a refund that comes after it", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a charge spends a refund that comes after it", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 100)
 		paid, draft := w.submitted(ctx, costing(100), paidBy(account)), w.pickup(ctx, costing(70), paidBy(account))
 		both := func(names []db.TransitionName, pickups []uuid.UUID, winners int) error {
@@ -482,7 +482,7 @@ var pickupRules = []check{
 			w.expectBalance(ctx, account, 5))
 	}},
 	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			account := w.fundedAccount(ctx, 1000)
 			id := w.submitted(ctx, paidBy(account))
 			w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
@@ -490,7 +490,7 @@ var pickupRules = []check{
 				refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Raw), db.BalanceTooLarge),
 				w.expect(ctx, id, db.PickupStatusSUBMITTED))
 		}},
-	{"TransitionPickups", "who may not assigns", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "an unauthorized viewer assigns", func(ctx context.Context, w *fixture) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
 			refused(assign(ctx, w.Raw, w.staff, id, driver), db.Forbidden),
@@ -499,7 +499,7 @@ var pickupRules = []check{
 			refused(assign(ctx, w.Raw, w.dispatcher, w.pickup(ctx), driver), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
-	{"TransitionPickups", "who may not moves", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "an unauthorized viewer moves", func(ctx context.Context, w *fixture) error {
 		id := w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
 			refused(move(ctx, w.Raw, w.staff, db.TransitionNameRelease, id), db.Forbidden),
@@ -509,7 +509,7 @@ var pickupRules = []check{
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
 			move(ctx, w.Raw, w.admin, db.TransitionNameCancel, id))
 	}},
-	{"TransitionPickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a draft's cancel refunds", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 0)
 		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Raw); err != nil {
 			return err
@@ -519,13 +519,13 @@ var pickupRules = []check{
 		}
 		return nil
 	}},
-	{"TransitionPickups", "a flush of cancels waits for accounts that it refunds nothing",
-		func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a batch of cancels waits for accounts that it refunds nothing",
+		func(ctx context.Context, w *fixture) error {
 			account := w.fundedAccount(ctx, 10)
 			id := w.pickup(ctx, paidBy(account))
 			return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
 		}},
-	{"TransitionPickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *fixture) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.assigned(ctx, driver)
 		w.must(move(ctx, w.as, driver, db.TransitionNameCollect, id))
@@ -534,7 +534,7 @@ var pickupRules = []check{
 			func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, next, driver) },
 			func(s *db.Raw) error { return move(ctx, s, w.hub, db.TransitionNameReceive, id) })
 	}},
-	{"EditPickup", "who may not edits", func(ctx context.Context, w *world) error {
+	{"EditPickup", "an unauthorized viewer edits", func(ctx context.Context, w *fixture) error {
 		id := w.pickup(ctx)
 		moving := func(facility uuid.UUID) error {
 			_, err := w.EditPickup(ctx, db.EditPickupParams{
@@ -547,7 +547,7 @@ var pickupRules = []check{
 			refused(moving(w.hidden), db.NotFound),
 			moving(w.facility))
 	}},
-	{"EditPickup", "an edit meets a constraint of the row", func(ctx context.Context, w *world) error {
+	{"EditPickup", "an edit meets a constraint of the row", func(ctx context.Context, w *fixture) error {
 		at, one := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 1.0
 		id := w.pickup(ctx, func(d *db.Draft) {
 			d.WindowStart, d.PickupLatitude, d.PickupLongitude = &at, &one, &one
@@ -580,7 +580,7 @@ var pickupRules = []check{
 	}},
 }
 
-func (w *world) moving(ctx context.Context, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) act {
+func (w *fixture) moving(ctx context.Context, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) act {
 	return func(s *db.Raw) error { return move(ctx, s, w.dispatcher, name, id, edits...) }
 }
 
@@ -623,14 +623,14 @@ func values[K comparable, V any](of map[K]V, keys []K) []V {
 }
 
 // flush moves several pickups in one statement, all of which must win.
-func (w *world) flush(
+func (w *fixture) flush(
 	ctx context.Context, s *db.Raw, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer,
 ) error {
 	return w.flushOf(ctx, s, len(pickups), name, pickups, drivers)
 }
 
 // flushOf moves several pickups in one statement, of which some must win.
-func (w *world) flushOf(
+func (w *fixture) flushOf(
 	ctx context.Context, s *db.Raw, winners int, name db.TransitionName,
 	pickups []uuid.UUID, drivers []db.Viewer, keys ...string,
 ) error {
@@ -641,14 +641,14 @@ func (w *world) flushOf(
 	return err
 }
 
-func (w *world) send(
+func (w *fixture) send(
 	ctx context.Context, s *db.Raw, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string,
 ) (won int, err error) {
 	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
 }
 
 // sendEach makes a transition of each pickup in one statement, and returns how many won.
-func (w *world) sendEach(
+func (w *fixture) sendEach(
 	ctx context.Context, s *db.Raw, names []db.TransitionName, pickups []uuid.UUID,
 	drivers []db.Viewer, keys ...string,
 ) (won int, err error) {
@@ -677,7 +677,7 @@ func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams 
 		TenantIds: fill(n, v.TenantID), Ids: pickups, ViewerIds: fill(n, v.UserID),
 		ViewerRoles:     fill(n, string(v.Role)),
 		ViewerDriverIds: make([]uuid.UUID, n), Transitions: make([]string, n), Versions: make([]int64, n),
-		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("flush")), MoveIds: moves,
+		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("batch")), MoveIds: moves,
 		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
 	}
 }
@@ -688,7 +688,7 @@ func fill[T any](n int, v T) []T { return slices.Repeat([]T{v}, n) }
 func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	balance := int64(1_000_000)
 	for range 200 {
 		id := w.pickup(ctx)
@@ -716,7 +716,7 @@ func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	at, one, nan := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 1.0, math.NaN()
 	far, farther := 91.0, 181.0
 	within := at.Add(900 * time.Nanosecond) // the same, as it is stored

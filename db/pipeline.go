@@ -21,7 +21,7 @@ type queued struct {
 	args []any
 }
 
-// pipeline is a statement with what goes before and after it.
+// pipeline is a statement with the statements to send before and after it.
 type pipeline struct {
 	claims    claims // confirmed first
 	before    []queued
@@ -29,8 +29,7 @@ type pipeline struct {
 	after     []queued
 }
 
-// batch returns the statements in their order. How many come before the one whose rows are
-// asked for, is the second result.
+// batch returns the statements in their order, and the number of those before the one whose rows are read.
 func (p pipeline) batch() (*pgx.Batch, int) {
 	batch := &pgx.Batch{}
 	queue := func(q queued) { batch.Queue(q.sql, q.args...) }
@@ -55,7 +54,7 @@ func (p pipeline) batch() (*pgx.Batch, int) {
 	return batch, first
 }
 
-// mode returns how the statement is to be executed, if that is not pgx's default.
+// mode returns the statement's query mode, if that is not pgx's default.
 func (q queued) mode() (mode pgx.QueryExecMode, ok bool) {
 	if len(q.args) > 0 {
 		mode, ok = q.args[0].(pgx.QueryExecMode)
@@ -63,9 +62,9 @@ func (q queued) mode() (mode pgx.QueryExecMode, ok bool) {
 	return mode, ok
 }
 
-// send sends a statement with others before and after it, in one round trip and one implicit
-// transaction: if one fails, all are rolled back. The rows are the statement's, and are no answer
-// before they are closed without an error.
+// send sends a statement with others before and after it, in one round trip and one implicit transaction: if
+// one fails, all are rolled back. It returns the statement's rows, which are not final before they are closed
+// without an error.
 func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
 	conn, release, err := take(ctx)
 	if err != nil {

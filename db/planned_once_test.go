@@ -12,7 +12,7 @@ func TestWritesOfFewRowsArePlannedOnce(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	w.signIn(ctx, false)
 	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1, OneByOne: true})
 	for range 8 { // PostgreSQL may choose a generic plan after five

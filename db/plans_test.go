@@ -50,7 +50,7 @@ func (n node) scanned(table string) (found, removed float64) {
 }
 
 // explained returns the statements of s, the mutant included, which are explained.
-func (w *world) explained(s *db.Raw, plan *node) *db.Queries {
+func (w *fixture) explained(s *db.Raw, plan *node) *db.Queries {
 	if r, ok := s.DBTX().(rewriting); ok {
 		return db.New(rewriting{explaining{r.DBTX, plan}, r.mutant})
 	}
@@ -110,9 +110,9 @@ func readsByIndexes(t *testing.T, name string, plan node) {
 }
 
 // lastDays is a list of the last appointments of the 75,000 there are, and of those that follow.
-func (w *world) lastDays(begin time.Time) list {
+func (w *fixture) lastDays(begin time.Time) list {
 	l := w.list(0)
-	for n := range 150 { // the last days of what is there, from as_of on
+	for n := range 150 { // the last stored days, from as_of on
 		at := begin.Add(time.Duration(74_849+n) * 10 * time.Minute)
 		l.records = append(l.records, db.FeedRecord{
 			ExternalID: fmt.Sprint(74_849 + n), PatientExternalID: fmt.Sprint("p", (74_849+n)%500),
@@ -124,12 +124,12 @@ func (w *world) lastDays(begin time.Time) list {
 	return l
 }
 
-// The cost of listing a day and of a feed grows with what they ask for, not with what is stored.
+// The cost of listing a day and of a feed grows with the requested rows, not with the stored ones.
 func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
-	w := openUnchecked(t).world(ctx)
+	w := openUnchecked(t).fixture(ctx)
 	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey,
     DROP CONSTRAINT appointments_patient_fkey`))
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -187,7 +187,7 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openUnchecked(t)
-	known, w := d.world(ctx), d.world(ctx)
+	known, w := d.fixture(ctx), d.fixture(ctx)
 	known.make(ctx, func(r *seed.Rows) { r.Patients(known.facility, 5000) })
 	must(d.owner.Exec(ctx, "ANALYZE patients"))
 	const records = 1000
@@ -222,7 +222,7 @@ func TestAFeedLooksUpWhatItNamesByItsKey(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openUnchecked(t)
-	known, w := d.world(ctx), d.world(ctx)
+	known, w := d.fixture(ctx), d.fixture(ctx)
 	known.make(ctx, func(r *seed.Rows) { r.Patients(known.facility, 2000) })
 	must(d.owner.Exec(
 		ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)

@@ -20,7 +20,7 @@ import (
 type check struct {
 	query string
 	name  string // of a race: the text of the query's "Closes:"
-	run   func(context.Context, *world) error
+	run   func(context.Context, *fixture) error
 }
 
 // races has one for each "Closes:" in sql/queries.
@@ -32,7 +32,7 @@ func races() []check {
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
-// rules are the guards that no race is about: who may, and that a neighbour in the same statement is not
+// rules are the guards without a race: permissions, and that another request in the same statement is not
 // affected.
 func rules() []check {
 	return slices.Concat(
@@ -42,8 +42,8 @@ func rules() []check {
 		sessionRules, userRules)
 }
 
-// try runs the check; an error outside of what is tried is a panic.
-func (c check) try(ctx context.Context, w *world) (err error) {
+// try runs the check; an error outside the statement under test is a panic.
+func (c check) try(ctx context.Context, w *fixture) (err error) {
 	if err := c.run(ctx, w); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -62,7 +62,7 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 			for _, c := range byQuery[query] {
 				t.Run(c.name, func(t *testing.T) {
 					for range rounds {
-						if err := c.try(t.Context(), d.world(t.Context())); err != nil {
+						if err := c.try(t.Context(), d.fixture(t.Context())); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -74,7 +74,7 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "who wins is SQL, and TestRacesCombined has the same with more of Go")
+	dbtest.WithoutRace(t, "SQL decides the races, and TestRacesBatched runs the same with more of Go")
 	run(t, open(t), races(), dbtest.Rounds(4))
 }
 
@@ -83,10 +83,10 @@ func TestRules(t *testing.T) {
 	run(t, open(t), rules(), 1)
 }
 
-// TestRacesCombined runs them with requests that share statements.
-func TestRacesCombined(t *testing.T) {
+// TestRacesBatched runs them with requests that share statements.
+func TestRacesBatched(t *testing.T) {
 	t.Parallel()
-	run(t, openCombining(t), slices.Concat(races(), rules()), 1)
+	run(t, openBatching(t), slices.Concat(races(), rules()), 1)
 }
 
 // closes returns the races that the queries' comments say they close, each with the query's name before

@@ -28,7 +28,7 @@ type readCost struct {
 
 const (
 	pageCost  = 500   // of a page of 50
-	auditCost = 1_000 // of one that shows patients, or who read them
+	auditCost = 1_000 // of a list of patients, or of their audit log
 	rowCost   = 100   // of one row
 	wideCost  = 2_500 // of staff of forty facilities, each of which has a look in each status
 )
@@ -59,14 +59,14 @@ var uncosted = map[string]string{
 	"ExplainEditPickup":    "a row by its key",
 }
 
-// costWorld names who reads what.
-type costWorld struct {
-	*scale.World
+// costFixture names who reads what.
+type costFixture struct {
+	*scale.Dataset
 	viewers map[string]db.Viewer
 }
 
-func newCostWorld(w *scale.World) costWorld {
-	c := costWorld{w, map[string]db.Viewer{}}
+func newCostFixture(w *scale.Dataset) costFixture {
+	c := costFixture{w, map[string]db.Viewer{}}
 	for name, u := range map[string]struct {
 		role scale.Role
 		of   db.UserRole
@@ -90,7 +90,7 @@ func newCostWorld(w *scale.World) costWorld {
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // each gives a cost for every viewer.
-func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
+func (c costFixture) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
 	for _, name := range slices.Sorted(maps.Keys(c.viewers)) {
 		v := c.viewers[name]
 		all = append(all, readCost{name, v, most,
@@ -101,7 +101,7 @@ func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.V
 
 // pickups are the lists of pickups of each viewer by every combination of filters, from the
 // newest on and from the middle.
-func (c costWorld) pickups() (all []readCost) {
+func (c costFixture) pickups() (all []readCost) {
 	common, rare, none := db.PickupStatusDELIVERED, db.PickupStatusPACKED, db.PickupStatusSUBMITTED
 	for _, status := range []*db.PickupStatus{nil, &common, &rare, &none} {
 		for _, facility := range []*uuid.UUID{nil, &c.SmallClinic, &c.NewClinic, &c.BusiestClinic} {
@@ -143,7 +143,7 @@ func deref[T any](p *T) string {
 }
 
 // listCosts are the costs of the lists of a tenant's rows.
-func (c costWorld) listCosts() map[string][]readCost {
+func (c costFixture) listCosts() map[string][]readCost {
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
 		"ListPickups": c.pickups(),
@@ -191,7 +191,7 @@ func (c costWorld) listCosts() map[string][]readCost {
 }
 
 // nestedCosts are the costs of lists of what belongs to another row, and of a tenant's patients.
-func (c costWorld) nestedCosts() map[string][]readCost {
+func (c costFixture) nestedCosts() map[string][]readCost {
 	pickup, first := c.Pickups[len(c.Pickups)-1], time.Time{}
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
@@ -243,7 +243,7 @@ func (c costWorld) nestedCosts() map[string][]readCost {
 }
 
 // eventCosts are the costs of the event stream's statements.
-func (c costWorld) eventCosts() map[string][]readCost {
+func (c costFixture) eventCosts() map[string][]readCost {
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
 		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -262,7 +262,7 @@ func (c costWorld) eventCosts() map[string][]readCost {
 }
 
 // patients are the lists of patients: of staff of many facilities, of one of them.
-func (c costWorld) patients() (all []readCost) {
+func (c costFixture) patients() (all []readCost) {
 	for name, v := range c.viewers {
 		var facility *uuid.UUID
 		most := int64(auditCost)
@@ -282,12 +282,12 @@ func (c costWorld) patients() (all []readCost) {
 }
 
 // one is a read of one row by each viewer.
-func (c costWorld) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
+func (c costFixture) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
 	return c.each(rowCost, read)
 }
 
 // rows are the reads of one pickup, facility or patient, each with its cost.
-func (c costWorld) rows() map[string][]readCost {
+func (c costFixture) rows() map[string][]readCost {
 	pickup, t := c.Pickups[len(c.Pickups)-1], c.TenantID
 	one := c.one
 	return map[string][]readCost{
@@ -347,7 +347,7 @@ func (c costWorld) rows() map[string][]readCost {
 }
 
 // rowsByKey are the reads of one row of a tenant's by its key, each with its cost.
-func (c costWorld) rowsByKey() map[string][]readCost {
+func (c costFixture) rowsByKey() map[string][]readCost {
 	t := c.TenantID
 	one := c.one
 	return map[string][]readCost{
@@ -488,7 +488,7 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	d := openUnchecked(t)
 	conn := must(pgx.Connect(ctx, d.OwnerURL))
 	defer conn.Close(context.Background())
-	c := newCostWorld(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
+	c := newCostFixture(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
 	table := map[string][]readCost{}
 	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.eventCosts(), c.rows(),
 		c.rowsByKey()} {

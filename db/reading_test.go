@@ -63,7 +63,7 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	const many = 100_000
 	must(w.owner.Exec(
 		ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
@@ -105,7 +105,7 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	patient, pickup := w.patient(ctx), w.pickup(ctx)
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
 	w.make(ctx, func(r *seed.Rows) { r.FacilitiesSeenBy(w.staff.UserID, 10_000, 1000) })

@@ -10,7 +10,7 @@ import (
 )
 
 func TestARetriedWriteEndsWithItsContext(t *testing.T) {
-	ctx, w := combiningWorld(t)
+	ctx, w := batchingFixture(t)
 	one, other := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	id := w.assigned(ctx, one)
 	release := func() { w.must(w.moving(ctx, "release", id)(w.as)) }
@@ -24,7 +24,7 @@ func TestARetriedWriteEndsWithItsContext(t *testing.T) {
 	// The backoff alone makes all attempts take longer than this.
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if err := refused(w.assigning(short, id, other)(db.CombiningOver(always)), db.Timeout); err != nil {
+	if err := refused(w.assigning(short, id, other)(db.BatchingOver(always)), db.Timeout); err != nil {
 		t.Error(err)
 	}
 	if tries >= db.Attempts {
@@ -34,7 +34,7 @@ func TestARetriedWriteEndsWithItsContext(t *testing.T) {
 
 // unbatched are writes that do not share a statement: their outcome is not looked up. Each leaves a row of
 // version 2, or a new one.
-func (w *world) unbatched(ctx context.Context) map[string]act {
+func (w *fixture) unbatched(ctx context.Context) map[string]act {
 	facility, patient, pickup := newID(), newID(), w.pickup(ctx)
 	name, cents := "Renamed", int64(600)
 	return map[string]act{
@@ -71,7 +71,7 @@ func (w *world) unbatched(ctx context.Context) map[string]act {
 func TestWhatMayHaveBeenCommittedIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	p, address := unreliable(t, d.DB)
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	for name, write := range w.unbatched(ctx) {
@@ -89,8 +89,8 @@ func TestWhatMayHaveBeenCommittedIsNotSentAgain(t *testing.T) {
 // An outcome that cannot be determined is reported, and the request is not retried.
 func TestAnUnknownOutcomeIsLookedUpABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
-	ctx, d := t.Context(), openCombining(t)
-	w := d.world(ctx)
+	ctx, d := t.Context(), openBatching(t)
+	w := d.fixture(ctx)
 	p, address := unreliable(t, d.DB)
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	w.must(enter(ctx, s, w.admin, charge(w.account, 1)))

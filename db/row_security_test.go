@@ -27,7 +27,7 @@ func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := openUnchecked(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	w.manyRows(ctx)
 	// A driver's policy uses one of two indexes of the same estimated cost, depending on random samples of
 	// the statistics: see below.
@@ -59,7 +59,7 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := openUnchecked(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	driver := w.manyRows(ctx)
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	pickup := scan[uuid.UUID](ctx, w.owner, `UPDATE pickups SET patient_id = $2
@@ -85,7 +85,7 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 }
 
 // idsAlone are tables that the application writes and whose rows hold only ids, digests, flags and times:
-// PostgreSQL's log of them identifies nobody.
+// PostgreSQL's log of them identifies no person.
 var idsAlone = []string{"account_keys", "appointment_feeds", "driver_slots", "flags", "group_facilities",
 	"group_members", "login_attempts", "login_buckets", "river_job", "river_leader", "river_queue"}
 
@@ -118,7 +118,7 @@ func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
 func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	named, refused := w.named(ctx), map[string]bool{}
 	try := func(what, statement string) {
 		err := w.viewed(ctx, w.staff, func(s *db.Raw) error {
@@ -172,7 +172,7 @@ func underPolicy(ctx context.Context, owner *pgxpool.Pool) []string {
 
 // manyRows fills the tables that grow, with statuses as they are after some time: most pickups are
 // delivered, by one of forty drivers.
-func (w *world) manyRows(ctx context.Context) (driver db.Viewer) {
+func (w *fixture) manyRows(ctx context.Context) (driver db.Viewer) {
 	driver = w.driver(ctx, 1, 1)
 	for _, statement := range []string{
 		"ALTER TABLE pickups DISABLE TRIGGER USER",
@@ -210,7 +210,7 @@ func (w *world) manyRows(ctx context.Context) (driver db.Viewer) {
 }
 
 // plansOf returns the generic plan of each statement, and custom plans of some.
-func plansOf(ctx context.Context, t *testing.T, w *world) map[string]string {
+func plansOf(ctx context.Context, t *testing.T, w *fixture) map[string]string {
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))

@@ -74,9 +74,8 @@ const planForArguments = `-- name: PlanForArguments :exec
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
 `
 
-// Has each statement of this transaction planned for its arguments: the plan for any
-// arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
-// asked for.
+// Forces custom plans in this transaction: the generic plan, which PostgreSQL uses after five
+// executions, cannot choose an index by the arguments.
 func (q *Queries) PlanForArguments(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, planForArguments)
 	return err
@@ -86,9 +85,9 @@ const planOnce = `-- name: PlanOnce :exec
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
 `
 
-// Has each statement of this transaction use the plan for any arguments, which is made once.
-// It is for statements over arrays of few elements: PostgreSQL expects ten, so that this plan
-// seems dearer to it than one for the arguments, which takes longer to make than to run.
+// Forces generic plans in this transaction, for statements over short arrays: PostgreSQL assumes ten
+// elements, and therefore estimates the generic plan to cost more than a custom one. Making a custom
+// plan takes longer than running it.
 func (q *Queries) PlanOnce(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, planOnce)
 	return err
@@ -98,8 +97,8 @@ const setLockTimeout = `-- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', $1::text, true)
 `
 
-// Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
-// round trip with the statement that it is for.
+// Sets the lock timeout of the transaction's next statements. It is sent in one round trip with the
+// statement that it is for.
 func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error {
 	_, err := q.db.Exec(ctx, setLockTimeout, lockTimeout)
 	return err

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Viewer is the user on whose behalf a statement runs: every statement that reads or writes a tenant's
-// rows has one. Its size is constant, whatever the viewer may see; statements join that.
+// Viewer is the user on whose behalf a statement runs: every statement that reads or writes a tenant's rows
+// has one. Its size is constant: statements join the facilities that the user sees.
 type Viewer struct {
 	TenantID  uuid.UUID
 	UserID    uuid.UUID
@@ -48,7 +48,7 @@ func (t Token) parse() (tenantID uuid.UUID, hash tokenHash, ok bool) {
 	return tenantID, sha256.Sum256(raw), true
 }
 
-// Hash is what is stored of the token, nil if it is none.
+// Hash returns the stored hash of the token, nil if the token is malformed.
 func (t Token) Hash() []byte {
 	_, hash, ok := t.parse()
 	if !ok {
@@ -105,16 +105,16 @@ func (s *Store) Admit(ctx context.Context, token Token, idle time.Duration) (Vie
 	return s.Authenticate(ctx, token, idle)
 }
 
-// touchInterval is how often last_seen_at is moved: see GetSessions and TouchSession.
+// touchInterval is how often last_seen_at is updated: see GetSessions and TouchSession.
 const touchInterval = time.Minute
 
-// touchMargin is how long before that a viewer leaves the cache. It is longer than a request
-// mostly waits for the database, so that few requests are refused and retried.
+// touchMargin is how long before that update a viewer is removed from the cache. It is longer than most
+// requests wait for the database, so that few requests are refused and retried.
 const touchMargin = 5 * time.Second
 
-// Authenticate gives the viewer behind a token, as the database has it, and moves the
-// session's last_seen_at where it is more than a minute old. Unauthenticated, if the
-// session, its user or the password that it was opened with is not good any more.
+// Authenticate reads the viewer of a token from the database, and updates the session's last_seen_at if it is
+// more than a minute old. It returns Unauthenticated if the session, its user or the password that it was
+// opened with is no longer valid.
 func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
 	tenantID, hash, ok := token.parse()
 	if !ok {

@@ -202,8 +202,8 @@ type GetSessionsRow struct {
 
 // Returns the viewers of tokens by their hashes: no row unless the session, its user and the password
 // that it was opened with are all still valid (live_sessions). The driver is the one whose login this
-// is, or the nil UUID. Asked counts from 1. Fresh_for is how long last_seen_at need not be
-// moved yet: see TouchSession.
+// is, or the nil UUID. Asked counts from 1. Fresh_for is the time until last_seen_at must be updated: see
+// TouchSession.
 //
 // LIMIT removes no rows. With it, the generic plan expects one row instead of ten from unnest;
 // otherwise it seems more expensive than planning anew for each request, which took 0.15 of the 0.28 ms
@@ -270,7 +270,7 @@ type RequireSessionsParams struct {
 }
 
 // Raises an error if the session of a request is not as the process has cached it: it has ended or
-// was unused for too long, its user has another role or driver, or last_seen_at has to be moved. It is
+// was unused for too long, its user has another role or driver, or last_seen_at must be updated. It is
 // the first statement of the transaction, and keeps the next ones from running. Those have snapshots
 // of their own: a session that ends in between was valid after the request arrived, and a write is
 // confirmed again after it has its locks.

@@ -11,7 +11,7 @@ import (
 )
 
 var sessionRaces = []check{
-	{"CreateSession", "a login outlives the password it verified", func(ctx context.Context, w *world) error {
+	{"CreateSession", "a login outlives the password it verified", func(ctx context.Context, w *fixture) error {
 		if err := w.loses(ctx, db.Unauthenticated,
 			func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
 			func(s *db.Raw) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err },
@@ -25,20 +25,20 @@ var sessionRaces = []check{
 				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 2, "newer hash") }),
 			w.isOver(ctx, during))
 	}},
-	{"CreateSession", "a login outlives the deactivation of its user", func(ctx context.Context, w *world) error {
+	{"CreateSession", "a login outlives the deactivation of its user", func(ctx context.Context, w *fixture) error {
 		return w.loses(ctx, db.Unauthenticated,
 			func(s *db.Raw) error { return deactivate(ctx, s, w.staff) },
 			func(s *db.Raw) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err })
 	}},
 	{"TouchSession", "many requests of one session all write its last_seen_at",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
 			w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
 			return w.countedOnce(func(s *db.Raw) (int64, error) {
 				return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
 			})
 		}},
-	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *world) error {
+	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *fixture) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
@@ -47,7 +47,7 @@ var sessionRaces = []check{
 }
 
 var sessionRules = []check{
-	{"GetSessions", "a session that is over lets in", func(ctx context.Context, w *world) error {
+	{"GetSessions", "an expired session is accepted", func(ctx context.Context, w *fixture) error {
 		for _, over := range []string{
 			"expires_at = now() - interval '1 second'",
 			"last_seen_at = now() - interval '61 minutes'",
@@ -62,14 +62,14 @@ var sessionRules = []check{
 		}
 		return nil
 	}},
-	{"GetSessions", "a user deactivated by hand is let in", func(ctx context.Context, w *world) error {
+	{"GetSessions", "a user deactivated by hand is accepted", func(ctx context.Context, w *fixture) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
 			w.tenant, w.staff.UserID))
 		return w.isOver(ctx, token)
 	}},
-	{"CreateSession", "a login forgets the user's sessions that are over, and no other",
-		func(ctx context.Context, w *world) error {
+	{"CreateSession", "a login deletes only the user's expired sessions",
+		func(ctx context.Context, w *fixture) error {
 			good, over := must(openSession(ctx, w.as, w.staff, "old hash")), must(openSession(ctx,
 				w.as, w.staff, "old hash"))
 			others := must(openSession(ctx, w.as, w.hub, "old hash"))
@@ -90,13 +90,13 @@ func openSession(ctx context.Context, s *db.Raw, v db.Viewer, hash string) (db.T
 	return token, err
 }
 
-func (w *world) alter(ctx context.Context, token db.Token, set string) {
+func (w *fixture) alter(ctx context.Context, token db.Token, set string) {
 	must(w.owner.Exec(ctx, "UPDATE sessions SET "+set+" WHERE tenant_id = $1 AND token_hash = $2",
 		w.tenant, token.Hash()))
 }
 
 // isOver reports whether the token is refused.
-func (w *world) isOver(ctx context.Context, token db.Token) error {
+func (w *fixture) isOver(ctx context.Context, token db.Token) error {
 	_, err := w.Authenticate(ctx, token, time.Hour)
 	return refused(err, db.Unauthenticated)
 }
@@ -104,9 +104,9 @@ func (w *world) isOver(ctx context.Context, token db.Token) error {
 func TestAuthenticateRefusesWhatIsNoToken(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	w := d.world(t.Context())
+	w := d.fixture(t.Context())
 	good := must(openSession(t.Context(), w.as, w.staff, "old hash"))
-	foreign := must(openSession(t.Context(), w.as, d.world(t.Context()).staff, "old hash"))
+	foreign := must(openSession(t.Context(), w.as, d.fixture(t.Context()).staff, "old hash"))
 	for name, token := range map[string]db.Token{
 		"empty": "", "no base64": "%%%", "short": good[:20], "long": good + "AAAA", "padded": good + "=",
 		"spaced": " " + good, "changed": good[:len(good)-4] + "AAAA", "random": db.NewToken(w.tenant),
@@ -124,7 +124,7 @@ func TestAuthenticateRefusesWhatIsNoToken(t *testing.T) {
 
 func TestAuthenticateNamesTheDriverOfTheLogin(t *testing.T) {
 	t.Parallel()
-	w := open(t).world(t.Context())
+	w := open(t).fixture(t.Context())
 	driver := w.driver(t.Context(), 0, 0)
 	v, err := w.Authenticate(t.Context(), must(openSession(t.Context(), w.as, driver, "old hash")), time.Hour)
 	if err != nil || v.DriverID != driver.DriverID {
@@ -135,7 +135,7 @@ func TestAuthenticateNamesTheDriverOfTheLogin(t *testing.T) {
 func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 	xmin := func() string {
 		return scan[string](ctx, w.owner, "SELECT xmin::text FROM sessions WHERE token_hash = $1", token.Hash())
@@ -153,7 +153,7 @@ func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
 	}
 }
 
-// A randomized version of the races: nobody is logged in after the end.
+// A randomized version of the races: no session is valid after the end.
 func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -163,7 +163,7 @@ func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
 		"change password": func(s *db.Raw, v db.Viewer) error { return changePassword(ctx, s, v, 1, "new hash") },
 	} {
 		for range 50 {
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			tokens := make([]db.Token, 8)
 			errs := together(len(tokens)+1, func(i int) (err error) {
 				if i == len(tokens) {

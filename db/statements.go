@@ -2,14 +2,12 @@ package db
 
 import "context"
 
-// The generated statements that can be called outside of this package, as they are. A
-// statement that is not listed here cannot: a Store, a Reader and a System hold Queries, which
-// has them all, in fields of their own. What a listed statement may touch is tested by its
-// SQL: see TestStatementsAreSafeAsTheyAre.
+// The generated statements that can be called directly from outside this package. Others cannot: a Store, a
+// Reader and a System hold Queries, which has all statements, in unexported fields.
+// TestStatementsAreSafeAsTheyAre checks by the SQL which tables a listed statement uses.
 
-// statements are those of a Store, for handlers: reads that show nobody more than they may
-// see, without row-level security. Whatever writes is a method of the Store, since only that
-// says what a lost write means.
+// statements are those of a Store, for handlers: reads that enforce visibility themselves, without row-level
+// security. Every write is a method of the Store, which explains a lost write.
 type statements interface {
 	ListAccounts(context.Context, ListAccountsParams) ([]Account, error)
 	GetAccount(context.Context, GetAccountParams) (Account, error)
@@ -60,8 +58,8 @@ type patientStatements interface {
 	ListAppointments(context.Context, ListAppointmentsParams) ([]ListAppointmentsRow, error)
 }
 
-// systemStatements are those of a System besides: what workers and operators' commands need.
-// They name no viewer, and a lost write is told by its count.
+// systemStatements are the additional ones of a System, for workers and operators' commands. They name no
+// viewer, and report a lost write by the number of rows.
 type systemStatements interface {
 	GetMessage(context.Context, GetMessageParams) (Message, error)
 	SettleMessage(context.Context, SettleMessageParams) (int64, error)

@@ -249,7 +249,7 @@ func TestEveryStatementGivenIsCalled(t *testing.T) {
 	} {
 		for _, name := range statementsOf(t, of) {
 			if !called[name] {
-				t.Errorf("%s gives %s, which nobody calls", of, name)
+				t.Errorf("%s exposes %s, which has no caller", of, name)
 			}
 		}
 	}

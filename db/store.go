@@ -40,10 +40,9 @@ type Config struct {
 	OnTexts func(owed, enqueued int)
 }
 
-// Store is the database as handlers see it: all that can be reached by it is safe to call.
-// These are the generated statements that are listed as such, and methods that name a viewer,
-// share statements and say what a lost write means. Each statement takes a connection for as
-// long as it runs.
+// Store gives handlers access to the database. Everything that it exposes is safe to call: the listed
+// generated statements, and methods that name a viewer, batch requests and explain lost writes. Each
+// statement holds a connection while it runs.
 type Store struct {
 	statements
 	q       *Queries                    // all of them, for this package
@@ -53,12 +52,11 @@ type Store struct {
 	waits   lockWaits // of statements that write events
 	viewers *viewerCache
 
-	combined
+	batchers
 }
 
-// System is the database as the program itself sees it, for its workers, its operators'
-// commands and its metrics: a Store, what no handler may call, and the connections. A Store
-// leads to no System.
+// System gives the program itself access to the database, for workers, operators' commands and metrics: a
+// Store, the statements that no handler may call, and the connections. No System can be reached from a Store.
 type System struct {
 	*Store
 	systemStatements
@@ -123,7 +121,7 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store
 	all := New(q)
 	s := &Store{statements: all, q: all, viewing: viewing,
 		viewers: newViewerCache(maxCachedViewers)}
-	s.combined = combine(s, oneByOne)
+	s.batchers = newBatchers(s, oneByOne)
 	return s
 }
 
@@ -139,8 +137,7 @@ func (s *System) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx)
 // Stat returns statistics of the connections, for metrics.
 func (s *System) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
-// connLimits returns the quota of connections: whatever one tenant or user requests, some are left for
-// the others.
+// connLimits returns the quota of connections: no tenant or user can occupy all of them.
 func connLimits(conns int32, c Config) quota.Limits {
 	return quota.Limits{
 		Whole:     int64(conns),
@@ -181,8 +178,8 @@ func (c *sharedConn) Release() {
 	}
 }
 
-// shareWait is the minimum time that a request waits for other requests of its user or tenant. It holds
-// nothing meanwhile that others wait for: concurrent requests of an integration are served in turn.
+// shareWait is the minimum time that a request waits for other requests of its user or tenant. A waiting
+// request holds no resource that others need: concurrent requests of an integration are served in turn.
 const shareWait = time.Second
 
 func (p pooled) conn(ctx context.Context) (*sharedConn, error) {

@@ -32,7 +32,7 @@ func TestAFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 func TestAUsersRequestsWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	w := d.world(t.Context())
+	w := d.fixture(t.Context())
 	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 4, ConnsPerUser: 1}) // waits 250 ms for a connection
 	mine := context.WithValue(t.Context(), db.CallerKey{}, &w.admin)
 	rows := must(s.DBTX().Query(mine, "SELECT 1"))
@@ -52,7 +52,7 @@ func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1})
 	var before, after uint32
 	w.must(s.DBTX().QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&before))
@@ -99,7 +99,7 @@ func TestALongWaitForALockIsOverloadedAndALongStatementATimeout(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	holder := must(d.owner.Begin(ctx))
 	defer holder.Rollback(context.WithoutCancel(ctx))
 	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))

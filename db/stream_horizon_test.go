@@ -24,7 +24,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d, elsewhere := open(t), open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	begin := func(d *database, statements ...string) {
 		conn := must(d.owner.Acquire(ctx)).Hijack() // more than the pool has
 		t.Cleanup(func() { conn.Close(context.WithoutCancel(ctx)) })
@@ -38,10 +38,10 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		what string
 		open func()
 	}{
-		{"nobody", func() {}},
+		{"no transaction", func() {}},
 		{"a long transaction", func() { begin(d, id) }},
-		{"one that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
-		{"one that reads them for foreign keys", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
+		{"a transaction that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
+		{"a transaction that locks them", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
 		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
 		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
 		{"one of another database", func() { begin(elsewhere, id) }},
@@ -57,7 +57,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		pickup := w.pickup(ctx)
 		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Raw))
 		for tries := 0; len(f.seen) == 0 &&
-			tries < 50; tries++ { // one that ends during a snapshot counts as running until the next
+			tries < 50; tries++ { // a transaction that ends during a snapshot counts as running until the next
 			f.read(ctx)
 		}
 		if !slices.Equal(f.seen, []uuid.UUID{pickup}) {
@@ -89,7 +89,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 }
 
 // held returns what a session holds: the lock of the writers of events, and a transaction id.
-func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
+func held(ctx context.Context, w *fixture, pid uint32) (lock, xid bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
 			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass
@@ -105,7 +105,7 @@ func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	for name, text := range writersOfEvents(t) {
 		tx := must(w.pool.Begin(ctx))
 		prepared := must(tx.Prepare(ctx, "", text))
@@ -126,7 +126,7 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		first, second := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		conn := must(w.pool.Acquire(ctx))
 		defer conn.Release()
@@ -170,7 +170,7 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	}
 }
 
-// insertEvent is a statement that somebody may run in psql.
+// insertEvent is a statement of an operator in psql.
 const insertEvent = `
 	WITH moved AS (
 		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
@@ -179,12 +179,12 @@ const insertEvent = `
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
 
-// When nobody writes any more, an event at an unusual position is delivered once the horizon has moved.
+// When writing stops, an event at an unusual position is delivered once the horizon has moved.
 // Other tests' transactions may move it as well.
 func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	tx := must(w.owner.Begin(ctx))
 	takeXID(ctx, tx)
@@ -204,27 +204,27 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	for name, write := range map[string]func(w *world, tx pgx.Tx, id uuid.UUID){
-		"a statement of ours": func(w *world, tx pgx.Tx, id uuid.UUID) {
+	for name, write := range map[string]func(w *fixture, tx pgx.Tx, id uuid.UUID){
+		"a statement of ours": func(w *fixture, tx pgx.Tx, id uuid.UUID) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
 		},
-		"one by hand": func(_ *world, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
-		"several that came as one": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+		"one by hand": func(_ *fixture, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
+		"several that came as one": func(_ *fixture, tx pgx.Tx, id uuid.UUID) {
 			must(tx.Conn().PgConn().Exec(ctx, "SELECT 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")).
 				ReadAll())
 		},
-		"a function's": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+		"a function's": func(_ *fixture, tx pgx.Tx, id uuid.UUID) {
 			must(tx.Exec(ctx, "DO $do$ BEGIN PERFORM 1; "+strings.ReplaceAll(insertEvent,
 				"$1", "'"+id.String()+"'")+"; END $do$"))
 		},
-		"a subtransaction's": func(w *world, tx pgx.Tx, id uuid.UUID) {
+		"a subtransaction's": func(w *fixture, tx pgx.Tx, id uuid.UUID) {
 			sub := must(tx.Begin(ctx))
 			must(sub.Exec(ctx, insertEvent, id))
 			w.must(sub.Commit(ctx))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			slow, fast, last := w.pickup(ctx, paidBy(w.fundedAccount(ctx, 10_000))), w.pickup(ctx), w.pickup(ctx)
 			f := &follower{w: w, by: w.staff}
 			tx := must(w.owner.Begin(ctx))
@@ -233,7 +233,7 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
 			w.must(f.catchUp(ctx, 1))
 			if !slices.Equal(f.seen, []uuid.UUID{fast}) {
-				t.Errorf("got the events of %v while nobody writes", f.seen)
+				t.Errorf("got the events of %v without a writer", f.seen)
 			}
 			write(w, tx, slow)
 			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Raw))
@@ -256,7 +256,7 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	old, other, first := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
 	for _, tx := range []pgx.Tx{old, other, first} {
@@ -282,7 +282,7 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
 		tx := must(w.owner.BeginTx(ctx, pgx.TxOptions{IsoLevel: level}))
@@ -297,7 +297,7 @@ func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 
 // writingOrders returns transactions that submit a pickup, and transactions that take a lock or an id without
 // submitting it.
-func (w *world) writingOrders(ctx context.Context) (ways, lost []func(uuid.UUID) error) {
+func (w *fixture) writingOrders(ctx context.Context) (ways, lost []func(uuid.UUID) error) {
 	pause := func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond) }
 	in := func(end ending, steps ...func(tx pgx.Tx, id uuid.UUID)) func(id uuid.UUID) error {
 		return func(id uuid.UUID) error {
@@ -335,7 +335,7 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w, quiet := d.world(ctx), d.world(ctx)
+	w, quiet := d.fixture(ctx), d.fixture(ctx)
 	ways, lost := w.writingOrders(ctx)
 	const writers, each = 8, 12
 	pickups := make([]uuid.UUID, writers*each)

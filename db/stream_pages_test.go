@@ -16,7 +16,7 @@ import (
 )
 
 // eventsOf gives a pickup n more events, in one transaction.
-func (w *world) eventsOf(ctx context.Context, pickup uuid.UUID, driver *uuid.UUID, after db.PickupStatus, n int) {
+func (w *fixture) eventsOf(ctx context.Context, pickup uuid.UUID, driver *uuid.UUID, after db.PickupStatus, n int) {
 	must(w.owner.Exec(ctx, `
 		INSERT INTO pickup_events (
 			tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key,
@@ -30,7 +30,7 @@ func (w *world) eventsOf(ctx context.Context, pickup uuid.UUID, driver *uuid.UUI
 }
 
 // hiddenPickup makes one of the facility that staff do not see.
-func (w *world) hiddenPickup(ctx context.Context) (id uuid.UUID) {
+func (w *fixture) hiddenPickup(ctx context.Context) (id uuid.UUID) {
 	p := w.seeded.Pickup()
 	p.By, p.FacilityID = w.dispatcher, w.hidden
 	w.make(ctx, func(r *seed.Rows) { id = r.Pickup(p) })
@@ -38,7 +38,7 @@ func (w *world) hiddenPickup(ctx context.Context) (id uuid.UUID) {
 }
 
 // positioned is a read of the stream from a position.
-func (w *world) positioned(v db.Viewer, xid uint64, seq int64, maxRows int32) db.StreamPickupEventsParams {
+func (w *fixture) positioned(v db.Viewer, xid uint64, seq int64, maxRows int32) db.StreamPickupEventsParams {
 	return db.StreamPickupEventsParams{
 		TenantID: w.tenant, AfterXid: fmt.Sprint(xid), AfterSeq: seq, Horizon: fmt.Sprint(uint64(1 << 62)),
 		ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: maxRows,
@@ -50,7 +50,7 @@ func (w *world) positioned(v db.Viewer, xid uint64, seq int64, maxRows int32) db
 func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openUnchecked(t).world(ctx)
+	w := openUnchecked(t).fixture(ctx)
 	mine := w.pickup(ctx)
 	hidden := w.hiddenPickup(ctx)
 	driver := w.driver(ctx, 1, 1)
@@ -92,7 +92,7 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 }
 
 // seenEvents are all events of the tenant that a viewer sees, by the rule as it is written down.
-func (w *world) seenEvents(ctx context.Context, v db.Viewer) []db.PickupEvent {
+func (w *fixture) seenEvents(ctx context.Context, v db.Viewer) []db.PickupEvent {
 	rows := must(w.pool.Query(ctx, `
 		SELECT e.*
 		FROM pickup_events AS e
@@ -114,7 +114,7 @@ func (w *world) seenEvents(ctx context.Context, v db.Viewer) []db.PickupEvent {
 func TestThePagesOfTheStreamAreWhatItsViewerSees(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := openUnchecked(t).world(ctx)
+	w := openUnchecked(t).fixture(ctx)
 	random := rand.New(rand.NewPCG(1, 2))
 	first, second, late := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), w.driver(ctx, 3, 3)
 	pickups := []uuid.UUID{w.pickup(ctx), w.pickup(ctx), w.hiddenPickup(ctx)}

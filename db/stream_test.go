@@ -19,7 +19,7 @@ import (
 
 // follower reads the stream as the server does, until nothing is left.
 type follower struct {
-	w    *world
+	w    *fixture
 	by   db.Viewer
 	xid  uint64
 	seq  int64
@@ -48,7 +48,7 @@ func (f *follower) read(ctx context.Context) (more bool) {
 }
 
 // catchUpWhenTold reads only the streams in which a query over several tenants found new events.
-func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) error {
+func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *fixture) error {
 	since := must(f.w.GetStreamHorizon(ctx)).Xid
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -92,7 +92,7 @@ func takeXID(ctx context.Context, tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_curr
 
 // midway runs a submit in tx up to where it has an id, has locked its pickup, and waits for its account.
 // finish lets it end.
-func (w *world) midway(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) (finish func()) {
+func (w *fixture) midway(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) (finish func()) {
 	holder := must(w.owner.Begin(ctx))
 	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", account))
 	ended := make(chan error, 1)
@@ -110,17 +110,17 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	for name, early := range map[string]func(w *world, tx pgx.Tx, account, id uuid.UUID) (late func()){
-		"id first, number last": func(w *world, tx pgx.Tx, account, id uuid.UUID) func() {
+	for name, early := range map[string]func(w *fixture, tx pgx.Tx, account, id uuid.UUID) (late func()){
+		"id first, number last": func(w *fixture, tx pgx.Tx, account, id uuid.UUID) func() {
 			return w.midway(ctx, tx, account, id)
 		},
-		"id and number first": func(w *world, tx pgx.Tx, _, id uuid.UUID) func() {
+		"id and number first": func(w *fixture, tx pgx.Tx, _, id uuid.UUID) func() {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
 			return func() {}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			account := w.fundedAccount(ctx, 10_000) // so that the two do not wait for each other
 			slow, fast := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
 			f := &follower{w: w, by: w.staff}
@@ -150,7 +150,7 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	account := w.fundedAccount(ctx, 10_000)
 	one, other := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
 	f := &follower{w: w, by: w.staff}
@@ -175,7 +175,7 @@ func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w, quiet := d.world(ctx), d.world(ctx)
+	w, quiet := d.fixture(ctx), d.fixture(ctx)
 	pickups := make([]uuid.UUID, 64)
 	for i := range pickups {
 		pickups[i] = w.pickup(ctx)
@@ -217,11 +217,11 @@ func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// Each viewer gets the events of what they see; a driver also of what is taken from them.
+// Each viewer gets the events of the pickups that they see; a driver also those that remove one.
 func TestTheStreamTellsEachViewerWhatTheyMaySee(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	driver, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 	id := w.assigned(ctx, driver)                                       // submit, assign
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id)) // taken from driver

@@ -7,7 +7,7 @@ import (
 )
 
 var tenantRaces = []check{
-	{"CreateTenant", "two operators take one slug", func(ctx context.Context, w *world) error {
+	{"CreateTenant", "two operators take one slug", func(ctx context.Context, w *fixture) error {
 		owner := w.over(w.owner) // the application may not make tenants
 		slug := "s" + w.tenant.String()
 		return oneWins(together(manyCallers, func(int) error {

@@ -49,10 +49,9 @@ func (m move) by() Viewer { return m.viewer }
 func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 
 // MoveOne makes the transition with all its effects in one statement. replayed reports that an earlier
-// request with the same key made it, which its caller is told even if the pickup is no longer visible
-// to them. It returns NotFound if the viewer may not see the pickup; otherwise Forbidden,
-// IdempotencyKeyReused, StaleVersion, IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy
-// or NoDriverFree.
+// request with the same key made it; its caller gets that result even if they no longer see the pickup. It
+// returns NotFound if the viewer may not see the pickup; otherwise Forbidden, IdempotencyKeyReused,
+// StaleVersion, IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
 	err = retryWrite(ctx, func(attempt int) error {
@@ -231,9 +230,9 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	return Moved{}, false, errRetry
 }
 
-// unmoved confirms a refusal that was read after the pickup, if the pickup has not changed meanwhile:
-// otherwise the two may never have been true together. A dispatcher would get driver_busy because of
-// the very pickup that somebody else just assigned.
+// unmoved confirms a refusal that was read after the pickup, if the pickup has not changed in between:
+// otherwise the two reads may never have been true at the same time. A dispatcher would get driver_busy
+// because another one has just assigned this pickup.
 func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
 	if errors.Is(refusal, errRetry) {
 		return refusal

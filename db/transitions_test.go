@@ -86,7 +86,7 @@ func texts[T ~string](names []T) (out []string) {
 func TestNoPairOfStatusesButTheDeclaredIsAccepted(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	spare := w.driver(ctx, 1, 1)
 	for _, from := range db.AllPickupStatusValues() {
 		id := w.at(ctx, from)
@@ -115,7 +115,7 @@ const (
 )
 
 // setStatus updates as the owner, with columns that suit the status, and rolls it back.
-func (w *world) setStatus(
+func (w *fixture) setStatus(
 	ctx context.Context, pickup any, to db.PickupStatus, previous *db.PickupStatus, spare db.Viewer,
 ) error {
 	tx := must(w.owner.Begin(ctx))
@@ -132,7 +132,7 @@ func (w *world) setStatus(
 func TestAPickupBeginsAsADraft(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	driver := w.driver(ctx, 1, 1)
 	for _, status := range db.AllPickupStatusValues() {
 		tx := must(w.owner.Begin(ctx))
@@ -157,7 +157,7 @@ func TestAPickupBeginsAsADraft(t *testing.T) {
 func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	other := w.driver(ctx, 1, 1)
 	set := func(id any, set string, args ...any) error {
 		_, err := w.owner.Exec(ctx, "UPDATE pickups SET "+set+" WHERE tenant_id = $1 AND id = $2",
@@ -196,7 +196,7 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 func TestEveryTransitionIsTriedFromEveryStatus(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	for _, from := range db.AllPickupStatusValues() {
 		id := w.at(ctx, from) // a refused transition leaves it as it is
 		for name, entry := range dictionary {
@@ -265,7 +265,7 @@ func TestBothStatementsOfTransitionsEndAlike(t *testing.T) {
 func TestATransitionsEventEntryAndTextHaveOneID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	w.set(ctx, "UPDATE flags SET enabled = true, version = 2 WHERE tenant_id = $1")
 	w.driver(ctx, 1, 1)
 	id := w.submitted(ctx)

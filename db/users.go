@@ -6,10 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// CreateUser creates the user of p, of v's tenant. replayed says that an earlier attempt of
-// the same request did: of one whose password was never changed, verify tells whether the
-// request's is theirs, since it is no part of the digest. It returns IDReused if another
-// request did, or EmailTaken.
+// CreateUser creates the user of p, of v's tenant. replayed says that an earlier attempt of the same request
+// did. The digest does not include the password: verify compares it with the stored one unless that was
+// changed. It returns IDReused if another request created the user, or EmailTaken.
 func (s *Store) CreateUser(
 	ctx context.Context, v Viewer, p CreateUserParams, verify func(hash string) (bool, error),
 ) (_ User, replayed bool, _ error) {
@@ -32,8 +31,8 @@ func getUserParams(v Viewer, id uuid.UUID) GetUserParams {
 	return GetUserParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
 }
 
-// DeactivateUser deactivates a user for v and ends their sessions. One who is inactive already
-// is returned as they are. It returns NotFound, or LastAdmin for the only active admin.
+// DeactivateUser deactivates a user for v and ends their sessions. It returns an inactive user unchanged,
+// NotFound, or LastAdmin for the only active admin.
 func (s *Store) DeactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {
 	row, err := s.q.DeactivateUser(ctx, DeactivateUserParams{TenantID: v.TenantID, ID: id})
 	if !NoRow(err) {
@@ -46,8 +45,7 @@ func (s *Store) DeactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (Use
 	return user, err
 }
 
-// ReactivateUser lets a user log in again, for v. One who is active already is returned as
-// they are. It returns NotFound.
+// ReactivateUser lets a user log in again, for v. It returns an active user unchanged, or NotFound.
 func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {
 	user, err := s.q.ReactivateUser(ctx, ReactivateUserParams{TenantID: v.TenantID, ID: id})
 	if NoRow(err) {
@@ -56,8 +54,8 @@ func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (Use
 	return user, err
 }
 
-// EditUser edits a user for v. NotFound, StaleVersion, EmailTaken, or LastAdmin where the
-// edit would take the role from the only active admin.
+// EditUser edits a user for v. It returns NotFound, StaleVersion, EmailTaken, or LastAdmin if the edit would
+// demote the only active admin.
 func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User, error) {
 	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
 	user, err := s.q.EditUser(ctx, p)
@@ -70,9 +68,8 @@ func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User,
 	})
 }
 
-// ChangePassword sets the password of a user of v's tenant in the place of the one of p's
-// epoch, and ends the sessions that were opened with that one. It returns PasswordChanged if
-// that one is not theirs any more.
+// ChangePassword replaces the password of p's epoch of a user of v's tenant, and ends the sessions that were
+// opened with it. It returns PasswordChanged if it was already replaced.
 func (s *Store) ChangePassword(ctx context.Context, v Viewer, p ChangePasswordParams) (User, error) {
 	p.TenantID = v.TenantID
 	user, err := s.q.ChangePassword(ctx, p)

@@ -212,7 +212,7 @@ type EditUserParams struct {
 
 // Edits a user, and keeps an active admin in the tenant: if an admin is demoted, the other admins are
 // locked in key order and read in their current state. Otherwise no admin is read or locked.
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 // Closes: two admins demote each other
 func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error) {
 	row := q.db.QueryRow(ctx, editUser,
@@ -499,7 +499,7 @@ type RenewPasswordHashParams struct {
 
 // Stores another hash of the same password: with a higher cost, or of its canonical form. No session
 // ends.
-// Closes: a renewed hash brings back a password that was changed
+// Closes: a rehash restores an old password
 func (q *Queries) RenewPasswordHash(ctx context.Context, arg RenewPasswordHashParams) (int64, error) {
 	result, err := q.db.Exec(ctx, renewPasswordHash,
 		arg.NewPasswordHash,

@@ -14,11 +14,11 @@ import (
 )
 
 var userRaces = []check{
-	{"CreateUser", "a retried request makes a second user", func(ctx context.Context, w *world) error {
+	{"CreateUser", "a retried request makes a second user", func(ctx context.Context, w *fixture) error {
 		id := newID()
 		return w.createdOnce(ctx, func(s *db.Raw) error { return w.createUser(ctx, s, id, "ada@example.com") })
 	}},
-	{"CreateUser", "two users of a tenant share one email address", func(ctx context.Context, w *world) error {
+	{"CreateUser", "two users of a tenant share one email address", func(ctx context.Context, w *fixture) error {
 		if err := w.loses(ctx, db.EmailTaken,
 			func(s *db.Raw) error { return w.createUser(ctx, s, newID(), "ada@example.com") },
 			func(s *db.Raw) error { return w.createUser(ctx, s, newID(), "Ada@Example.com") },
@@ -30,13 +30,13 @@ var userRaces = []check{
 			return w.createUser(ctx, w.Raw, newID(), email)
 		}), db.EmailTaken)
 	}},
-	{"EditUser", clobbered, func(ctx context.Context, w *world) error {
+	{"EditUser", clobbered, func(ctx context.Context, w *fixture) error {
 		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			return editUser(ctx, s, w.admin, w.staff, name, version)
 		})
 	}},
 	{"ChangePassword", "two password changes both succeed with the old password",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			if err := w.loses(ctx, db.NotFound,
 				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "first") },
 				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "second") },
@@ -47,13 +47,13 @@ var userRaces = []check{
 				return changePassword(ctx, w.Raw, w.staff, 2, fmt.Sprint("next ", i))
 			}), db.NotFound)
 		}},
-	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *world) error {
+	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *fixture) error {
 		return w.loses(ctx, db.NotFound,
 			func(s *db.Raw) error { return deactivate(ctx, s, w.staff) },
 			func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
 	}},
-	{"RenewPasswordHash", "a renewed hash brings back a password that was changed",
-		func(ctx context.Context, w *world) error {
+	{"RenewPasswordHash", "a rehash restores an old password",
+		func(ctx context.Context, w *fixture) error {
 			var renewed int64
 			if err := w.wins(ctx, commit,
 				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
@@ -69,7 +69,7 @@ var userRaces = []check{
 			}
 			return nil
 		}},
-	{"DeactivateUser", "a deactivated user keeps a session", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "a deactivated user keeps a session", func(ctx context.Context, w *fixture) error {
 		before := must(openSession(ctx, w.as, w.staff, "old hash"))
 		var during db.Token
 		if err := w.wins(ctx, commit,
@@ -80,7 +80,7 @@ var userRaces = []check{
 		}
 		return first(w.isOver(ctx, before), w.isOver(ctx, during))
 	}},
-	{"EditUser", "two admins demote each other", func(ctx context.Context, w *world) error {
+	{"EditUser", "two admins demote each other", func(ctx context.Context, w *fixture) error {
 		other := w.secondAdmin(ctx)
 		if err := w.loses(ctx, db.NotFound,
 			func(s *db.Raw) error { return demote(ctx, s, w.admin, other) },
@@ -90,7 +90,7 @@ var userRaces = []check{
 		}
 		return w.keepsAnAdmin(ctx, func(s *db.Raw, by, of db.Viewer) error { return demote(ctx, s, by, of) })
 	}},
-	{"DeactivateUser", "two admins deactivate each other", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "two admins deactivate each other", func(ctx context.Context, w *fixture) error {
 		other := w.secondAdmin(ctx)
 		if err := w.loses(ctx, db.NotFound,
 			func(s *db.Raw) error { return deactivate(ctx, s, other) },
@@ -105,11 +105,11 @@ var userRaces = []check{
 			return deactivate(ctx, s, of)
 		})
 	}},
-	{"ReactivateUser", "a user is reactivated twice", func(ctx context.Context, w *world) error {
+	{"ReactivateUser", "a user is reactivated twice", func(ctx context.Context, w *fixture) error {
 		w.must(deactivate(ctx, w.as, w.staff))
 		return oneWins(together(manyCallers, func(int) error { return reactivate(ctx, w.Raw, w.staff) }), db.NotFound)
 	}},
-	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
+	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *fixture) error {
 		owner := w.over(w.owner)
 		if err := oneWins(together(manyCallers, func(i int) error {
 			return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2], 0)
@@ -122,22 +122,22 @@ var userRaces = []check{
 		}
 		return nil
 	}},
-	{"MakeAdmin", "two operators both set the password of one admin", func(ctx context.Context, w *world) error {
+	{"MakeAdmin", "two operators both set the password of one admin", func(ctx context.Context, w *fixture) error {
 		owner, email := w.over(w.owner), w.admin.UserID.String()+"@example.com"
 		return oneWins(together(manyCallers, func(int) error { return w.makeAdmin(ctx, owner, email, 1) }), db.NotFound)
 	}},
-	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *fixture) error {
 		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Raw, w.staff) }), db.NotFound)
 	}},
 }
 
 var userRules = []check{
-	{"ChangePassword", "nobody sets the password of a deactivated user", func(ctx context.Context, w *world) error {
+	{"ChangePassword", "the password of a deactivated user is set", func(ctx context.Context, w *fixture) error {
 		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
 		return refused(changePassword(ctx, w.Raw, w.staff, 2, "new hash"), db.NotFound)
 	}},
 	{"RenewPasswordHash", "a session outlives the renewal of its user's hash",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
 			if n := must(renew(ctx, w.Raw, w.staff, "old hash", "renewed")); n != 1 {
 				return fmt.Errorf("%d rows were renewed", n)
@@ -147,31 +147,31 @@ var userRules = []check{
 			}
 			return changePassword(ctx, w.Raw, w.staff, 1, "new hash")
 		}},
-	{"EditUser", "a user edits another", func(ctx context.Context, w *world) error {
+	{"EditUser", "a user edits another", func(ctx context.Context, w *fixture) error {
 		return first(
 			refused(editUser(ctx, w.Raw, w.staff, w.hub, "mine", 1), db.NotFound),
 			editUser(ctx, w.Raw, w.staff, w.staff, "mine", 1))
 	}},
-	{"EditUser", "the last admin is demoted", func(ctx context.Context, w *world) error {
+	{"EditUser", "the last admin is demoted", func(ctx context.Context, w *fixture) error {
 		off := w.secondAdmin(ctx)
 		w.must(deactivate(ctx, w.as, off))
 		return first(
 			refused(demote(ctx, w.Raw, w.admin, w.admin), db.NotFound),
-			demoteAt(ctx, w.Raw, w.admin, off, 2), // who is none any more
+			demoteAt(ctx, w.Raw, w.admin, off, 2), // no longer an admin
 			editUser(ctx, w.Raw, w.admin, w.admin, "still admin", 1))
 	}},
-	{"EditUser", adminsInOrder, func(ctx context.Context, w *world) error {
+	{"EditUser", adminsInOrder, func(ctx context.Context, w *fixture) error {
 		return w.adminsLockedInOrder(ctx, func(s *db.Raw, of db.Viewer) error { return demote(ctx, s, of, of) })
 	}},
-	{"DeactivateUser", adminsInOrder, func(ctx context.Context, w *world) error {
+	{"DeactivateUser", adminsInOrder, func(ctx context.Context, w *fixture) error {
 		return w.adminsLockedInOrder(ctx, func(s *db.Raw, of db.Viewer) error { return deactivate(ctx, s, of) })
 	}},
-	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *world) error {
+	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *fixture) error {
 		return w.passes(ctx,
 			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
 			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
 	}},
-	{"DeactivateUser", "an admin who is being edited counts once more", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "an admin under edit is counted again", func(ctx context.Context, w *fixture) error {
 		edit := func(version int64) act {
 			return func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
 		}
@@ -182,14 +182,14 @@ var userRules = []check{
 		w.secondAdmin(ctx)
 		return w.wins(ctx, commit, edit(2), off)
 	}},
-	{"DeactivateUser", "the last admin is deactivated", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "the last admin is deactivated", func(ctx context.Context, w *fixture) error {
 		off := w.secondAdmin(ctx)
 		w.must(deactivate(ctx, w.as, off))
 		return first(
 			refused(deactivate(ctx, w.Raw, w.admin), db.NotFound),
 			deactivate(ctx, w.Raw, w.hub))
 	}},
-	{"ReactivateUser", "a session of before comes back with its user", func(ctx context.Context, w *world) error {
+	{"ReactivateUser", "an old session is valid again with its user", func(ctx context.Context, w *fixture) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		w.must(deactivate(ctx, w.as, w.staff))
 		if err := reactivate(ctx, w.Raw, w.staff); err != nil {
@@ -197,8 +197,8 @@ var userRules = []check{
 		}
 		return first(w.isOver(ctx, token), second(openSession(ctx, w.as, w.staff, "old hash")))
 	}},
-	{"MakeAdmin", "the admin of a tenant whose only one is gone gets back in",
-		func(ctx context.Context, w *world) error {
+	{"MakeAdmin", "a tenant without an admin gets one back",
+		func(ctx context.Context, w *fixture) error {
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
 			must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
 			email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
@@ -217,7 +217,7 @@ var userRules = []check{
 			}
 			return w.isOver(ctx, token)
 		}},
-	{"DeactivateUser", "a session revoked before keeps its time", func(ctx context.Context, w *world) error {
+	{"DeactivateUser", "a session revoked before keeps its time", func(ctx context.Context, w *fixture) error {
 		w.must(w.as.CloseSession(ctx, must(openSession(ctx, w.as, w.staff, "old hash"))))
 		query := "SELECT revoked_at::text FROM sessions WHERE tenant_id = $1"
 		before := scan[string](ctx, w.owner, query, w.tenant)
@@ -229,7 +229,7 @@ var userRules = []check{
 	}},
 }
 
-func (w *world) createUser(ctx context.Context, s *db.Raw, id uuid.UUID, email string) error {
+func (w *fixture) createUser(ctx context.Context, s *db.Raw, id uuid.UUID, email string) error {
 	_, err := s.CreateUser(ctx, db.CreateUserParams{
 		TenantID: w.tenant, ID: id, Email: email, Name: "User", Role: db.UserRoleStaff,
 		PasswordHash: "hash", RequestDigest: digest(email),
@@ -266,15 +266,15 @@ func demoteAt(ctx context.Context, s *db.Raw, by, of db.Viewer, version int64) e
 }
 
 // secondAdmin makes another admin of the tenant.
-func (w *world) secondAdmin(ctx context.Context) db.Viewer {
+func (w *fixture) secondAdmin(ctx context.Context) db.Viewer {
 	return w.user(ctx, db.UserRoleAdmin)
 }
 
-const adminsInOrder = "admins are locked in another order than that of their keys"
+const adminsInOrder = "admins are locked in key order"
 
 // adminsLockedInOrder demotes the first of several admins while the second is locked: it waits for that
 // one with the first locked, and no other, whatever the plan.
-func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of db.Viewer) error) error {
+func (w *fixture) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of db.Viewer) error) error {
 	admins := ids(w.admin.UserID)
 	for range 5 {
 		admins = append(admins, w.secondAdmin(ctx).UserID)
@@ -295,7 +295,7 @@ func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of
 }
 
 // keepsAnAdmin has two admins do the same to each other, again and again: one is left each time.
-func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Raw, by, of db.Viewer) error) error {
+func (w *fixture) keepsAnAdmin(ctx context.Context, act func(s *db.Raw, by, of db.Viewer) error) error {
 	for range 4 {
 		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2",
@@ -314,7 +314,7 @@ func reactivate(ctx context.Context, s *db.Raw, v db.Viewer) error {
 	return err
 }
 
-func (w *world) makeAdmin(ctx context.Context, owner *db.Raw, email string, epoch int64) error {
+func (w *fixture) makeAdmin(ctx context.Context, owner *db.Raw, email string, epoch int64) error {
 	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{
 		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email),
 		Slug: w.slug(ctx), PasswordEpoch: epoch,
@@ -322,7 +322,7 @@ func (w *world) makeAdmin(ctx context.Context, owner *db.Raw, email string, epoc
 	return err
 }
 
-func (w *world) slug(ctx context.Context) string {
+func (w *fixture) slug(ctx context.Context) string {
 	return scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
 }
 
@@ -335,12 +335,12 @@ func renew(ctx context.Context, s *db.Raw, v db.Viewer, old, new string) (int64,
 	})
 }
 
-func (w *world) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
+func (w *fixture) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
 	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2",
 		v.TenantID, v.UserID)
 }
 
-func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
+func (w *fixture) passwordHash(ctx context.Context, v db.Viewer) string {
 	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2",
 		v.TenantID, v.UserID)
 }

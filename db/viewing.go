@@ -11,15 +11,14 @@ import (
 // Reader reads patients and appointments for one viewer: see Store.As.
 type Reader struct{ patientStatements }
 
-// As gives the reads of patients with the row level security of one viewer: without it, the
-// tables that hold patient data show nothing and take nothing. Each statement goes in
-// one round trip with SetViewer and in one implicit transaction, with which the
-// setting ends, so that no later user of the connection inherits it. Unless the viewer
-// only reads, its session is confirmed after the statement. A viewer who came from
-// nowhere is Unauthenticated.
+// As returns the reads of patients under the row level security of one viewer: without a viewer, the policies
+// of the tables with patient data hide all rows and reject all writes. Each statement is sent in one round
+// trip with SetViewer and in one implicit transaction: the setting ends with the transaction, so that no
+// later user of the connection inherits it. Unless the viewer only reads, its session is confirmed after the
+// statement. The statements return Unauthenticated for a viewer that was not authenticated.
 func (s *Store) As(v Viewer) Reader { return Reader{s.as(v)} }
 
-// as gives all statements as As does.
+// as returns all statements, under the same row level security as As.
 func (s *Store) as(v Viewer) *Queries { return New(s.viewing(v, nil)) }
 
 // writing returns the queries that write the patient: like As, but a write is rejected if the viewer

@@ -17,13 +17,13 @@ import (
 	"waybill/db"
 )
 
-// guarded are the tables with row-level security, each with the rows that a world has of the facility that
+// guarded are the tables with row-level security, each with the rows that a fixture has of the facility that
 // staff see (1) and of the hidden one (1).
 var guarded = []string{"patients", "patient_facilities", "appointments"}
 
-// wards makes a world with a patient and an appointment at each of its facilities.
-func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) {
-	w = d.world(ctx)
+// wards makes a fixture with a patient and an appointment at each of its facilities.
+func wards(ctx context.Context, d *database) (w *fixture, seen, hidden uuid.UUID) {
+	w = d.fixture(ctx)
 	seen, hidden = w.patient(ctx), newID()
 	must(w.owner.Exec(ctx, `WITH p AS (
 			INSERT INTO patients SELECT tenant_id, $3, $4, external_id, given_name, family_name, birth_date
@@ -52,11 +52,11 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 		q    db.DBTX
 		want int64
 	}{
-		"nobody":                  {d.DBTX(), 0},
+		"no viewer":               {d.DBTX(), 0},
 		"no ids":                  {d.As(db.SystemViewer(uuid.Nil, uuid.Nil, "")).DBTX(), 0},
 		"who sees one facility":   {d.As(w.staff).DBTX(), 1},
 		"their neighbour":         {d.As(other.staff).DBTX(), 1},
-		"who is in no group":      {d.As(w.stranger).DBTX(), 0},
+		"a viewer without groups": {d.As(w.stranger).DBTX(), 0},
 		"an admin in no group":    {d.As(w.admin).DBTX(), 0},
 		"staff in another tenant": {d.As(in(w.staff, other.tenant)).DBTX(), 0},
 	} {
@@ -102,9 +102,9 @@ func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
 		v    db.Viewer
 		want int64
 	}{
-		"who sees the facility": {w.staff, 1}, "who is in no group": {w.stranger, 0},
+		"a viewer of the facility": {w.staff, 1}, "a viewer without groups": {w.stranger, 0},
 		"an admin in no group": {w.admin, 0},
-		"another tenant's":     {other.staff, 0}, "nobody": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
+		"another tenant's":     {other.staff, 0}, "no viewer": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
 	} {
 		if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM denied_feed_patients"); err != nil || n != c.want {
 			t.Errorf("%s: %d rows, %v; want %d", name, n, err, c.want)
@@ -145,7 +145,7 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 		args []any
 		ok   bool
 	}{
-		{"a patient by nobody", d.DBTX(), patient, []any{w.tenant, newID(), w.facility}, false},
+		{"a patient without a viewer", d.DBTX(), patient, []any{w.tenant, newID(), w.facility}, false},
 		{"a patient at a facility not seen", d.As(w.staff).DBTX(), patient, []any{w.tenant, newID(), w.hidden}, false},
 		{"a patient in another tenant", d.As(w.staff).DBTX(), patient,
 			[]any{other.tenant, newID(), other.facility}, false},
@@ -156,13 +156,13 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 			met, []any{w.tenant, hidden, newID()}, false},
 		{"a patient of another tenant shown", d.As(w.staff).DBTX(), met,
 			[]any{other.tenant, theirs, other.hidden}, false},
-		{"a patient shown by nobody", d.DBTX(), met, []any{w.tenant, seen, w.hidden}, false},
+		{"a patient shown without a viewer", d.DBTX(), met, []any{w.tenant, seen, w.hidden}, false},
 		{"a patient shown", d.As(w.staff).DBTX(), met, []any{w.tenant, seen, w.hidden}, true},
 		{"an appointment at a facility not seen", d.As(w.staff).DBTX(), appointment,
 			[]any{w.tenant, hidden, w.hidden}, false},
 		{"an appointment moved to a facility not seen", d.As(w.staff).DBTX(),
 			moved, []any{w.tenant, seen, w.hidden}, false},
-		{"an appointment by nobody", d.DBTX(), appointment, []any{w.tenant, seen, w.facility}, false},
+		{"an appointment without a viewer", d.DBTX(), appointment, []any{w.tenant, seen, w.facility}, false},
 		{"an appointment", d.As(w.staff).DBTX(), appointment, []any{w.tenant, seen, w.facility}, true},
 	} {
 		_, err := count(ctx, c.by, c.sql, c.args...)

@@ -62,16 +62,16 @@ func login(t *testing.T, url, email string) *client.ClientWithResponses {
 	return c
 }
 
-// world holds the rows that an admin has created with the client under test.
-type world struct {
+// fixture holds the rows that an admin has created with the client under test.
+type fixture struct {
 	admin, dispatcher, hub    *client.ClientWithResponses
 	facility, account, driver uuid.UUID
 }
 
-func newWorld(t *testing.T) world {
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	ctx, url := t.Context(), serve(t)
-	w := world{admin: login(t, url, emailOf(client.UserRoleAdmin))}
+	w := fixture{admin: login(t, url, emailOf(client.UserRoleAdmin))}
 	for _, role := range []client.UserRole{client.UserRoleDispatcher, client.UserRoleHub} {
 		res, err := w.admin.CreateUserWithResponse(ctx, nil, client.NewUser{
 			Email: emailOf(role), Password: password, Name: string(role), Role: role,
@@ -101,14 +101,14 @@ func newWorld(t *testing.T) world {
 
 func emailOf(role client.UserRole) string { return string(role) + "@clinic.example" }
 
-func (w world) newPickup() client.NewPickup {
+func (w fixture) newPickup() client.NewPickup {
 	return client.NewPickup{
 		ID: new(uuid.New()), FacilityID: w.facility, AccountID: w.account, PriceCents: 3000,
 		PickupAddress: "2401 Mission St", DropoffAddress: "1 Lab Way",
 	}
 }
 
-func (w world) create(t *testing.T, p client.NewPickup) client.Pickup {
+func (w fixture) create(t *testing.T, p client.NewPickup) client.Pickup {
 	t.Helper()
 	res, err := w.dispatcher.CreatePickupWithResponse(t.Context(), nil, p)
 	check(t, err)
@@ -116,7 +116,7 @@ func (w world) create(t *testing.T, p client.NewPickup) client.Pickup {
 	return *res.JSON201
 }
 
-func (w world) deposit(t *testing.T, cents int64) {
+func (w fixture) deposit(t *testing.T, cents int64) {
 	t.Helper()
 	res, err := w.admin.DepositToAccountWithResponse(t.Context(), w.account,
 		client.NewEntry{ID: uuid.New(), AmountCents: cents})
@@ -126,7 +126,7 @@ func (w world) deposit(t *testing.T, cents int64) {
 
 func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deposit(t, 10_000)
 	ctx, id := t.Context(), w.create(t, w.newPickup()).ID
 
@@ -172,18 +172,18 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 
 func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	ctx := t.Context()
 	born, err := time.Parse(time.DateOnly, "1990-05-17")
 	check(t, err)
-	asked := client.NewPatient{
+	input := client.NewPatient{
 		ID: new(uuid.New()), FacilityID: w.facility, ExternalID: new("4711"), GivenName: "Ada", FamilyName: "Lovelace",
 		BirthDate: openapi_types.Date{Time: born}, Phone: new("+14155550123"),
 	}
-	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, asked)
+	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, input)
 	check(t, err)
 	if p := unseen.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeFacilityNotFound {
-		t.Errorf("created for a facility that is not seen: %v", p)
+		t.Errorf("created for a hidden facility: %v", p)
 	}
 	group, err := w.admin.CreateGroupWithResponse(ctx, nil, client.NewGroup{Name: "Mission"})
 	check(t, err)
@@ -198,21 +198,21 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	check(t, err)
 	refused(t, shown.ApplicationProblemJSONDefault)
 
-	made, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, asked)
+	made, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, input)
 	check(t, err)
 	refused(t, made.ApplicationProblemJSONDefault)
-	if got := made.JSON201.BirthDate; got != asked.BirthDate {
-		t.Errorf("born %v, want %v", got, asked.BirthDate)
+	if got := made.JSON201.BirthDate; got != input.BirthDate {
+		t.Errorf("born %v, want %v", got, input.BirthDate)
 	}
 	pickup := w.newPickup()
-	pickup.PatientID = asked.ID
+	pickup.PatientID = input.ID
 	of, err := w.dispatcher.GetPickupPatientWithResponse(ctx, w.create(t, pickup).ID)
 	check(t, err)
 	refused(t, of.ApplicationProblemJSONDefault)
-	if of.JSON200.ID != *asked.ID || of.JSON200.GivenName != "Ada" {
+	if of.JSON200.ID != *input.ID || of.JSON200.GivenName != "Ada" {
 		t.Errorf("the pickup's patient is %+v", of.JSON200)
 	}
-	edited, err := w.dispatcher.EditPatientWithResponse(ctx, *asked.ID,
+	edited, err := w.dispatcher.EditPatientWithResponse(ctx, *input.ID,
 		&client.EditPatientParams{IfMatch: made.Headers201.ETag},
 		client.PatientEdit{Phone: nullable.NewNullNullable[string]()})
 	check(t, err)
@@ -220,7 +220,7 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	if !edited.JSON200.Phone.IsNull() {
 		t.Errorf("the phone is %v", edited.JSON200.Phone)
 	}
-	reads, err := w.admin.ListPatientReadsWithResponse(ctx, *asked.ID, nil)
+	reads, err := w.admin.ListPatientReadsWithResponse(ctx, *input.ID, nil)
 	check(t, err)
 	refused(t, reads.ApplicationProblemJSONDefault)
 	if n := len(reads.JSON200.Items); n != 4 {
@@ -230,12 +230,12 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 
 func TestClientSwitchesOnTheCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	res, err := w.dispatcher.SubmitPickupWithResponse(t.Context(), w.create(t, w.newPickup()).ID, nil)
 	check(t, err)
 	p := res.ApplicationProblemJSONDefault
 	if p == nil {
-		t.Fatal("submitted with no money")
+		t.Fatal("submitted without funds")
 	}
 	switch p.Code {
 	case client.ErrorCodeInsufficientFunds:
@@ -249,7 +249,7 @@ func TestClientSwitchesOnTheCode(t *testing.T) {
 
 func TestClientLearnsThatItsETagIsStale(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	ctx := t.Context()
 	read, err := w.admin.GetAccountWithResponse(ctx, w.account, nil)
 	check(t, err)
@@ -268,11 +268,11 @@ func TestClientLearnsThatItsETagIsStale(t *testing.T) {
 
 func TestClientSendsARequestAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deposit(t, 10_000)
-	ctx, asked := t.Context(), w.newPickup()
-	made := w.create(t, asked)
-	again, err := w.dispatcher.CreatePickupWithResponse(ctx, nil, asked)
+	ctx, input := t.Context(), w.newPickup()
+	made := w.create(t, input)
+	again, err := w.dispatcher.CreatePickupWithResponse(ctx, nil, input)
 	check(t, err)
 	refused(t, again.ApplicationProblemJSONDefault)
 	if again.JSON200 == nil || again.JSON200.ID != made.ID || again.Headers200.IdempotencyReplayed == nil {

@@ -56,7 +56,7 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 	if code != 0 || errors != "" {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
-	// The statuses that the crowd may get, and the one that it must get because it exceeds its share.
+	// The statuses that the crowd may get, and the status that it must get for exceeding its share.
 	want := map[string]struct{ may, must string }{
 		"guesses":   {"401 429 503", "429"},
 		"streams":   {"200 429", "429"},
@@ -93,7 +93,7 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 		delete(want, l.Phase)
 	}
 	if len(want) > 0 {
-		t.Errorf("nothing is said of %v", want)
+		t.Errorf("the report lacks %v", want)
 	}
 }
 

@@ -40,11 +40,11 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 		}
 	}
 	// The benchmark must not mark these jobs as sent.
-	w := newTown(t)
+	w := newFixture(t)
 	w.submit(t, w.inProcess(t).URL)
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.OwnerURL}, args...); code != 1 ||
 		!strings.Contains(errors, "use another one") {
-		t.Errorf("with a job that waits: %d %s", code, errors)
+		t.Errorf("with a pending job: %d %s", code, errors)
 	}
 }
 

@@ -39,7 +39,7 @@ func scaleLines(t *testing.T, databaseURL string, sizes int, args ...string) []s
 			t.Fatalf("%v: %s", err, text)
 		}
 		if len(l.Sizes) != sizes || (l.Ratio != nil) != (sizes > 1) {
-			t.Errorf("not for %d sizes: %s", sizes, text)
+			t.Errorf("want %d sizes: %s", sizes, text)
 		}
 		for _, s := range l.Sizes {
 			if s.Error != "" || s.Requests < 1 || s.P50 <= 0 || s.P99 < s.P50 || s.Pages != nil && *s.Pages <= 0 {
@@ -58,7 +58,7 @@ func TestScaleBenchPrintsALineForEachOperationAndRole(t *testing.T) {
 	for _, l := range scaleLines(t, "", 2, "--sizes", "4000,8000") {
 		lines[[3]string{l.Operation, l.Viewer, l.Which}] = true
 		if l.Pages == nil {
-			t.Errorf("%s of %s: pages were not counted", l.Operation, l.Viewer)
+			t.Errorf("%s by %s: pages were not counted", l.Operation, l.Viewer)
 		}
 	}
 	want := 0
@@ -66,7 +66,7 @@ func TestScaleBenchPrintsALineForEachOperationAndRole(t *testing.T) {
 		want += len(r.Viewers)
 		for _, viewer := range r.Viewers {
 			if !lines[[3]string{r.Operation, bench.ScaleViewer(viewer), r.Which}] {
-				t.Errorf("%s of %s, %s: no line", r.Operation, bench.ScaleViewer(viewer), r.Which)
+				t.Errorf("%s by %s, %s: no line", r.Operation, bench.ScaleViewer(viewer), r.Which)
 			}
 		}
 	}

@@ -184,7 +184,7 @@ func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
 		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
     AND application_name = 'waybill'`).Scan(&n)
 	if err != nil || n != 0 {
-		t.Errorf("%d connections are left: %v", n, err)
+		t.Errorf("%d connections remain: %v", n, err)
 	}
 }
 

@@ -108,7 +108,7 @@ func TestLinesAreShort(t *testing.T) {
 		t.Error(l)
 	}
 	if files < 500 {
-		t.Errorf("%d files only were looked at", files)
+		t.Errorf("only %d files were checked", files)
 	}
 }
 

@@ -58,7 +58,7 @@ func startDevBy(t testing.TB, by []string, data, file string, env []string, args
 		}
 		// Whenever it is there, it is whole.
 		if err := json.Unmarshal(text, &d.ready); err != nil {
-			t.Fatalf("a part of the ready file: %s", text)
+			t.Fatalf("the ready file is incomplete: %s", text)
 		}
 		return true
 	})
@@ -104,7 +104,7 @@ func (d *developing) token(role db.UserRole) string {
 // or losing data.
 func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is kept of them")
+	dbtest.WithoutRace(t, "processes and their stored data")
 	var both sync.WaitGroup
 	one, other := folder(t), folder(t)
 	var a, b *developing
@@ -115,11 +115,11 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		t.FailNow()
 	}
 	if a.URL == b.URL || a.DatabaseURL == b.DatabaseURL || a.AdminURL == b.AdminURL {
-		t.Errorf("they share a port: %s %s", a.URL, b.URL)
+		t.Errorf("two servers share a port: %s %s", a.URL, b.URL)
 	}
 	code, _, complaint := ended(t, "", nil, "dev", "--addr", "127.0.0.1:0", "--data", one)
 	if code != 1 {
-		t.Errorf("a second one on the same data: exit code %d", code)
+		t.Errorf("a second server on the same data: exit code %d", code)
 	}
 	has(t, complaint, one, "in use")
 
@@ -136,15 +136,15 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		before := a
 		a = startDev(t, one, nil)
 		if status, _ := text(t, "POST", a.URL+"/v1/accounts", a.token(db.UserRoleAdmin), body); status != 200 {
-			t.Errorf("what was made before is made again: %d", status)
+			t.Errorf("a repeated create: %d", status)
 		}
 		// So does an earlier session.
 		if status, _ := text(t, "GET", a.URL+"/v1/session", before.token(db.UserRoleHub), ""); status != 200 {
-			t.Errorf("a session of before: %d", status)
+			t.Errorf("a session from before the restart: %d", status)
 		}
 	}
 	if !b.answers() {
-		t.Error("the other one's database is gone")
+		t.Error("the other server's database is gone")
 	}
 	b.stop(syscall.SIGTERM)
 	if b.answers() {
@@ -186,7 +186,7 @@ func TestDevEndsWithTheGoRunThatStartedIt(t *testing.T) {
 	}
 	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
 	dev.cmd.Process.Kill()
-	eventually(t, "nobody serves", func() bool {
+	eventually(t, "no server listens", func() bool {
 		response, err := http.Get(dev.URL + "/livez")
 		if err == nil {
 			response.Body.Close()
@@ -230,7 +230,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "unused")
 	dev := startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL})
 	if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a folder for data was made: %v", err)
+		t.Errorf("a data folder was created: %v", err)
 	}
 	if dev.DatabaseURL != d.OwnerURL {
 		t.Errorf("database_url: %s", dev.DatabaseURL)
@@ -252,7 +252,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 // role who can log in.
 func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is kept of them")
+	dbtest.WithoutRace(t, "processes and their stored data")
 	d := dbtest.New(t)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	dev := startDev(t, t.TempDir(), env)
@@ -377,7 +377,7 @@ func (d *developing) hasDrivers(t *testing.T) {
 	d.read(t, db.UserRoleDispatcher, "/v1/drivers", &drivers)
 	for _, driver := range drivers.Items {
 		if driver.Latitude == nil || driver.Longitude == nil || !driver.OnDuty {
-			t.Errorf("a driver without a place, or off duty: %+v", driver)
+			t.Errorf("a driver without a location, or off duty: %+v", driver)
 		}
 	}
 	if len(drivers.Items) < 2 || d.count(t, db.UserRoleDriver, "/v1/drivers") != 1 {
@@ -389,7 +389,7 @@ func (d *developing) hasDrivers(t *testing.T) {
 func (d *developing) hasTwoClinics(t *testing.T) {
 	t.Helper()
 	staff, dispatcher := d.login(t, db.UserRoleStaff), d.login(t, db.UserRoleDispatcher)
-	ask := func(token, path string) (status int, ids []string) {
+	get := func(token, path string) (status int, ids []string) {
 		status, body := text(t, "GET", d.URL+path, token, "")
 		var page struct{ Items []struct{ ID string } }
 		if err := json.Unmarshal([]byte(body), &page); err != nil {
@@ -408,28 +408,28 @@ func (d *developing) hasTwoClinics(t *testing.T) {
 	appointments := "/v1/appointments?limit=200&from=" + today.Format(day) + "&to=" +
 		today.AddDate(0, 0, 31).Format(day) + "&facility_id="
 	for _, path := range []string{patients, appointments} {
-		_, here := ask(dispatcher, path+own)
-		_, there := ask(dispatcher, path+other)
+		_, here := get(dispatcher, path+own)
+		_, there := get(dispatcher, path+other)
 		if len(here) == 0 || len(there) == 0 || slices.Equal(here, there) {
 			t.Errorf("%s: one clinic has %v, the other %v", path, here, there)
 		}
-		if _, ids := ask(staff, path+own); !slices.Equal(ids, here) {
+		if _, ids := get(staff, path+own); !slices.Equal(ids, here) {
 			t.Errorf("%s: staff see %v of their clinic's %v", path, ids, here)
 		}
-		if _, ids := ask(staff, path+other); len(ids) > 0 {
+		if _, ids := get(staff, path+other); len(ids) > 0 {
 			t.Errorf("%s: staff see %v of the other clinic", path, ids)
 		}
 	}
-	_, theirs := ask(staff, patients+own)
-	if _, all := ask(staff, "/v1/patients?limit=200"); !slices.Equal(all, theirs) {
+	_, theirs := get(staff, patients+own)
+	if _, all := get(staff, "/v1/patients?limit=200"); !slices.Equal(all, theirs) {
 		t.Errorf("staff see the patients %v, their clinic has %v", all, theirs)
 	}
-	_, there := ask(dispatcher, patients+other)
+	_, there := get(dispatcher, patients+other)
 	for _, path := range []string{appointments + other, "/v1/facilities/" + other, "/v1/patients/" + there[0]} {
-		if status, _ := ask(staff, path); status != 404 {
+		if status, _ := get(staff, path); status != 404 {
 			t.Errorf("%s by staff: %d", path, status)
 		}
-		if status, _ := ask(dispatcher, path); status != 200 {
+		if status, _ := get(dispatcher, path); status != 200 {
 			t.Errorf("%s by the dispatcher: %d", path, status)
 		}
 	}

@@ -60,7 +60,7 @@ func invariants(ctx context.Context, owner *pgxpool.Pool) error {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if rows > 0 {
-			broken = append(broken, fmt.Errorf("%d rows break: %s", rows, what))
+			broken = append(broken, fmt.Errorf("%d rows violate: %s", rows, what))
 		}
 	}
 	return errors.Join(broken...)

@@ -22,7 +22,7 @@ import (
 	"waybill/db/seed"
 )
 
-// sender is one of many callers of a server that is killed again and again. It sends
+// sender is one of many callers of a server that is repeatedly killed. It sends
 // each request until it has an answer, always with the same id or key.
 type sender struct {
 	*killing
@@ -42,7 +42,7 @@ type move struct {
 
 // killing is the shared state.
 type killing struct {
-	*town
+	*fixture
 	t   *testing.T
 	url string
 
@@ -97,7 +97,7 @@ func (k *killing) awaitServer() {
 	k.mu.Unlock()
 	select {
 	case <-up:
-		time.Sleep(time.Millisecond) // it may be the one that was just killed
+		time.Sleep(time.Millisecond) // it may be the server that was just killed
 	case <-time.After(time.Second):
 	}
 }
@@ -187,7 +187,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if dbtest.UnderRace {
 		kills = 12
 	}
-	k := &killing{t: t, town: newTown(t), up: make(chan struct{})}
+	k := &killing{t: t, fixture: newFixture(t), up: make(chan struct{})}
 	address := freeAddress(t)
 	k.url = "http://" + address
 	gateway := fakegateway.Start(t)
@@ -254,7 +254,7 @@ func (k *killing) accountTexts(gateway *fakegateway.Gateway) {
 	if taken := int64(len(gateway.Taken())); sent != owed || jobs != owed || all != owed || taken != owed {
 		k.t.Errorf("%d texts owed, %d sent, %d jobs for %d texts, %d took effect", owed, sent, all, jobs, taken)
 	}
-	k.t.Logf("%d texts, %d sent again by those who did not know", owed, gateway.Repeats())
+	k.t.Logf("%d texts, %d resent after an unknown outcome", owed, gateway.Repeats())
 }
 
 // awaitAnswer waits for the first answer of a server: new ones are busy connecting.
@@ -333,12 +333,12 @@ func (k *killing) account(senders []*sender, opening int64) {
 			len(all.charges))*killCharge,
 	} {
 		if got != 0 {
-			k.t.Errorf("%s: %d between what was acknowledged and what is there", what, got)
+			k.t.Errorf("%s: the rows differ from the acknowledged requests by %d", what, got)
 		}
 	}
 	if k.cut.Load() == 0 || k.replayed.Load() == 0 {
-		k.t.Errorf("%d requests cut, %d found done by then: this tested nothing", k.cut.Load(), k.replayed.Load())
+		k.t.Errorf("%d requests cut, %d of them committed: nothing was tested", k.cut.Load(), k.replayed.Load())
 	}
-	k.t.Logf("%d acknowledged, %d tries cut, %d found done when sent again; %s",
+	k.t.Logf("%d acknowledged, %d attempts cut, %d replayed; %s",
 		k.answers.Load(), k.cut.Load(), k.replayed.Load(), fmt.Sprint(names))
 }

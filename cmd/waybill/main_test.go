@@ -60,9 +60,8 @@ func (o *output) String() string {
 // be delayed by a second.
 const raceOptions = "GORACE=atexit_sleep_ms=0 exitcode=66"
 
-// patience for the program's requests, which on a busy machine may wait longer for a
-// connection than they should.
-const patience = "WAYBILL_ACQUIRE_TIMEOUT=2s"
+// acquireTimeout lets the program's requests wait longer for a connection on a busy machine.
+const acquireTimeout = "WAYBILL_ACQUIRE_TIMEOUT=2s"
 
 // program is a running waybill.
 type program struct {
@@ -90,7 +89,7 @@ func launch(t testing.TB, cmd *exec.Cmd, in io.Reader, env []string) *program {
 			p.cmd.Env = append(p.cmd.Env, v)
 		}
 	}
-	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions, patience), env...)
+	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions, acquireTimeout), env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, &p.out, &p.errors
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -150,7 +149,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not in time: %s", what)
+			t.Fatalf("not true in time: %s", what)
 		}
 	}
 }
@@ -185,15 +184,15 @@ func (s *serving) await() {
 	})
 }
 
-// town is the demo tenant of a database, with a session of each role.
-type town struct {
+// fixture is the demo tenant of a database, with a session of each role.
+type fixture struct {
 	demo
 	db     *dbtest.DB
 	store  *db.System
 	tokens map[db.UserRole]string
 }
 
-func newTown(t testing.TB) *town {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	d := dbtest.New(t, invariants)
 	made, err := loadDemo(t.Context(), d.OwnerURL, bcrypt.MinCost)
@@ -205,7 +204,7 @@ func newTown(t testing.TB) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	w := &town{made, d, store, map[db.UserRole]string{}}
+	w := &fixture{made, d, store, map[db.UserRole]string{}}
 	w.make(t, func(r *seed.Rows) {
 		for _, u := range made.users {
 			user := seed.User{Viewer: db.Viewer{UserID: u.ID}, PasswordHash: u.PasswordHash}
@@ -216,15 +215,15 @@ func newTown(t testing.TB) *town {
 }
 
 // make makes rows of the tenant.
-func (w *town) make(t testing.TB, fill func(*seed.Rows)) {
+func (w *fixture) make(t testing.TB, fill func(*seed.Rows)) {
 	t.Helper()
 	if err := seed.Make(t.Context(), w.db.Owner(), w.tenantID, fill); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// inProcess serves the town from this process.
-func (w *town) inProcess(t testing.TB) *httptest.Server {
+// inProcess serves the fixture's tenant from this process.
+func (w *fixture) inProcess(t testing.TB) *httptest.Server {
 	t.Helper()
 	a, err := api.New(t.Context(), w.store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	if err != nil {
@@ -290,7 +289,7 @@ func has(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("%q is not in: %s", part, text)
+			t.Errorf("%q is missing in: %s", part, text)
 		}
 	}
 }
@@ -299,7 +298,7 @@ func hasNot(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if strings.Contains(text, part) {
-			t.Errorf("%q is in: %s", part, text)
+			t.Errorf("%q is unexpected in: %s", part, text)
 		}
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// The process's memory has a soft limit, by the bodies that it may hold, unless somebody says another.
+// The process's memory has a soft limit derived from the memory for bodies, unless GOMEMLIMIT is set.
 func TestMemoryHasASoftLimit(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	for _, c := range []struct {
 		env  []string
 		want string

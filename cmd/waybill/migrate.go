@@ -50,7 +50,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// inOneLine says what failed, and of a migration which.
+// inOneLine returns an error in one line, with the name of a failed migration.
 func inOneLine(err error) error {
 	var partial *goose.PartialError
 	var connect *pgconn.ConnectError

@@ -26,7 +26,7 @@ func TestMigrate(t *testing.T) {
 		return out
 	}
 	if got := migrate("version"); got != "0\n" {
-		t.Errorf("version of an empty database: %s", got)
+		t.Errorf("the version of an empty database: %s", got)
 	}
 	has(t, migrate("status"), "pending", "00001_app_role.sql")
 	if got := migrate("down"); got != "nothing to revert\n" {
@@ -68,10 +68,10 @@ func TestTwoMigrateUpAtOnce(t *testing.T) {
 		}
 	}
 	if made != 1 {
-		t.Errorf("%d of two made the first migration", made)
+		t.Errorf("%d of two processes applied the first migration", made)
 	}
 	if _, out, _ := ended(t, "", env, "migrate", "up"); out != "nothing to do\n" {
-		t.Errorf("then: %s", out)
+		t.Errorf("the version afterwards: %s", out)
 	}
 }
 
@@ -106,9 +106,9 @@ func TestMigrateSaysWhatFailedInOneSentence(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
-	nobody := "postgres://u:hunter2@" + freeAddress(t) + "/db"
+	unreachable := "postgres://u:hunter2@" + freeAddress(t) + "/db"
 	for _, verb := range []string{"up", "down", "status", "version"} {
-		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + nobody}, "migrate", verb)
+		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + unreachable}, "migrate", verb)
 		if code != 1 || strings.Count(errors, "connection refused") != 1 ||
 			!strings.HasPrefix(errors, "waybill: cannot use the database: failed to connect to ") {
 			t.Errorf("%s: exit code %d, %s", verb, code, errors)

@@ -23,12 +23,12 @@ func TestOpenAPI(t *testing.T) {
 		}
 		has(t, out, begins, "/v1/pickups/{pickup_id}/submit", "submit-pickup", "illegal_transition")
 		if valid := json.Valid([]byte(out)); valid != strings.HasPrefix(format, "json") {
-			t.Errorf("%s: is it JSON? %t", format, valid)
+			t.Errorf("%s: valid JSON: %t", format, valid)
 		}
 	}
 	_, byDefault, _ := ended(t, "", nil, "openapi")
 	if byDefault != yaml || !strings.Contains(byDefault, "openapi: 3.1") {
-		t.Error("the default is not YAML, or differs from one run to the next")
+		t.Error("the default is not YAML, or is not deterministic")
 	}
 	if code, _, errors := ended(t, "", nil, "openapi", "--format", "xml"); code != 1 ||
 		!strings.Contains(errors, "--format") {

@@ -20,18 +20,18 @@ import (
 	"waybill/db/dbtest"
 )
 
-func (w *town) options(url string) prove.Options {
+func (w *fixture) options(url string) prove.Options {
 	return prove.Options{URL: url, Token: w.tokens[db.UserRoleAdmin], Tenant: demoSlug,
 		Callers: 8, Rounds: 2, Attempts: 200}
 }
 
 func TestEveryStoryHolds(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
-	told := 0
+	reported := 0
 	err := prove.Run(t.Context(), w.options(s.URL), func(r prove.Result) {
-		told++
+		reported++
 		if !r.Held {
 			t.Errorf("%s did not hold: %s", r.Story, r.Figure)
 		}
@@ -39,8 +39,8 @@ func TestEveryStoryHolds(t *testing.T) {
 			t.Errorf("%s has no figure", r.Story)
 		}
 	})
-	if err != nil || told != len(prove.Names()) {
-		t.Errorf("%d of %d stories were told: %v", told, len(prove.Names()), err)
+	if err != nil || reported != len(prove.Names()) {
+		t.Errorf("%d of %d stories were reported: %v", reported, len(prove.Names()), err)
 	}
 	// Created rows are cleaned up: no driver of prove's on duty, no waiting pickup, no active user.
 	for what, query := range map[string]string{
@@ -52,13 +52,13 @@ func TestEveryStoryHolds(t *testing.T) {
 	} {
 		var n int
 		if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
-			t.Errorf("left behind, %s: %d %v", what, n, err)
+			t.Errorf("%s remaining after the run: %d %v", what, n, err)
 		}
 	}
 }
 
-// lie is a proxy between prove and a correct server that changes a request or its answer.
-type lie struct {
+// fault is a proxy between prove and a correct server that changes a request or its answer.
+type fault struct {
 	name     string
 	request  func(*http.Request)
 	response func(*http.Response)
@@ -88,15 +88,15 @@ func answerOK(status int) func(*http.Response) {
 	}
 }
 
-func lies() []lie {
-	return []lie{
-		{"says yes to what is refused by state", nil, answerOK(http.StatusConflict), []string{
+func faults() []fault {
+	return []fault{
+		{"accepts what the state forbids", nil, answerOK(http.StatusConflict), []string{
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
 			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
 		}},
-		{"says yes to what is refused by version", nil, answerOK(http.StatusPreconditionFailed),
+		{"accepts a stale version", nil, answerOK(http.StatusPreconditionFailed),
 			[]string{"late-duplicate", "clobbered-edit"}},
-		{"says yes about who is not there", nil, answerOK(http.StatusNotFound), []string{"unknown-user"}},
+		{"accepts an unknown user", nil, answerOK(http.StatusNotFound), []string{"unknown-user"}},
 		{"drops every Idempotency-Key", func(r *http.Request) { r.Header.Del("Idempotency-Key") }, nil,
 			[]string{"duplicates-with-key", "late-duplicate"}},
 		{"drops the If-Match of a transition", func(r *http.Request) {
@@ -135,8 +135,8 @@ func lies() []lie {
 	}
 }
 
-// told starts the proxy in front of the server.
-func (l lie) told(t *testing.T, to string) string {
+// serve starts the proxy in front of the server.
+func (f fault) serve(t *testing.T, to string) string {
 	target, err := url.Parse(to)
 	if err != nil {
 		t.Fatal(err)
@@ -144,13 +144,13 @@ func (l lie) told(t *testing.T, to string) string {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			if l.request != nil {
-				l.request(r.Out)
+			if f.request != nil {
+				f.request(r.Out)
 			}
 		},
 		ModifyResponse: func(r *http.Response) error {
-			if l.response != nil {
-				l.response(r)
+			if f.response != nil {
+				f.response(r)
 			}
 			return nil
 		},
@@ -162,20 +162,20 @@ func (l lie) told(t *testing.T, to string) string {
 }
 
 // A proof that finds nothing wrong with anything proves nothing.
-func TestProveCatchesLies(t *testing.T) {
+func TestProveDetectsFaultyServers(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a test of the stories themselves")
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
 	var caught []string
-	for _, l := range lies() {
-		caught = append(caught, l.caught...)
-		t.Run(l.name, func(t *testing.T) {
-			o := w.options(l.told(t, s.URL))
-			o.Stories, o.Rounds = l.caught, 1
+	for _, f := range faults() {
+		caught = append(caught, f.caught...)
+		t.Run(f.name, func(t *testing.T) {
+			o := w.options(f.serve(t, s.URL))
+			o.Stories, o.Rounds = f.caught, 1
 			err := prove.Run(t.Context(), o, func(r prove.Result) {
 				if r.Held {
-					t.Errorf("the story %s held: %s", r.Story, r.Figure)
+					t.Errorf("the story %s held against a faulty server: %s", r.Story, r.Figure)
 				}
 			})
 			if err != nil {
@@ -185,13 +185,13 @@ func TestProveCatchesLies(t *testing.T) {
 	}
 	for _, name := range prove.Names() {
 		if !slices.Contains(caught, name) {
-			t.Errorf("no lie is caught by the story %s", name)
+			t.Errorf("the story %s detects no faulty server", name)
 		}
 	}
 }
 
 // readyFile writes one as dev does.
-func (w *town) readyFile(t testing.TB, url string) string {
+func (w *fixture) readyFile(t testing.TB, url string) string {
 	t.Helper()
 	r := ready{URL: url, Tenant: demoSlug, TenantID: w.tenantID}
 	for _, u := range w.users {
@@ -213,7 +213,7 @@ func proveExitsBeforeAnyStory(t *testing.T) {
 		}
 		has(t, errors, "connection refused")
 	})
-	t.Run("1 with a story that is not there", func(t *testing.T) {
+	t.Run("1 with an unknown story", func(t *testing.T) {
 		code, _, errors := ended(t, "", nil, "prove", "--story", "once-upon-a-time")
 		if code != 1 {
 			t.Errorf("exit code %d", code)
@@ -233,11 +233,11 @@ func proveExitsBeforeAnyStory(t *testing.T) {
 func TestProveExits(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
 	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20",
 		"--story", "attempts,one-driver,unknown-user"}
-	t.Run("0 when all held, with a table", func(t *testing.T) {
+	t.Run("0 when every story held, with a table", func(t *testing.T) {
 		code, out, _ := ended(t, "", nil, append(few, "--url", s.URL)...)
 		if code != 0 {
 			t.Errorf("exit code %d", code)
@@ -245,9 +245,9 @@ func TestProveExits(t *testing.T) {
 		has(t, out, "CLAIM", "ATTEMPT", "RESULT", "yes: 1 of 20 won", "3 of 3 stories held", s.URL)
 		hasNot(t, out, "NO")
 	})
-	t.Run("1 when one did not, in lines of JSON", func(t *testing.T) {
-		liar := lies()[0].told(t, s.URL)
-		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, liar))...)
+	t.Run("1 when a story failed, in lines of JSON", func(t *testing.T) {
+		faulty := faults()[0].serve(t, s.URL)
+		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, faulty))...)
 		if code != 1 {
 			t.Errorf("exit code %d", code)
 		}
@@ -265,7 +265,7 @@ func TestProveExits(t *testing.T) {
 			t.Errorf("held: %v", held)
 		}
 	})
-	t.Run("1 with a server that says yes to everything", func(t *testing.T) {
+	t.Run("1 with a server that accepts everything", func(t *testing.T) {
 		yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "{}")
 		}))

@@ -138,7 +138,7 @@ func ends(body *ast.BlockStmt) (found bool) {
 	return found
 }
 
-// waits tells whether a loop's body sleeps, or chooses at random for how long: one that polls
+// waits reports whether a loop's body sleeps, or chooses a random duration: a loop that polls
 // until something ends is no retry.
 func waits(body *ast.BlockStmt) (found bool) {
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -154,7 +154,7 @@ func waits(body *ast.BlockStmt) (found bool) {
 func TestNothingIsTriedAgainButByDBRetry(t *testing.T) {
 	t.Parallel()
 	for _, loop := range retryLoops(t, os.DirFS("../..")) {
-		t.Errorf("%s: a loop that tries again: it is db/retry's", loop)
+		t.Errorf("%s: a retry loop; use db/retry", loop)
 	}
 	tree := fstest.MapFS{
 		"db/a.go": {Data: []byte("package db\nconst most = 3\nfunc f() error {\n\tfor range most {\n\t\t" +

@@ -139,7 +139,7 @@ func withPassword(t testing.TB, address string) string {
 	return u.String()
 }
 
-// emptyDatabase is one without a schema, on the test's server.
+// emptyDatabase is a database without a schema, on the test's server.
 func emptyDatabase(t testing.TB, d *dbtest.DB) (ownerURL string) {
 	t.Helper()
 	name := "waybill_empty_" + strings.ToLower(rand.Text()[:8])
@@ -202,7 +202,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 // Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL)
 	if status, body := text(t, "GET", s.url+"/readyz", "", ""); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
@@ -212,7 +212,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 
 // BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
-	w := newTown(b)
+	w := newFixture(b)
 	total := 0
 	for b.Loop() {
 		s := serve(b, w.db.AppURL)
@@ -224,7 +224,7 @@ func BenchmarkServeStarts(b *testing.B) {
 
 func TestAdminPort(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	admin := freeAddress(t)
 	s := serve(t, w.db.AppURL, "--admin-addr", admin)
 	text(t, "GET", s.url+"/v1/session", w.tokens[db.UserRoleHub], "")
@@ -272,7 +272,7 @@ func TestAdminPort(t *testing.T) {
 // No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	const secret = "whsec_aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMg=="
 	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2",
 		"--gateway-secret", secret, "--database-url", w.db.AppURL}
@@ -311,7 +311,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 		return s.errors.String()
 	}
 	if os.Getenv("DATABASE_URL") == "" {
-		hasNot(t, log(newTown(t).db.AppURL), warning)
+		hasNot(t, log(newFixture(t).db.AppURL), warning)
 	}
 	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
 		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100",
@@ -324,18 +324,18 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	if err := db.Migrate(t.Context(), server.URL(localpg.Owner, localpg.Database)); err != nil {
 		t.Fatal(err)
 	}
-	told := log(server.URL(localpg.App, localpg.Database))
-	has(t, told, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
+	lines := log(server.URL(localpg.App, localpg.Database))
+	has(t, lines, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
 		"setting=log_parameter_max_length_on_error set_it_to=0", "setting=log_parameter_max_length set_it_to=0")
-	if n := strings.Count(told, warning); n != 4 {
-		t.Errorf("%d warnings:\n%s", n, told)
+	if n := strings.Count(lines, warning); n != 4 {
+		t.Errorf("%d warnings:\n%s", n, lines)
 	}
 }
 
 // The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--log-level", "debug", "--log", "json")
 	secret := "Zaphod Beeblebrox"
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]

@@ -109,8 +109,8 @@ func (o *setupOptions) url(role, password string) string {
 	return u.String()
 }
 
-// scramVerifier returns what PostgreSQL stores of a password (RFC 5803), so that the password itself is
-// sent nowhere. The password must be ASCII.
+// scramVerifier returns the verifier that PostgreSQL stores for a password (RFC 5803), so that the password
+// itself is never sent. The password must be ASCII.
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
 	salt := make([]byte, 16)

@@ -1,6 +1,6 @@
 -- What waybill needs of a PostgreSQL server, to be run once by a superuser, as in
 --     waybill setup | sudo -u postgres psql
--- It may be run again: it makes what is missing.
+-- It can be run repeatedly: it creates only missing objects.
 \set ON_ERROR_STOP on
 
 SELECT 'CREATE ROLE {{.Owner}} LOGIN' WHERE to_regrole('{{.Owner}}') IS NULL \gexec

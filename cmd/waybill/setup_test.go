@@ -130,7 +130,7 @@ func runningIt(t testing.TB) (commands []string) {
 	}
 	_, section, found := strings.Cut(string(text), "\n## Running it\n")
 	if !found {
-		t.Fatal("the README has no such section")
+		t.Fatal("the README lacks the section")
 	}
 	for line := range strings.Lines(section) {
 		if command, ok := strings.CutPrefix(line, "    "); ok {
@@ -156,7 +156,7 @@ func backgroundScript(t testing.TB) string {
 		script += command + "\n"
 	}
 	if staying != 2 {
-		t.Fatalf("%d programs stay:\n%s", staying, script)
+		t.Fatalf("%d programs keep running:\n%s", staying, script)
 	}
 	return script
 }
@@ -239,7 +239,7 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	hasNot(t, read("stays.err"), "would contain patient data")
 }
 
-// The script can be run again, and on an existing database, to create what is missing.
+// The script can be run again, and on an existing database, to create missing objects.
 func TestSetupMakesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")
@@ -288,7 +288,7 @@ func TestSetupRefuses(t *testing.T) {
 		}
 	}
 	if text, err := os.ReadFile(taken); err != nil || string(text) != "mine" {
-		t.Errorf("the file was written over: %s, %v", text, err)
+		t.Errorf("the file was overwritten: %s, %v", text, err)
 	}
 	if code, out, errors := ended(t, "", nil, "setup"); code != 0 || strings.Contains(out, "SCRAM-SHA-256") ||
 		!strings.Contains(out, `\password waybill_owner`) {
@@ -361,7 +361,7 @@ func (p *installed) namesMissingRoles(boss []string) {
 	p.fails(boss, "migrate up", "boss is no member of waybill_app", "GRANT waybill_app TO boss;", setupAdvice)
 	p.applicationFails(boss, "boss may not become waybill_app", "GRANT waybill_app TO boss;")
 	if n := p.tables(); n != 0 {
-		p.t.Errorf("%d tables were made", n)
+		p.t.Errorf("%d tables were created", n)
 	}
 	// A user of the application's URL is not advised to make that role the owner.
 	p.exec("ALTER ROLE waybill_app LOGIN PASSWORD 'waybill_app'")
@@ -383,11 +383,11 @@ func (p *installed) namesMissingSchema(boss []string) {
 		p.t.Fatal(err)
 	}
 	if _, err := m.Provider.Up(p.t.Context()); err == nil {
-		p.t.Error("it migrates without the role")
+		p.t.Error("the migration succeeds without the role")
 	}
 	m.Close()
 	if p.tables() != 1 {
-		p.t.Error("goose's table is not there: the next lines prove nothing")
+		p.t.Error("goose's table is missing: nothing was tested")
 	}
 	p.applicationFails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, noSchema)
 	p.exec("GRANT waybill_app TO boss")

@@ -20,7 +20,7 @@ import (
 
 func charge(id fmt.Stringer) string { return fmt.Sprintf(`{"id":"%s","amount_cents":1}`, id) }
 
-func (w *town) charges(account string) string {
+func (w *fixture) charges(account string) string {
 	return "/v1/accounts/" + demoID("account "+account).String() + "/charges"
 }
 
@@ -28,10 +28,10 @@ func (w *town) charges(account string) string {
 // and the exit code is 0.
 func TestStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--drain", "400ms")
 	// One request waits in the database, for a lock that ends after the drain.
-	waiting, unlock := w.chargeThatWaits(t, s.url)
+	waiting, unlock := w.blockedCharge(t, s.url)
 	stream := w.follow(t, s.url)
 	taken, callers := w.hammer(t, s.url)
 	eventually(t, "some requests are under way", func() bool { return taken.Load() > 20 })
@@ -52,18 +52,18 @@ func TestStopLosesNoRequest(t *testing.T) {
 		t.Errorf("the stream did not end well: %v", err)
 	}
 	callers.Wait()
-	eventually(t, "nobody listens", func() bool {
+	eventually(t, "no server listens", func() bool {
 		_, err := http.Get(s.url + "/livez")
 		return err != nil
 	})
 	select {
 	case <-s.done:
-		t.Error("it ended before its last request")
+		t.Error("the server ended before its last request")
 	default:
 	}
 	unlock()
 	if status := <-waiting; status != http.StatusCreated {
-		t.Errorf("the request that was under way: %d", status)
+		t.Errorf("the request in flight: %d", status)
 	}
 	if code := s.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -73,13 +73,13 @@ func TestStopLosesNoRequest(t *testing.T) {
 		QueryRow(t.Context(), `SELECT count(*) FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'`,
 			demoID("account Mission Clinic")).Scan(&entries)
 	if err != nil || entries != taken.Load() {
-		t.Errorf("%d charges were acknowledged, %d are there: %v", taken.Load(), entries, err)
+		t.Errorf("%d charges were acknowledged, %d are stored: %v", taken.Load(), entries, err)
 	}
 }
 
-// chargeThatWaits sends a request that waits in the database until it is unlocked. The channel returns
+// blockedCharge sends a request that waits in the database until it is unlocked. The channel returns
 // its status.
-func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unlock func()) {
+func (w *fixture) blockedCharge(t *testing.T, url string) (status <-chan int, unlock func()) {
 	t.Helper()
 	lock, err := w.db.Owner().Begin(t.Context())
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unl
 		response, err := call(t.Context(), http.DefaultClient, "POST", url+w.charges("Research Lab"),
 			w.tokens[db.UserRoleAdmin], charge(newID()))
 		if err != nil {
-			t.Errorf("the request that was under way: %v", err)
+			t.Errorf("the request in flight: %v", err)
 			answered <- 0
 			return
 		}
@@ -106,16 +106,16 @@ func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unl
 	return answered, unlock
 }
 
-// withoutItsBody sends the headers of a request without its body. The channel returns the first line of
+// sendHeadersOnly sends the headers of a request without its body. The channel returns the first line of
 // the answer, if any, once the server has closed the connection.
-func withoutItsBody(t *testing.T, url, asked string, headers ...string) <-chan string {
+func sendHeadersOnly(t *testing.T, url, request string, headers ...string) <-chan string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	headers = append([]string{asked + " HTTP/1.1", "Host: waybill", "Content-Type: application/json",
+	headers = append([]string{request + " HTTP/1.1", "Host: waybill", "Content-Type: application/json",
 		"Content-Length: 5"}, headers...)
 	io.WriteString(conn, strings.Join(headers, "\r\n")+"\r\n\r\n")
 	hungUp := make(chan string, 1)
@@ -134,14 +134,14 @@ const readTimeout = 2 * time.Second
 // streams are not cut off.
 func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	admin := freeAddress(t)
 	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--feed-idle", "4s",
 		"--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
-	waiting, unlock := w.chargeThatWaits(t, s.url)
+	waiting, unlock := w.blockedCharge(t, s.url)
 	stream := w.follow(t, s.url)
-	feed := w.feedThatTakes(t, s.url, readTimeout+500*time.Millisecond)
-	for _, c := range []struct{ url, asked, answer string }{
+	feed := w.slowFeed(t, s.url, readTimeout+500*time.Millisecond)
+	for _, c := range []struct{ url, request, answer string }{
 		{s.url, "GET /livez", "HTTP/1.1 4"}, // it checks that there is no body
 		{s.url, "POST /nope", "HTTP/1.1 404 Not Found"},
 		{s.url, "POST /v1/sessions", "HTTP/1.1 408 Request Timeout"}, // huma's limit is the shorter one
@@ -151,13 +151,13 @@ func TestBodyThatNeverComes(t *testing.T) {
 		{admin, "GET /metrics", "HTTP/1.1 200 OK"},
 	} {
 		var headers []string
-		if strings.HasSuffix(c.asked, feedPath) { // only read for authorized users
+		if strings.HasSuffix(c.request, feedPath) { // only read for authorized users
 			headers = []string{"Authorization: Bearer " + w.tokens[db.UserRoleStaff]}
 		}
-		hungUp := withoutItsBody(t, c.url, c.asked, headers...)
+		hungUp := sendHeadersOnly(t, c.url, c.request, headers...)
 		defer func() {
 			if answer := <-hungUp; !strings.HasPrefix(answer, c.answer) {
-				t.Errorf("%s: %s", c.asked, answer)
+				t.Errorf("%s: %s", c.request, answer)
 			}
 		}()
 	}
@@ -166,23 +166,23 @@ func TestBodyThatNeverComes(t *testing.T) {
 	case err := <-stream:
 		t.Errorf("the stream ended: %v", err)
 	case status := <-waiting:
-		t.Errorf("the request that takes long: %d", status)
+		t.Errorf("the slow request: %d", status)
 	default:
 	}
 	unlock()
 	if status := <-waiting; status != http.StatusCreated {
-		t.Errorf("the request that takes long: %d", status)
+		t.Errorf("the slow request: %d", status)
 	}
 	if status := <-feed; status != http.StatusOK {
-		t.Errorf("the feed that takes long: %d", status)
+		t.Errorf("the slow feed: %d", status)
 	}
 }
 
 var feedPath = "/v1/facilities/" + demoID("facility").String() +
 	"/appointments/sync?allow_empty=true&as_of=2026-01-01T00:00:00Z"
 
-// feedThatTakes sends an empty list, with more and more blank lines before its end.
-func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-chan int {
+// slowFeed sends an empty list, with more and more blank lines before its end.
+func (w *fixture) slowFeed(t *testing.T, url string, long time.Duration) <-chan int {
 	body, in := io.Pipe()
 	go func() {
 		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -213,10 +213,10 @@ func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-cha
 // It does not spoil an orderly end either.
 func TestStopWithBodiesThatNeverCome(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--read-timeout", readTimeout.String())
-	for _, asked := range []string{"GET /livez", "POST /nope", "POST /v1/sessions"} {
-		withoutItsBody(t, s.url, asked)
+	for _, request := range []string{"GET /livez", "POST /nope", "POST /v1/sessions"} {
+		sendHeadersOnly(t, s.url, request)
 	}
 	time.Sleep(200 * time.Millisecond) // for the server to begin with them
 	s.stop(syscall.SIGTERM)
@@ -225,7 +225,7 @@ func TestStopWithBodiesThatNeverCome(t *testing.T) {
 
 // hammer charges an account from many connections, each until the server closes it. Every request must
 // be answered.
-func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *sync.WaitGroup) {
+func (w *fixture) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *sync.WaitGroup) {
 	taken, callers = new(atomic.Int64), new(sync.WaitGroup)
 	for range 16 {
 		callers.Go(func() {
@@ -258,7 +258,7 @@ func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *s
 
 // follow reads the event stream to its end, which must be that of an answer, not of a
 // broken connection.
-func (w *town) follow(t *testing.T, url string) <-chan error {
+func (w *fixture) follow(t *testing.T, url string) <-chan error {
 	response, err := call(t.Context(), http.DefaultClient, "GET", url+"/v1/pickups/stream",
 		w.tokens[db.UserRoleDispatcher], "")
 	if err != nil || response.StatusCode != http.StatusOK {
@@ -279,7 +279,7 @@ func (w *town) follow(t *testing.T, url string) <-chan error {
 
 func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	// Its lock wait would exceed the shutdown timeout.
 	s := serve(t, w.db.AppURL, "--shutdown-timeout", "50ms", "--lock-timeout", "100s",
 		"--statement-timeout", "110s", "--handler-timeout", "120s")
@@ -306,7 +306,7 @@ func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	has(t, s.errors.String(), "requests were still running at shutdown")
 }
 
-func (w *town) awaitLockWait(t testing.TB) {
+func (w *fixture) awaitLockWait(t testing.TB) {
 	t.Helper()
 	eventually(t, "a statement waits for a lock", func() bool {
 		var n int
@@ -319,7 +319,7 @@ func (w *town) awaitLockWait(t testing.TB) {
 // Who presses Ctrl-C twice does not want to wait.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--drain", "1m")
 	s.signal(syscall.SIGINT)
 	eventually(t, "it drains", func() bool {
@@ -336,6 +336,6 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		}
 	})
 	if code := s.wait(); code == 0 {
-		t.Error("exit code 0, though it did not drain")
+		t.Error("exit code 0 without a complete drain")
 	}
 }

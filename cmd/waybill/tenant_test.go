@@ -34,7 +34,7 @@ func tenantRefuses(t *testing.T, d *dbtest.DB) {
 		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost",
 		"4"); code != 1 || !strings.Contains(errors, "use the URL of the schema's owner") ||
 		strings.Contains(errors, "SQLSTATE") {
-		t.Errorf("as the application: exit code %d, %s", code, errors)
+		t.Errorf("as the app role: exit code %d, %s", code, errors)
 	}
 	empty := emptyDatabase(t, d)
 	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b",
@@ -83,7 +83,7 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	}
 	if status, body := text(t, "POST", s.url+"/v1/accounts", opened.Token,
 		`{"name":"First","currency":"USD"}`); status != 201 {
-		t.Errorf("the admin makes an account: %d %s", status, body)
+		t.Errorf("the admin creates an account: %d %s", status, body)
 	}
 
 	for name, c := range wrongTenants {

@@ -29,7 +29,7 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 	}
 	code, out, errors := ended(t, "", []string{"WAYBILL_MAXCONNS=5"}, "serve", "-h")
 	if code != 0 || !strings.Contains(out, "WAYBILL_MAX_CONNS") {
-		t.Errorf("help is given all the same: %d %s", code, errors)
+		t.Errorf("help is printed nevertheless: %d %s", code, errors)
 	}
 	for name, meant := range map[string]string{
 		"WAYBILL_ADR": "WAYBILL_ADDR", "waybill_addr": "WAYBILL_ADDR",
@@ -40,9 +40,9 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		err := checkVariables([]string{"PATH=/bin", name + "=x"})
 		switch {
 		case err == nil:
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		case meant == "" && strings.Contains(err.Error(), "did you mean"):
-			t.Errorf("%s is near nothing: %v", name, err)
+			t.Errorf("a suggestion for %s: %v", name, err)
 		case meant != "" && !strings.Contains(err.Error(), "did you mean "+meant+"?"):
 			t.Errorf("%s: %v", name, err)
 		}

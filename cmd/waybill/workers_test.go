@@ -20,7 +20,7 @@ func to(g *fakegateway.Gateway) []string {
 }
 
 // submit submits a new pickup over HTTP.
-func (w *town) submit(t testing.TB, url string) uuid.UUID {
+func (w *fixture) submit(t testing.TB, url string) uuid.UUID {
 	t.Helper()
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
 		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here",
@@ -39,7 +39,7 @@ func (w *town) submit(t testing.TB, url string) uuid.UUID {
 
 func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 	t.Parallel()
-	w, gateway, admin := newTown(t), fakegateway.Start(t), freeAddress(t)
+	w, gateway, admin := newFixture(t), fakegateway.Start(t), freeAddress(t)
 	s := serve(t, w.db.AppURL, append(to(gateway), "--workers", "4", "--admin-addr", admin)...)
 	id := w.submit(t, s.url)
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
@@ -88,7 +88,7 @@ func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 
 func TestWorkAloneSendsTheTexts(t *testing.T) {
 	t.Parallel()
-	w, gateway := newTown(t), fakegateway.Start(t)
+	w, gateway := newFixture(t), fakegateway.Start(t)
 	web := w.inProcess(t)
 	w.submit(t, web.URL)
 	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL,
@@ -107,13 +107,13 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 	if err := w.db.Owner().
 		QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0").
 		Scan(&back); err != nil || back != 1 {
-		t.Errorf("%d jobs are back, %v", back, err)
+		t.Errorf("%d jobs are available again, %v", back, err)
 	}
 }
 
 func TestDevShowsTheTextsInItsLog(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	d := startDev(t, folder(t), []string{"DATABASE_URL=" + w.db.OwnerURL}, "--log-level", "info")
 	w.submit(t, d.URL)
 	eventually(t, "the text is shown",
@@ -151,7 +151,7 @@ func TestWorkersNeedAGateway(t *testing.T) {
 
 func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	env := []string{"DATABASE_URL=" + w.db.AppURL}
 	exec := func(statement string, args ...any) {
 		t.Helper()
@@ -190,7 +190,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	}
 	has(t, jobs("retry", "1001"), "job 1001 will run again")
 	if state(1001) != "available" || state(1002) != "cancelled" {
-		t.Errorf("after a retry: %s, %s", state(1001), state(1002))
+		t.Errorf("states after a retry: %s, %s", state(1001), state(1002))
 	}
 	jobs("retry", "--all")
 	if state(1002) != "available" || state(1003) != "available" || state(1005) != "running" ||
@@ -205,7 +205,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 }
 
 // exec runs a statement as the owner.
-func (w *town) exec(t testing.TB, statement string, args ...any) {
+func (w *fixture) exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func (w *town) exec(t testing.TB, statement string, args ...any) {
 }
 
 // count returns the number that a query of the owner's answers.
-func (w *town) count(t testing.TB, query string) (n int) {
+func (w *fixture) count(t testing.TB, query string) (n int) {
 	t.Helper()
 	if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func (w *town) count(t testing.TB, query string) (n int) {
 }
 
 // jobs runs the command jobs and returns what it prints.
-func (w *town) jobs(t testing.TB, args ...string) string {
+func (w *fixture) jobs(t testing.TB, args ...string) string {
 	t.Helper()
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"jobs"}, args...)...)
 	if code != 0 {
@@ -232,7 +232,7 @@ func (w *town) jobs(t testing.TB, args ...string) string {
 }
 
 // resends retries the listed texts while their queue is paused, and then resumes it.
-func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list string) {
+func (w *fixture) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list string) {
 	t.Helper()
 	jobs := func(args ...string) string { return w.jobs(t, args...) }
 	w.exec(t, "UPDATE river_queue SET paused_at = now() WHERE name = 'texts'") // a worker hears of it within seconds
@@ -248,9 +248,9 @@ func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list s
 	has(t, jobs("retry", "--all"), "0 jobs will run again, 1 texts will be sent again")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry",
 		one); code != 1 || !strings.Contains(errors, "no text "+one) {
-		t.Errorf("a text that waits already: %d %s", code, errors)
+		t.Errorf("a text that is already queued: %d %s", code, errors)
 	}
-	eventually(t, "the pause is told", func() bool {
+	eventually(t, "the pause is listed", func() bool {
 		list := jobs()
 		return strings.Contains(list, "queue texts has been paused since 2") &&
 			strings.Contains(list, "waybill jobs resume texts")
@@ -258,7 +258,7 @@ func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list s
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
 	has(t, jobs("resume", "texts"), "queue texts resumed")
-	eventually(t, "they are sent",
+	eventually(t, "the texts are sent",
 		func() bool { return w.count(t, "SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
 	hasNot(t, jobs(), "paused")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume",
@@ -270,7 +270,7 @@ func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list s
 // Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
 func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	t.Parallel()
-	w, gateway := newTown(t), fakegateway.Start(t)
+	w, gateway := newFixture(t), fakegateway.Start(t)
 	web := w.inProcess(t)
 	jobs := func(args ...string) string { return w.jobs(t, args...) }
 	has(t, jobs(), "no failed or retrying jobs", "no refused texts in the last 24h")
@@ -294,7 +294,7 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	}
 	hasNot(t, list, "+1415", "booked")
 	if n := strings.Count(jobs("--since", "72h"), "refused_422"); n != 3 {
-		t.Errorf("%d texts of three days", n)
+		t.Errorf("%d texts in three days", n)
 	}
 
 	w.resends(t, gateway, admin, list)

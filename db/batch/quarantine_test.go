@@ -18,7 +18,7 @@ func TestOffenderIsQuarantined(t *testing.T) {
 			return nil
 		}}
 		b := f.batcher(1)
-		go b.Do(t.Context(), 0) // the first comes alone, which costs nobody else
+		go b.Do(t.Context(), 0) // the first is alone in its batch
 		synctest.Wait()
 		together(b, upTo(40)[1:]...)
 		f.asked = nil

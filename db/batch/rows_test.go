@@ -95,7 +95,7 @@ func TestLoneRequestWaitsForItsRows(t *testing.T) {
 	}
 }
 
-// A request does not overtake an earlier one that needs the same row: the earlier one waits
+// A request does not overtake an earlier one for the same row: the earlier one waits
 // for another row as well.
 func TestRequestsOfOneOwnRowKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

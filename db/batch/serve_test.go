@@ -91,7 +91,7 @@ func TestUnknownOutcomeIsResolved(t *testing.T) {
 	})
 }
 
-// Each request of a batch gets the error at once: the batch is not split, and nobody is put
+// Each request of a batch gets the error at once: the batch is not split, and no caller is put
 // in quarantine.
 func TestUnavailableServerIsNoCallersFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

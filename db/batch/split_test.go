@@ -28,7 +28,7 @@ func TestRejectedBatchFailsTheOffendersAlone(t *testing.T) {
 }
 
 // Another session locks a row for long: of the requests of a batch, only those that need
-// the row fail, after their second lock timeout, and nobody is put in quarantine. The
+// the row fail, after their second lock timeout, and no caller is put in quarantine. The
 // others wait for one lock timeout, and later ones not at all.
 func TestLockTimeoutSplitsTheBatchByRow(t *testing.T) {
 	const wait = 3 * time.Second
@@ -79,7 +79,7 @@ func TestLockTimeoutSplitsTheBatchByRow(t *testing.T) {
 	})
 }
 
-// Where nobody knows which requests need the locked row, at most one half of the batch fails.
+// If it is unknown which requests need the locked row, at most one half of the batch fails.
 func TestLockTimeoutWithoutSharedRowsHalvesTheBatch(t *testing.T) {
 	const wait = 3 * time.Second
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ func (c *cluster) plant(ctx context.Context, seed Seed) error {
 	if seed == nil {
 		return nil
 	}
-	name := "waybill_seed_" + strings.ToLower(rand.Text()[:8]) // what a seed plants, each process makes up anew
+	name := "waybill_seed_" + strings.ToLower(rand.Text()[:8]) // generated anew in each process
 	if err := c.clone(ctx, name, c.template); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func TestOwnerOwnsTheDatabaseAndMayBecomeTheApp(t *testing.T) {
 		SET ROLE waybill_app`)
 	const canRead = "SELECT has_table_privilege('secrets', 'SELECT')::text"
 	if got := query(t, s.URL(App, Database), canRead); got != "false" {
-		t.Errorf("the app reads what nobody granted")
+		t.Errorf("the app reads a table without a grant")
 	}
 }
 

@@ -143,7 +143,7 @@ func makeFirst() {
 	}
 }
 
-// usedDir is one as the server before has left it: for tests of what comes after initdb,
+// usedDir is a folder as an earlier server left it, for tests of the steps after initdb,
 // which takes most of a new one's start.
 func usedDir(t *testing.T) string {
 	t.Helper()

@@ -45,9 +45,9 @@ const (
 	serving
 )
 
-// patience is how long each condition must last before it is acted on. A server whose process was just
+// gracePeriod is how long each condition must last before it is acted on. A server whose process was just
 // killed still serves for a moment, then shuts down.
-var patience = map[condition]time.Duration{
+var gracePeriod = map[condition]time.Duration{
 	silent:  time.Second,
 	passing: 30 * time.Second,
 	serving: 2 * time.Second,
@@ -96,7 +96,7 @@ func (f *folder) awaitFree(ctx context.Context) error {
 		if c != last {
 			since, last = time.Now(), c
 		}
-		if time.Since(since) > patience[c] {
+		if time.Since(since) > gracePeriod[c] {
 			return f.conclude(p, c)
 		}
 		select {

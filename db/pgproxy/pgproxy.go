@@ -1,6 +1,6 @@
-// Package pgproxy stands between a client and its PostgreSQL server. It counts the round
-// trips, delays what the client sends, and can stop it on its way: what tests and benchmarks
-// need to see how often a request asks, and what happens while it does.
+// Package pgproxy is a proxy between a client and its PostgreSQL server. It counts round trips, delays the
+// client's messages, and can hold them back: tests and benchmarks use it to count the round trips of a
+// request, and to act in the middle of one.
 package pgproxy
 
 import (
@@ -164,7 +164,7 @@ func (p *Proxy) forward(client net.Conn) {
 	done.Wait()
 }
 
-// answer forwards what the server says until one of the two goes away.
+// answer forwards the server's messages until one of the two disconnects.
 func (p *Proxy) answer(client, server net.Conn) {
 	buffer := make([]byte, maxPacket)
 	for {
@@ -186,7 +186,7 @@ func (p *Proxy) answer(client, server net.Conn) {
 	}
 }
 
-// packet is what is to be forwarded, and when.
+// packet is data to be forwarded at a time.
 type packet struct {
 	bytes []byte
 	due   time.Time

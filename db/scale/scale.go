@@ -61,7 +61,7 @@ func (s Size) part(name string) (string, error) {
 	return string(text), err
 }
 
-// Role is the purpose of a user of [World].
+// Role is the purpose of a user of [Dataset].
 type Role int
 
 // The users of the large tenant, in the order of their ids.
@@ -79,8 +79,8 @@ const (
 // PasswordHash is that of every user, and matches no password: sessions are opened without one.
 const PasswordHash = "none"
 
-// World is the large tenant, and rows of it to read.
-type World struct {
+// Dataset is the large tenant, and rows of it to read.
+type Dataset struct {
 	TenantID uuid.UUID
 	Slug     string
 	Users    []uuid.UUID // by Role
@@ -97,7 +97,7 @@ type World struct {
 // planner's statistics. It calls said with each part before it begins, unless said is nil.
 //
 // It returns [ErrNotEmpty] if there are tenants. After another error, the database is unchanged.
-func Load(ctx context.Context, conn *pgx.Conn, size Size, said func(part string)) (*World, error) {
+func Load(ctx context.Context, conn *pgx.Conn, size Size, said func(part string)) (*Dataset, error) {
 	if size.Facilities == 0 {
 		size.Facilities = Facilities
 	}
@@ -159,11 +159,11 @@ func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 	return nil
 }
 
-// Look returns the world of a database that was loaded before.
-func Look(ctx context.Context, conn *pgx.Conn) (*World, error) {
-	w := World{}
+// Look returns the data set of a database that was loaded before.
+func Look(ctx context.Context, conn *pgx.Conn) (*Dataset, error) {
+	w := Dataset{}
 	var facilities, accounts, groups []uuid.UUID
-	if err := conn.QueryRow(ctx, statement("world")).Scan(
+	if err := conn.QueryRow(ctx, statement("dataset")).Scan(
 		&w.TenantID, &w.Slug, &w.Users, &facilities, &accounts, &groups, &w.DriverID, &w.PatientID, &w.Pickups,
 	); err != nil {
 		return nil, err

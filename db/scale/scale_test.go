@@ -25,7 +25,7 @@ func open(t *testing.T) *pgx.Conn {
 	return conn
 }
 
-func load(t *testing.T, conn *pgx.Conn, pickups int) *scale.World {
+func load(t *testing.T, conn *pgx.Conn, pickups int) *scale.Dataset {
 	t.Helper()
 	w, err := scale.Load(t.Context(), conn, scale.Size{Pickups: pickups}, nil)
 	if err != nil {
@@ -83,8 +83,8 @@ func TestLoadHasTheSameShapeAtAnySize(t *testing.T) {
 	}
 }
 
-// Each role's user sees what the world says of them.
-func TestWorldIsAsItSays(t *testing.T) {
+// Each role's user sees what the data set says of them.
+func TestDatasetMatchesItsRows(t *testing.T) {
 	t.Parallel()
 	conn := open(t)
 	w := load(t, conn, 10_000)

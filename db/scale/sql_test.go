@@ -54,7 +54,7 @@ var shape = []struct{ name, query, want string }{
 		SELECT count(*) FROM accounts AS c WHERE balance_cents <> (
 			SELECT sum(delta_cents) FROM ledger_entries AS e WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)`,
 		"0"},
-	{"slots that do not hold what is assigned to their driver", `
+	{"slots that differ from their driver's assignment", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p
 			ON p.tenant_id = s.tenant_id AND p.driver_id = s.driver_id

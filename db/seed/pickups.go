@@ -3,9 +3,7 @@ package seed
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -142,29 +140,11 @@ func (p Pickup) moves(t db.ListTransitionsRow, ids, drivers []uuid.UUID) db.Tran
 
 // drafts returns one draft for each id.
 func (p Pickup) drafts(ids []uuid.UUID) db.CreatePickupsParams {
-	n := len(ids)
-	return db.CreatePickupsParams{
-		Batches: make([]int32, n), TenantIds: repeated(p.By.TenantID, n), Ids: ids,
-		ViewerIds: repeated(p.By.UserID, n), ViewerRoles: repeated(string(p.By.Role), n),
-		FacilityIds: repeated(p.FacilityID, n), AccountIds: repeated(p.AccountID, n),
-		PatientIds: repeated(or(p.PatientID, uuid.Nil), n), PricesCents: repeated(p.PriceCents, n),
-		PickupAddresses:  repeated(p.PickupAddress, n),
-		DropoffAddresses: repeated(p.DropoffAddress, n),
-		PickupLatitudes:  repeated(or(p.PickupLatitude, math.NaN()), n),
-		PickupLongitudes: repeated(or(p.PickupLongitude, math.NaN()), n),
-		WindowStarts:     repeated(or(p.WindowStart, time.Time{}), n),
-		WindowEnds:       repeated(or(p.WindowEnd, time.Time{}), n),
-		Notes:            repeated(p.Note, n),
-		RequestDigests:   repeated(p.Digest, n),
-		Operation:        cmp.Or(p.Operation, "create-pickup"),
+	params := db.CreatePickupsParams{Operation: cmp.Or(p.Operation, "create-pickup")}
+	for _, p.ID = range ids {
+		params.Add(0, p.By, p.Draft)
 	}
-}
-
-func or[T any](p *T, absent T) T {
-	if p == nil {
-		return absent
-	}
-	return *p
+	return params
 }
 
 func repeated[T any](v T, n int) []T { return slices.Repeat([]T{v}, n) }

@@ -31,7 +31,7 @@ type Rows struct {
 	read  *db.Queries             // answers at once
 	rules []db.ListTransitionsRow // the dictionary, once read
 	batch *batch                  // nil: each statement is sent at once
-	taken []db.Code               // refusals of what is there already
+	taken []db.Code               // errors for rows that already exist
 	err   error                   // the first: nothing is made after it
 }
 

@@ -83,7 +83,7 @@ func TestWhatIsMadeIsAllOrNothing(t *testing.T) {
 		"an id that is there": func(r *seed.Rows) {
 			r.Facility(func(p *db.CreateFacilityParams) { p.ID = s.Facility })
 		},
-		"a number that somebody has":        func(r *seed.Rows) { r.PhoneNumber(s.Hub.UserID, seed.StandardPhone) },
+		"a number in use":                   func(r *seed.Rows) { r.PhoneNumber(s.Hub.UserID, seed.StandardPhone) },
 		"a patient by who sees no facility": func(r *seed.Rows) { r.Patient(s.Facility, s.Stranger.Viewer) },
 		"a session for another password": func(r *seed.Rows) {
 			r.Session(seed.User{Viewer: s.Staff.Viewer, PasswordHash: "x"})

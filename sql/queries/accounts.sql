@@ -15,7 +15,7 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- name: EditAccount :one
 UPDATE accounts
 SET name = coalesce(sqlc.narg('name'), name),

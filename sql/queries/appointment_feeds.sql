@@ -1,5 +1,5 @@
 -- Stages some thousands of a feed's records until all of them have arrived.
--- Closes: one part of a feed is kept twice
+-- Closes: one chunk of a feed is staged twice
 -- name: StageFeedChunk :execrows
 INSERT INTO appointment_feed_chunks (
     tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
@@ -85,7 +85,7 @@ SELECT
 -- or one from the future matches no row; concurrent feeds of a facility are serialized here.
 -- Closes: an older list arrives late and undoes a newer one
 -- Closes: two feeds of one facility mix
--- Closes: one list is fed twice
+-- Closes: one list is applied twice
 -- name: MoveFeed :execrows
 INSERT INTO appointment_feeds (tenant_id, facility_id, as_of)
 SELECT v.tenant_id, v.facility_id, @as_of::timestamptz
@@ -99,12 +99,12 @@ ON CONFLICT (tenant_id, facility_id) DO UPDATE
 SET as_of = excluded.as_of
 WHERE appointment_feeds.as_of < excluded.as_of;
 
--- Makes the facility's appointments what the feed says: the second statement of a
--- feed, with a snapshot of after the watermark moved. The records are held against what
--- may yet be canceled, all at once; the few that are not among it are looked up, and so
--- is each patient: as the first in the order of the key, not below theirs, since no other
--- index has this order, and the statistics have no say in it. Only
--- what differs is written, and each patient of whom something is written is recorded.
+-- Synchronizes the facility's appointments with the feed. It is the second statement of a feed: its
+-- snapshot is taken after the watermark moved. The records are joined at once with the appointments
+-- that can still be canceled. The few other appointments, and the patients, are looked up by key. Each
+-- lookup reads the first row in key order from the wanted key on: only the key's index has this order,
+-- so that the plan does not depend on statistics. Only differences are written. Patients whose data or
+-- appointments are written are audited.
 --
 -- Patients who do not allow the facility to see them are skipped: neither records that name them nor
 -- their appointments are written or reported. The consents of all patients to be written are locked
@@ -119,8 +119,8 @@ WHERE appointment_feeds.as_of < excluded.as_of;
 --
 -- For its cost see waybill bench sync.
 -- Closes: a feed writes what its watermark no longer covers
--- Closes: a patient's edit and a feed at once lose one of the two
--- Closes: a feed undoes a consent that was taken back
+-- Closes: a concurrent patient edit and feed lose an update
+-- Closes: a feed undoes the revocation of a consent
 -- name: SyncAppointments :one
 WITH feed AS MATERIALIZED (
     SELECT f.tenant_id, f.facility_id, f.as_of, w.max_cancel_share
@@ -326,13 +326,13 @@ SELECT
 FROM counted AS n
 CROSS JOIN looked_at AS l;
 
--- Closes: records of a feed outlive it
+-- Closes: a feed's staged records outlive it
 -- name: DropFeedRecords :execrows
 DELETE FROM appointment_feed_chunks
 WHERE tenant_id = @tenant_id AND feed_id = @feed_id;
 
 -- Deletes the records of feeds whose process was killed.
--- Closes: a sweep takes the records of a feed that is still coming in
+-- Closes: a sweep deletes the records of a feed in progress
 -- name: SweepFeedRecords :execrows
 DELETE FROM appointment_feed_chunks
 WHERE tenant_id = @tenant_id AND created_at < now() - interval '1 day';

@@ -25,7 +25,7 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- Closes: an edit and an assign of one driver wait for each other
 -- name: EditDriver :one
 WITH slot AS MATERIALIZED (
@@ -57,7 +57,7 @@ RETURNING d.*;
 -- The newest observation wins, whatever the order of arrival. It does not change the version that edits
 -- compare, so that a moving fleet does not fail every edit.
 -- Closes: a late location overwrites a newer one
--- Closes: two flushes lock their drivers crosswise
+-- Closes: two batches deadlock on drivers
 -- name: LocateDrivers :many
 WITH asked AS (
     SELECT

@@ -108,7 +108,7 @@ WHERE NOT EXISTS (
     SELECT FROM facility_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
 
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- name: EditFacility :one
 UPDATE facilities
 SET name = coalesce(sqlc.narg('name'), name),

@@ -7,7 +7,7 @@ WHERE tenant_id = @tenant_id AND name > @after_name
 ORDER BY name
 LIMIT @max_rows::int;
 
--- Closes: a switch is set over another's setting that was not seen
+-- Closes: a flag is set over a setting that was not seen
 -- name: SetFlag :one
 UPDATE flags
 SET enabled = @enabled, version = version + 1, updated_at = now()

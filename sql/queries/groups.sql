@@ -27,7 +27,7 @@ WHERE tenant_id = @tenant_id AND group_id = @group_id AND facility_id > @after_f
 ORDER BY facility_id
 LIMIT @max_rows::int;
 
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- name: EditGroup :one
 UPDATE groups
 SET name = coalesce(sqlc.narg('name'), name),
@@ -36,14 +36,14 @@ WHERE tenant_id = @tenant_id AND id = @id AND version = @version
 RETURNING *;
 
 -- Closes: a member added twice
--- Closes: a membership of a group or user that does not exist
+-- Closes: a membership of an unknown group or user
 -- name: AddGroupMember :execrows
 INSERT INTO group_members (tenant_id, group_id, user_id)
 VALUES (@tenant_id, @group_id, @user_id)
 ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING;
 
 -- Closes: a facility added to a group twice
--- Closes: a group shows a facility that does not exist
+-- Closes: a group shows an unknown facility
 -- name: AddGroupFacility :execrows
 INSERT INTO group_facilities (tenant_id, group_id, facility_id)
 VALUES (@tenant_id, @group_id, @facility_id)

@@ -4,22 +4,22 @@
 -- in the result: a fresh read shows which.
 -- Closes: charges at once take more than the balance
 -- Closes: a repeated charge is taken twice
--- Closes: two flushes lock their accounts crosswise
--- Closes: two flushes enter the same ids crosswise
+-- Closes: two batches deadlock on accounts
+-- Closes: two batches deadlock on the same ids
 -- name: CreateLedgerEntries :many
 WITH asked AS (
-    SELECT *
-    FROM unnest(
-        @tenant_ids::uuid[],
-        @ids::uuid[],
-        @account_ids::uuid[],
-        (@kinds::text[])::entry_kind[],
-        @amounts_cents::bigint[],
-        @notes::text[],
-        @actor_ids::uuid[],
-        @request_digests::bytea[]
-    ) WITH ORDINALITY AS a (
-        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord)
+    SELECT u.*, row_number() OVER () AS ord
+    FROM (
+        SELECT
+            unnest(@tenant_ids::uuid[]) AS tenant_id,
+            unnest(@ids::uuid[]) AS id,
+            unnest(@account_ids::uuid[]) AS account_id,
+            unnest(@kinds::text[])::entry_kind AS kind,
+            unnest(@amounts_cents::bigint[]) AS amount_cents,
+            unnest(@notes::text[]) AS note,
+            unnest(@actor_ids::uuid[]) AS actor_id,
+            unnest(@request_digests::bytea[]) AS request_digest
+    ) AS u
 ), locked AS MATERIALIZED (
     SELECT c.tenant_id, c.id, c.balance_cents
     FROM accounts AS c

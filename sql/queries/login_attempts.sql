@@ -25,7 +25,7 @@ WHERE a.next_at <= now()
 RETURNING failures;
 
 -- Records a successful login under a key, and deletes the failures before it.
--- Closes: logins at once do not all find a place to be remembered
+-- Closes: logins at once are not all recorded
 -- name: RememberLogin :one
 INSERT INTO login_attempts AS a (key, known, expires_at)
 VALUES (@key, true, now() + @known_for::interval)

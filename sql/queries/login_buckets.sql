@@ -22,7 +22,7 @@ UPDATE login_buckets
 SET full_at = full_at - @refill::interval
 WHERE key = @key;
 
--- Deletes a few full buckets, which are equivalent to missing ones.
+-- Deletes a few full buckets: a full bucket is equivalent to none.
 -- Closes: a bucket that is being drained is swept away
 -- name: SweepLoginBuckets :execrows
 WITH filled AS MATERIALIZED (

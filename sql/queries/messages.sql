@@ -52,7 +52,7 @@ LIMIT @max_rows::int;
 
 -- Requeues a refused text with a new job: the old one is deleted within minutes. A text without a phone
 -- number stays as it is: a user who gets a phone number later only receives later texts.
--- Closes: two operators who send a text again enqueue two jobs
+-- Closes: two operators resend a text and enqueue two jobs
 -- Closes: a text that is being sent is sent again
 -- name: RequeueMessage :execrows
 WITH requeued AS (

@@ -3,8 +3,8 @@
 -- this viewer. The consent's number is taken under the lock of the patient's row, and its time after
 -- that.
 -- Closes: a facility allowed twice
--- Closes: a consent to a facility that does not exist
--- Closes: consents are told in another order than they took effect
+-- Closes: a consent to an unknown facility
+-- Closes: events of consents are out of order
 -- name: AllowFacility :execrows
 WITH seen AS MATERIALIZED (
     SELECT v.tenant_id, v.patient_id
@@ -44,7 +44,7 @@ LIMIT @max_rows::int;
 -- has waited for.
 -- Closes: a facility disallowed twice
 -- Closes: the last two facilities of a patient are disallowed at once
--- Closes: consents are told in another order than they took effect
+-- Closes: events of consents are out of order
 -- name: DisallowFacility :execrows
 WITH seen AS MATERIALIZED (
     SELECT v.tenant_id, v.patient_id

@@ -1,6 +1,6 @@
 -- Closes: a retried request makes a second number
 -- Closes: one number belongs to two users
--- Closes: a number is added to a user that does not exist
+-- Closes: a number is added to an unknown user
 -- name: CreatePhoneNumber :one
 INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest)
 VALUES (@tenant_id, @id, @user_id, @number, @request_digest)

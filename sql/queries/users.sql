@@ -27,7 +27,7 @@ LIMIT @max_rows::int;
 
 -- Edits a user, and keeps an active admin in the tenant: if an admin is demoted, the other admins are
 -- locked in key order and read in their current state. Otherwise no admin is read or locked.
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- Closes: two admins demote each other
 -- name: EditUser :one
 WITH admins AS MATERIALIZED (
@@ -71,7 +71,7 @@ RETURNING *;
 
 -- Stores another hash of the same password: with a higher cost, or of its canonical form. No session
 -- ends.
--- Closes: a renewed hash brings back a password that was changed
+-- Closes: a rehash restores an old password
 -- name: RenewPasswordHash :execrows
 UPDATE users
 SET password_hash = @new_password_hash

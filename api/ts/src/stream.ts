@@ -1,24 +1,113 @@
-import type { Schema, Waybill } from "./index.js";
-import { Refused } from "./problem.js";
+import { defaultLimits, type Limits, sleep } from "./attempts.js";
+import type { Client } from "./client.js";
+import { type Problem, Refused } from "./problem.js";
+import type { Schema } from "./types.js";
 
 /** One message of the stream. A checkpoint has an id and no event. */
 export type Message = { id: string; event?: Schema<"PickupEvent"> };
 
+/** Connecting, open, or waiting to connect again. */
+export type StreamState = "connecting" | "open" | "waiting";
+
+export type StreamOptions = {
+  /** The id of the last message that was received; without it the stream begins with new events. */
+  after?: string | undefined;
+  /** Ends the stream, which then returns. */
+  signal?: AbortSignal;
+  /** Is told of each change of the state, such as to show that the page is offline. */
+  onState?: (state: StreamState) => void;
+  /** How long without a byte until the connection counts as lost, in milliseconds; heartbeats come every 15 s. */
+  silence?: number;
+};
+
+const longestSilence = 40_000;
+
 /**
- * Follows stream-pickups until the server ends the answer, or the signal aborts it:
+ * The event stream, which heals itself: when the connection is lost, it continues after the last message
+ * that was delivered, so that none is missed and none comes twice.
  *
- *     for await (const { id, event } of follow(waybill, { after, signal })) {
- *       after = id;
+ *     for await (const { id, event } of waybill.pickups.stream({ after, signal, onState })) {
  *       if (event) show(event);
+ *       after = id;
  *     }
  *
- * After an interruption, call it again with the last id: nothing is missed.
+ * It ends with its signal. A refusal that another attempt would not change (the session has ended) is thrown
+ * as Refused.
+ */
+export class Stream implements AsyncIterable<Message> {
+  constructor(
+    private readonly client: Client,
+    private readonly options: StreamOptions,
+    private readonly limits: Limits = defaultLimits,
+  ) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+    const { signal, onState, silence = longestSilence } = this.options;
+    let { after } = this.options;
+    for (let failures = 0; !signal?.aborted; failures++) {
+      onState?.("connecting");
+      const lost = new AbortController();
+      const watch = new Watch(lost, silence);
+      try {
+        const connection = signal ? AbortSignal.any([signal, lost.signal]) : lost.signal;
+        for await (const message of follow(this.client, { after, signal: connection, onBytes: () => watch.reset() })) {
+          if (failures !== -1) onState?.("open");
+          failures = -1; // counted up to 0 when the connection ends: the first pause is short again
+          after = message.id;
+          watch.pause(); // while the caller is at work
+          yield message;
+          watch.reset();
+        }
+      } catch (error) {
+        if (error instanceof Refused && !isTemporary(error.problem)) throw error;
+      } finally {
+        watch.pause();
+        lost.abort();
+      }
+      if (signal?.aborted) return;
+      onState?.("waiting");
+      const { firstPause, longestPause } = this.limits;
+      await sleep(Math.random() * Math.min(firstPause * 2 ** Math.max(failures, 0), longestPause), signal).catch(() => {});
+    }
+  }
+}
+
+/** Aborts a connection that has been silent for too long. */
+class Watch {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly connection: AbortController,
+    private readonly silence: number,
+  ) {
+    this.reset();
+  }
+
+  reset(): void {
+    this.pause();
+    this.timer = setTimeout(() => this.connection.abort(new Error("the stream is silent")), this.silence);
+  }
+
+  pause(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+function isTemporary({ status }: Problem): boolean {
+  return status === 408 || status === 429 || status >= 500 || !status;
+}
+
+type Connection = { after?: string | undefined; signal?: AbortSignal; onBytes?: () => void };
+
+/**
+ * Follows stream-pickups over one connection, until the server ends the answer, or the signal aborts it. The
+ * stream of createWaybill connects again by itself.
  */
 export async function* follow(
-  waybill: Waybill,
-  { after, signal }: { after?: string | undefined; signal?: AbortSignal } = {},
-): AsyncGenerator<Message, void> {
-  const { data, error } = await waybill.GET("/v1/pickups/stream", {
+  client: Client,
+  { after, signal, onBytes }: Connection = {},
+): AsyncGenerator<Message, void, undefined> {
+  const { data, error } = await client.GET("/v1/pickups/stream", {
     params: { header: after === undefined ? {} : { "Last-Event-ID": after } },
     parseAs: "stream",
     ...(signal && { signal }),
@@ -27,18 +116,34 @@ export async function* follow(
   if (!data) return;
   let rest = "";
   let fields = new Map<string, string>();
-  for await (const text of data.pipeThrough(new TextDecoderStream())) {
+  for await (const text of chunksOf(data)) {
+    onBytes?.();
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line === "") {
         const message = messageOf(fields);
-        if (message) yield message;
         fields = new Map();
+        if (message) yield message;
       } else if (!line.startsWith(":")) {
         fields.set(...field(line)); // a line that begins with a colon is a comment that keeps the connection open
       }
     }
+  }
+}
+
+/** The text of a stream as it arrives. Safari's streams cannot be iterated. */
+async function* chunksOf(data: ReadableStream<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const reader = data.getReader();
+  const decoder = new TextDecoder();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield decoder.decode(value, { stream: true });
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 

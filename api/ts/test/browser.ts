@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { promisify } from "node:util";
 
 import { type Browser, chromium } from "playwright-core";
 
@@ -18,29 +21,38 @@ export async function launch(): Promise<Browser> {
 
 const root = join(import.meta.dirname, "../..");
 
-// The page loads the client as it was built, and its dependency as it was installed.
-const page = `<!doctype html>
-<title>A page of another origin</title>
-<link rel="icon" href="data:,">
-<script type="importmap">{"imports": {
-  "@waybill/client": "/dist/src/index.js",
-  "openapi-fetch": "/node_modules/openapi-fetch/dist/index.mjs"
-}}</script>`;
+const run = promisify(execFile);
 
-/** A page with the client, served from an origin of its own. */
-export type Site = { port: number; close: () => void };
+/** A page that was built with the packed client, served from an origin of its own. */
+export type Site = { port: number; scripts: () => Promise<number>; close: () => Promise<void> };
 
+/** Packs the client, installs it in a new Vite project, builds that, and serves what was built. */
 export async function serveSite(): Promise<Site> {
-  const site: Server = createServer((request, response) => {
-    if (request.url === "/") {
-      response.setHeader("Content-Type", "text/html").end(page);
-      return;
-    }
-    readFile(join(root, new URL(request.url ?? "", "http://site").pathname)).then(
-      (script) => response.setHeader("Content-Type", "text/javascript").end(script),
+  const folder = await mkdtemp(join(tmpdir(), "waybill-page-"));
+  const npm = async (cwd: string, ...args: string[]) => (await run("npm", args, { cwd })).stdout;
+  await cp(join(root, "test/page"), folder, { recursive: true });
+  await cp(join(root, ".npmrc"), join(folder, ".npmrc"));
+  const [packed] = JSON.parse(await npm(root, "pack", "--json", "--pack-destination", folder));
+  await npm(folder, "install", "--no-package-lock", `./${packed.filename}`);
+  await npm(folder, "run", "build");
+
+  const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript" };
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://site");
+    const file = pathname === "/" ? "/index.html" : pathname;
+    readFile(join(folder, "dist", file)).then(
+      (text) => response.setHeader("Content-Type", types[extname(file)] ?? "text/plain").end(text),
       () => response.writeHead(404).end(),
     );
   });
-  await new Promise<void>((listening) => site.listen(0, "127.0.0.1", listening));
-  return { port: (site.address() as AddressInfo).port, close: () => site.close() };
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const scripts = async () => {
+    const html = await readFile(join(folder, "dist/index.html"), "utf8");
+    return (await readFile(join(folder, "dist", /src="([^"]+)"/.exec(html)?.[1] ?? ""))).length;
+  };
+  const close = async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  };
+  return { port: (server.address() as AddressInfo).port, scripts, close };
 }

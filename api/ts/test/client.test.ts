@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 
-import { createClient, follow, Refused, type Schema, unwrap, type Waybill } from "../src/index.js";
+import { createClient, follow, Refused, type Schema, unwrap, type Client } from "../src/index.js";
 import { type Server, start } from "./server.js";
 
 let server: Server;
-let as: Record<Schema<"UserRole">, Waybill>;
+let as: Record<Schema<"UserRole">, Client>;
 let order: Schema<"NewPickup">;
 
 before(async () => {
@@ -32,7 +32,7 @@ before(async () => {
 
 after(() => server?.stop());
 
-async function login(role: Schema<"UserRole">): Promise<Waybill> {
+async function login(role: Schema<"UserRole">): Promise<Client> {
   const user = server.users.find((u) => u.role === role);
   assert(user);
   const { email, password } = user;

@@ -43,7 +43,7 @@ type crowdBench struct {
 
 // crowdTenant is one of the two tenants, with a user who logs in.
 type crowdTenant struct {
-	*world
+	*fixture
 	email string
 }
 
@@ -176,7 +176,7 @@ func (b *crowdBench) tenant(ctx context.Context) (*crowdTenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorld(ctx, b.url, tenant.Slug, string(token), 1, 1000, 1)
+	w, err := newFixture(ctx, b.url, tenant.Slug, string(token), 1, 1000, 1)
 	return &crowdTenant{w, admin.Email}, err
 }
 

@@ -16,13 +16,13 @@ type eventLag struct {
 	running sync.WaitGroup
 	opened  chan struct{} // closed at the first bytes, or when there are none
 
-	mu      sync.Mutex
-	err     error // why the stream ended too early, or could not be opened
-	isOpen  bool
-	rest    []byte // an incomplete line
-	commits map[string]time.Time
-	told    map[string]time.Time
-	arrived chan struct{} // closed at the next bytes, or at the end
+	mu        sync.Mutex
+	err       error // why the stream ended too early, or could not be opened
+	isOpen    bool
+	rest      []byte // an incomplete line
+	commits   map[string]time.Time
+	delivered map[string]time.Time
+	arrived   chan struct{} // closed at the next bytes, or at the end
 }
 
 var errEnough = errors.New("that is enough")
@@ -30,7 +30,7 @@ var errEnough = errors.New("that is enough")
 // follow reads a stream in the background, and returns when it is open or was refused.
 func (l *eventLag) follow(ctx context.Context, stream func(context.Context, io.Writer) error) {
 	l.opened, l.arrived = make(chan struct{}), make(chan struct{})
-	l.commits, l.told = map[string]time.Time{}, map[string]time.Time{}
+	l.commits, l.delivered = map[string]time.Time{}, map[string]time.Time{}
 	l.running.Go(func() {
 		err := stream(ctx, l)
 		l.mu.Lock()
@@ -67,7 +67,7 @@ func (l *eventLag) Write(text []byte) (int, error) {
 			break
 		}
 		if found := pickupOf.FindSubmatch(line); found != nil {
-			l.told[string(found[1])] = at
+			l.delivered[string(found[1])] = at
 		}
 		l.rest = rest
 	}
@@ -112,12 +112,12 @@ func (l *eventLag) ended() { l.running.Wait() }
 func (l *eventLag) lags() (late *Latencies, missing int) {
 	late = &Latencies{}
 	for pickup, at := range l.commits {
-		told, ok := l.told[pickup]
+		delivered, ok := l.delivered[pickup]
 		if !ok {
 			missing++
 			continue
 		}
-		late.Record(max(0, told.Sub(at)))
+		late.Record(max(0, delivered.Sub(at)))
 	}
 	return late, missing
 }

@@ -162,7 +162,7 @@ func (b *crowdBench) begin(
 }
 
 // feedPath returns the path of an appointment feed of the facility, as of now.
-func (w *world) feedPath() string {
+func (w *fixture) feedPath() string {
 	return "/v1/facilities/" + w.facility + "/appointments/sync?as_of=" +
 		url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano))
 }
@@ -183,7 +183,7 @@ func newRecords(n int) io.Reader {
 }
 
 // newPickups returns items of a batch, with addresses and a note of the given lengths.
-func (w *world) newPickups(n, address, note int) (items []object) {
+func (w *fixture) newPickups(n, address, note int) (items []object) {
 	for range n {
 		items = append(items, object{
 			"facility_id": w.facility, "account_id": w.accounts.at(0), "price_cents": priceCents,

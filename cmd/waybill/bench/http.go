@@ -36,14 +36,14 @@ type httpBench struct {
 	delay              time.Duration // of what the server sends to the database
 	compare            otherServer
 
-	ours, theirs *world // theirs is nil without another server
+	ours, theirs *fixture // theirs is nil without another server
 	owner        *pgx.Conn
 	servers      []*server
-	hosts        []string // of the servers
-	worlds       []*world // ours and its neighbors
-	log          *os.File // the log of the server
-	postmaster   int      // 0 if unknown or on another machine
-	pgbench      *pgbench // nil if not available
+	hosts        []string   // of the servers
+	fixtures     []*fixture // ours and its neighbors
+	log          *os.File   // the log of the server
+	postmaster   int        // 0 if unknown or on another machine
+	pgbench      *pgbench   // nil if not available
 	status       *statusLine
 }
 
@@ -198,8 +198,8 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 	return failed
 }
 
-// measureAll prints each line as soon as it is measured. What fails is said in its line and passed over;
-// the first such failure is returned.
+// measureAll prints each line as soon as it is measured. A failed measurement is reported in its line and
+// skipped; the first failure is returned.
 func (b *httpBench) measureAll(ctx context.Context, env *Env) (failed error) {
 	b.status = env.newStatusLine()
 	for _, w := range b.works {
@@ -248,14 +248,14 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	}
 	env.Progress("preparing accounts, users and pickups")
 	most := slices.Max(b.callers)
-	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, most); err != nil {
+	if b.ours, err = newFixture(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, most); err != nil {
 		return err
 	}
 	if err = b.addNeighbors(ctx, ownerURL); err != nil {
 		return err
 	}
 	if o := b.compare; o.url != "" {
-		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, most); err != nil {
+		if b.theirs, err = newFixture(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, most); err != nil {
 			return err
 		}
 	}
@@ -310,15 +310,15 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 
 // side is one of the servers during the measurement of one workload.
 type side struct {
-	worlds  []*world // of the tenants among which the work is spread
-	callers []*caller
-	guess   float64 // estimated operations per second, to prepare rows for
-	rates   []float64
-	all     httpLoaded
+	fixtures []*fixture // of the tenants among which the work is spread
+	callers  []*caller
+	guess    float64 // estimated operations per second, to prepare rows for
+	rates    []float64
+	all      httpLoaded
 }
 
-func newSide(worlds []*world, callers int) *side {
-	return &side{worlds: worlds, callers: worlds[0].callers(callers), guess: 2000}
+func newSide(fixtures []*fixture, callers int) *side {
+	return &side{fixtures: fixtures, callers: fixtures[0].callers(callers), guess: 2000}
 }
 
 // run measures the workload for a duration, on rows of its own.
@@ -328,7 +328,7 @@ func (s *side) run(
 	run := newRun()
 	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
 	l.operate = func(c *caller, n int64) error {
-		c.world = s.worlds[w.of(n, len(s.worlds))]
+		c.fixture = s.fixtures[w.of(n, len(s.fixtures))]
 		return w.operate(c, run, n)
 	}
 	if w.drafts {

@@ -34,7 +34,7 @@ type httpLine struct {
 	Tenants     int        `json:"tenants"`          // among which the operations were spread
 	Processes   int        `json:"processes"`        // of the server
 	Serve       string     `json:"serve,omitempty"`  // further flags of "waybill serve"
-	Failed      string     `json:"failed,omitempty"` // what could not be measured, and why
+	Failed      string     `json:"failed,omitempty"` // failed measurements with their reasons
 	Machine     Machine    `json:"machine"`
 
 	err error // the first unexpected answer or failure
@@ -59,12 +59,12 @@ type httpOther struct {
 // failedLine is the line of a workload of which nothing was measured.
 func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
 	l := &httpLine{Work: w.name, Callers: callers, Rate: b.rate, Serve: b.serve, Machine: ThisMachine(),
-		Tenants: len(b.worldsOf(w)), Processes: len(b.servers)}
+		Tenants: len(b.fixturesOf(w)), Processes: len(b.servers)}
 	l.fail("", err)
 	return l
 }
 
-// fail notes what could not be measured.
+// fail records a failed measurement.
 func (l *httpLine) fail(what string, err error) {
 	l.Failed = strings.TrimPrefix(l.Failed+"; "+what+strings.TrimSpace(err.Error()), "; ")
 	if l.err == nil {
@@ -79,7 +79,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, yardsticks []*singl
 		Work: w.name, Callers: callers, PerSecond: roundSignificant(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
 		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
-		Serve: b.serve, Machine: ThisMachine(), Tenants: len(ours.worlds), Processes: len(b.servers),
+		Serve: b.serve, Machine: ThisMachine(), Tenants: len(ours.fixtures), Processes: len(b.servers),
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: roundSignificant(rate)}

@@ -18,25 +18,25 @@ const (
 	neighborPickups  = 50 // of each neighbor, to read
 )
 
-// worldsOf returns the tenants among which a work is spread. A comparison is in one tenant of each server.
-func (b *httpBench) worldsOf(w work) []*world {
+// fixturesOf returns the tenants among which a work is spread. A comparison is in one tenant of each server.
+func (b *httpBench) fixturesOf(w work) []*fixture {
 	switch {
 	case w.alone || b.compare.url != "":
-		return b.worlds[:1]
+		return b.fixtures[:1]
 	case w.tenant != nil && b.tenants == 1:
-		return b.worlds[:mixTenants]
+		return b.fixtures[:mixTenants]
 	}
-	return b.worlds[:b.tenants]
+	return b.fixtures[:b.tenants]
 }
 
 // sides returns the servers to measure, ours first.
 func (b *httpBench) sides(w work, callers int) []*side {
-	sides := []*side{newSide(b.worldsOf(w), callers)}
+	sides := []*side{newSide(b.fixturesOf(w), callers)}
 	for i, c := range sides[0].callers {
 		c.address = b.hosts[i%len(b.hosts)]
 	}
 	if b.theirs != nil {
-		sides = append(sides, newSide([]*world{b.theirs}, callers))
+		sides = append(sides, newSide([]*fixture{b.theirs}, callers))
 	}
 	return sides
 }
@@ -44,7 +44,7 @@ func (b *httpBench) sides(w work, callers int) []*side {
 // addNeighbors makes the further tenants that the works need, in the database: over HTTP a thousand of
 // them would take minutes.
 func (b *httpBench) addNeighbors(ctx context.Context, ownerURL string) error {
-	b.worlds = []*world{b.ours}
+	b.fixtures = []*fixture{b.ours}
 	need := b.tenants
 	if b.compare.url == "" && slices.ContainsFunc(b.works, func(w work) bool { return w.tenant != nil }) && need == 1 {
 		need = mixTenants
@@ -59,17 +59,17 @@ func (b *httpBench) addNeighbors(ctx context.Context, ownerURL string) error {
 		if err != nil {
 			return err
 		}
-		b.worlds = append(b.worlds, w)
+		b.fixtures = append(b.fixtures, w)
 	}
 	return forEachConcurrently(ctx, int64(need-1), func(ctx context.Context, n int64) error {
-		w := b.worlds[1+n]
+		w := b.fixtures[1+n]
 		return w.prepareThese(ctx, w.drafts, numbers(w.read))
 	})
 }
 
 // newNeighbor makes a tenant with an admin, staff who see its facility, and funded accounts.
-func (b *httpBench) newNeighbor(ctx context.Context, conn *pgx.Conn) (*world, error) {
-	w := &world{
+func (b *httpBench) newNeighbor(ctx context.Context, conn *pgx.Conn) (*fixture, error) {
+	w := &fixture{
 		client: b.ours.client, base: b.ours.base, host: b.ours.host, tokens: map[db.UserRole][]string{},
 		accounts: newRun(), accountCount: neighborAccounts, drafts: newRun(), read: neighborPickups,
 	}
@@ -102,7 +102,7 @@ func (w work) of(n int64, tenants int) int {
 
 // prepare creates the drafts that the first operations of a run use, each in its tenant.
 func (s *side) prepare(ctx context.Context, w work, run ids, most int64) error {
-	each := make([][]int64, len(s.worlds))
+	each := make([][]int64, len(s.fixtures))
 	for n := range most {
 		if w.moves == nil || w.moves(n) {
 			i := w.of(n, len(each))
@@ -110,7 +110,7 @@ func (s *side) prepare(ctx context.Context, w work, run ids, most int64) error {
 		}
 	}
 	return forEachConcurrently(ctx, int64(len(each)), func(ctx context.Context, i int64) error {
-		return s.worlds[i].prepareThese(ctx, run, each[i])
+		return s.fixtures[i].prepareThese(ctx, run, each[i])
 	})
 }
 
@@ -131,9 +131,9 @@ func (c *caller) mix(run ids, n int64) error {
 	case mixMoves(n):
 		return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameCancel)
 	case n%10 == 9:
-		return c.charge(c.world.accounts.at(c.random.Int64N(c.world.accountCount)), run.at(n))
+		return c.charge(c.fixture.accounts.at(c.random.Int64N(c.fixture.accountCount)), run.at(n))
 	case n%2 == 0:
 		return c.get(db.UserRoleStaff, "/v1/pickups", "")
 	}
-	return c.get(db.UserRoleStaff, "/v1/pickups/", c.world.drafts.at(c.random.Int64N(c.world.read)))
+	return c.get(db.UserRoleStaff, "/v1/pickups/", c.fixture.drafts.at(c.random.Int64N(c.fixture.read)))
 }

@@ -25,14 +25,14 @@ type work struct {
 func works() []work {
 	return []work{
 		{name: "get", script: "get", operate: func(c *caller, _ ids, _ int64) error {
-			return c.get(db.UserRoleStaff, "/v1/pickups/", c.world.drafts.at(c.random.Int64N(c.world.read)))
+			return c.get(db.UserRoleStaff, "/v1/pickups/", c.fixture.drafts.at(c.random.Int64N(c.fixture.read)))
 		}},
 		{name: "create", script: "create", operate: (*caller).create},
 		{name: "charge-spread", script: "charge", operate: func(c *caller, run ids, n int64) error {
-			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.accountCount)), run.at(n))
+			return c.charge(c.fixture.accounts.at(c.random.Int64N(c.fixture.accountCount)), run.at(n))
 		}},
 		{name: "charge-hot", script: "charge", hot: true, operate: func(c *caller, run ids, n int64) error {
-			return c.charge(c.world.accounts.at(0), run.at(n))
+			return c.charge(c.fixture.accounts.at(0), run.at(n))
 		}},
 		{name: "transition", script: "transition", drafts: true, operate: func(c *caller, run ids, n int64) error {
 			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameCancel)
@@ -48,17 +48,17 @@ func works() []work {
 // caller sends one request after another.
 type caller struct {
 	wire
-	world  *world
-	number int64
-	heads  map[db.UserRole]string // its own, in place of its tenant's
-	random *rand.Rand
-	body   []byte // the request body's buffer, reused
+	fixture *fixture
+	number  int64
+	heads   map[db.UserRole]string // its own, in place of its tenant's
+	random  *rand.Rand
+	body    []byte // the request body's buffer, reused
 }
 
-func (w *world) callers(n int) []*caller {
+func (w *fixture) callers(n int) []*caller {
 	all := make([]*caller, n)
 	for i := range all {
-		c := &caller{wire: wire{address: w.host}, world: w, number: int64(i)}
+		c := &caller{wire: wire{address: w.host}, fixture: w, number: int64(i)}
 		c.random = rand.New(rand.NewPCG(1, uint64(i)))
 		all[i] = c
 	}
@@ -70,7 +70,7 @@ func (c *caller) head(role db.UserRole) string {
 	if head, own := c.heads[role]; own {
 		return head
 	}
-	heads := c.world.heads[role]
+	heads := c.fixture.heads[role]
 	return heads[int(c.number)%len(heads)]
 }
 
@@ -113,8 +113,8 @@ func (c *caller) charge(account, id string) error {
 
 func (c *caller) create(run ids, n int64) error {
 	c.body = append(append(c.body[:0], `{"id":"`...), run.at(n)...)
-	c.body = append(append(c.body, `","facility_id":"`...), c.world.facility...)
-	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.accountCount)...)
+	c.body = append(append(c.body, `","facility_id":"`...), c.fixture.facility...)
+	c.body = append(append(c.body, `","account_id":"`...), c.fixture.accounts.at(n%c.fixture.accountCount)...)
 	c.body = strconv.AppendInt(append(c.body, `","price_cents":`...), priceCents, 10)
 	c.body = append(c.body, `,"pickup_address":"`+pickupAddress+`","dropoff_address":"`+dropoffAddress+`"}`...)
 	return c.post(db.UserRoleStaff, 201, "/v1/pickups")
@@ -146,7 +146,7 @@ func (c *caller) lifecycle(run ids, n int64) error {
 	if err := c.move(db.UserRoleStaff, id, db.TransitionNameSubmit); err != nil {
 		return err
 	}
-	c.body = append(append(append(c.body[:0], `{"driver_id":"`...), c.world.drivers.at(c.number)...), `"}`...)
+	c.body = append(append(append(c.body[:0], `{"driver_id":"`...), c.fixture.drivers.at(c.number)...), `"}`...)
 	if err := c.post(db.UserRoleDispatcher, 200, "/v1/pickups/", id, "/assign"); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ type jobsBench struct {
 	starts   int
 	before   int
 
-	*depot
+	*jobsFixture
 	plain *pgxpool.Pool // as the owner without our settings, for River's defaults
 	river *river.Client[pgx.Tx]
 }
@@ -116,7 +116,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if b.depot, err = env.depot(ctx, owner, app, int32(b.callers)+4); err != nil {
+	if b.jobsFixture, err = env.jobsFixture(ctx, owner, app, int32(b.callers)+4); err != nil {
 		return err
 	}
 	if err := b.requireEmptyQueue(ctx); err != nil {

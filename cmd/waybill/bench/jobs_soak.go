@@ -31,7 +31,7 @@ type soak struct {
 	every           time.Duration
 	before          int
 
-	*depot
+	*jobsFixture
 	enqueued, sent atomic.Int64
 	starts         atomic.Pointer[Latencies] // of the current sample
 }
@@ -82,7 +82,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if s.depot, err = env.depot(ctx, owner, app, int32(s.senders)+16); err != nil {
+	if s.jobsFixture, err = env.jobsFixture(ctx, owner, app, int32(s.senders)+16); err != nil {
 		return err
 	}
 	if err := s.requireEmptyQueue(ctx); err != nil {

@@ -10,7 +10,7 @@ func TestPercentilesAreSamples(t *testing.T) {
 	t.Parallel()
 	var l Latencies
 	if got := l.Summary(); got != (Summary{}) {
-		t.Errorf("of none: %+v", got)
+		t.Errorf("without measurements: %+v", got)
 	}
 	var all sync.WaitGroup
 	for i := range 1000 { // 1 to 1000 ms, in no order
@@ -23,10 +23,10 @@ func TestPercentilesAreSamples(t *testing.T) {
 	var one Latencies
 	one.Record(1500 * time.Microsecond)
 	if got, want := one.Summary(), (Summary{1, 1.5, 1.5, 1.5}); got != want {
-		t.Errorf("of one: %+v, want %+v", got, want)
+		t.Errorf("with one measurement: %+v, want %+v", got, want)
 	}
 	one.Add(&l)
 	if got := one.Summary().Count; got != 1001 {
-		t.Errorf("added up: %d", got)
+		t.Errorf("after merging: %d", got)
 	}
 }

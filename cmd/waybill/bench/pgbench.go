@@ -74,8 +74,8 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	return p, nil
 }
 
-// setVariables sets the scripts' variables to the world's rows.
-func (p *pgbench) setVariables(tenantID uuid.UUID, w *world) {
+// setVariables sets the scripts' variables to the fixture's rows.
+func (p *pgbench) setVariables(tenantID uuid.UUID, w *fixture) {
 	one := func(value string) string { return "{" + value + "}" }
 	p.values = map[string]string{
 		"tenants": one(tenantID.String()), "none": one(uuid.Nil.String()), "facilities": one(w.facility),

@@ -40,7 +40,7 @@ func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 			same := regexp.MustCompile(`(?m)^` + strings.Join(parts, `(?::\w+|\(.*\))`) + `;$`)
 			found := same.FindStringIndex(got)
 			if found == nil {
-				t.Errorf("%s does not have %s as it is:\n%s", w.script, run[1], got)
+				t.Errorf("%s does not contain %s unchanged:\n%s", w.script, run[1], got)
 				continue
 			}
 			got = got[:found[0]] + got[found[1]:]
@@ -64,7 +64,7 @@ func TestScriptRefusesParametersThatDoNotFit(t *testing.T) {
 		}
 	}
 	if _, err := query("GetAccoun"); err == nil {
-		t.Error("a query was found by the beginning of its name")
+		t.Error("a prefix of a query's name found it")
 	}
 	text, err := withParameters("GetAccount", map[string]string{"tenant_id": ":t", "id": "'1' || '2'"})
 	if want := "SELECT * FROM accounts WHERE tenant_id = :t AND id = ('1' || '2')"; err != nil || text != want {

@@ -43,7 +43,7 @@ var effectCases = []struct{ name, before, works string }{
 func TestScalarStatementsHaveTheEffectsOfOurs(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
-	p, made := effectsWorld(t, d)
+	p, made := effectsFixture(t, d)
 	for _, c := range effectCases {
 		for _, name := range []string{"get", "create", "charge", "transition", "submit"} {
 			r := pgbenchRun{work: work{name: name, script: name}, clients: 1, made: made, drafts: 1, accounts: 1}
@@ -67,10 +67,10 @@ func TestScalarStatementsHaveTheEffectsOfOurs(t *testing.T) {
 	}
 }
 
-// effectsWorld has a draft and an account with the ids that the scripts compute.
-func effectsWorld(t *testing.T, d *dbtest.DB) (*pgbench, ids) {
+// effectsFixture has a draft and an account with the ids that the scripts compute.
+func effectsFixture(t *testing.T, d *dbtest.DB) (*pgbench, ids) {
 	t.Helper()
-	w := &world{accounts: newRun(), accountCount: 1, drafts: newRun(), read: 1, users: map[db.UserRole]string{}}
+	w := &fixture{accounts: newRun(), accountCount: 1, drafts: newRun(), read: 1, users: map[db.UserRole]string{}}
 	tenant, err := newTenant(t.Context(), d.OwnerURL, func(r *seed.Rows) {
 		staff, admin, group, facility := r.User(db.UserRoleStaff), r.User(db.UserRoleAdmin), r.Group(), r.Facility()
 		r.Members(group, staff.UserID)

@@ -21,13 +21,13 @@ type scaleDatabase struct {
 	name     string
 	ownerURL string
 	appURL   string
-	world    *scale.World
+	data     *scale.Dataset
 	url      string // of the server
 	tokens   map[scale.Role]string
 	readers  map[scale.Role]*caller
 	names    map[string]string // what the {names} in paths stand for
-	asker    *world            // looks at answers
-	writers  *world            // made for the first write
+	reader   *fixture          // looks at answers
+	writers  *fixture          // made for the first write
 }
 
 // scaleSettings are the settings of the benchmark's own PostgreSQL: the load is not written to the WAL,
@@ -127,7 +127,7 @@ func (b *scaleBench) fill(ctx context.Context, env *Env, name, owner, app, count
 		}
 	}
 	if loaded {
-		d.world, err = scale.Look(ctx, conn)
+		d.data, err = scale.Look(ctx, conn)
 	} else {
 		err = b.load(ctx, env, conn, d)
 	}
@@ -147,7 +147,7 @@ func (b *scaleBench) fill(ctx context.Context, env *Env, name, owner, app, count
 func (b *scaleBench) load(ctx context.Context, env *Env, conn *pgx.Conn, d *scaleDatabase) (err error) {
 	begun := time.Now()
 	size := scale.Size{Pickups: d.pickups, Facilities: b.facilities}
-	d.world, err = scale.Load(ctx, conn, size, func(part string) {
+	d.data, err = scale.Load(ctx, conn, size, func(part string) {
 		b.progress.show("loading %d pickups: %s, after %.0f s", d.pickups, part, time.Since(begun).Seconds())
 	})
 	b.progress.clear()

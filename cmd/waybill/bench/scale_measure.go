@@ -62,7 +62,7 @@ func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l h
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var after string
-	if err := conn.QueryRow(ctx, statement("scale_event"), d.world.TenantID).Scan(&after); err != nil {
+	if err := conn.QueryRow(ctx, statement("scale_event"), d.data.TenantID).Scan(&after); err != nil {
 		return l, 0, err
 	}
 	l.callers = []*caller{d.readers[viewer]}
@@ -146,8 +146,8 @@ func (b *scaleBench) round(ctx context.Context, r *scaleRun) error {
 	return loaded.err
 }
 
-// asked returns a failure as it is reported: the status, without the address.
-func asked(err error) string {
+// failureText returns a failure as it is reported: the status, without the address.
+func failureText(err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -178,12 +178,12 @@ func tenantReads() (all []ScaleRead) {
 
 // ScaleExempt are the reads that are not measured, and why.
 var ScaleExempt = map[string]string{
-	"get-error": "it is a page of the program, and asks the database nothing",
-	"livez":     "it asks the database nothing",
-	"readyz":    "it asks the database for no rows",
+	"get-error": "it is a static page, without a query",
+	"livez":     "it sends no query",
+	"readyz":    "it reads no rows",
 }
 
 // ScaleExemptRoles are the roles that may read but are not measured, and why.
 var ScaleExemptRoles = map[string]map[scale.Role]string{
-	"stream-pickups": {scale.Driver: "what a driver is told is not enough for fifty events in a small database"},
+	"stream-pickups": {scale.Driver: "a driver has fewer than fifty events in a small database"},
 }

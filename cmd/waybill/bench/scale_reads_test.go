@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
-// dbRoles are the roles of the world's users.
+// dbRoles are the roles of the data set's users.
 var dbRoles = map[scale.Role]db.UserRole{
 	scale.Admin: db.UserRoleAdmin, scale.Dispatcher: db.UserRoleDispatcher, scale.Hub: db.UserRoleHub,
 	scale.Driver: db.UserRoleDriver, scale.StaffOfOne: db.UserRoleStaff, scale.StaffOfNew: db.UserRoleStaff,
@@ -38,7 +38,7 @@ func scaleServer(t *testing.T) *scaleDatabase {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	world, err := scale.Load(t.Context(), conn, scale.Size{Pickups: 20_000, Facilities: 50}, nil)
+	data, err := scale.Load(t.Context(), conn, scale.Size{Pickups: 20_000, Facilities: 50}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func scaleServer(t *testing.T) *scaleDatabase {
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() { handler.Drain(); server.Close() })
-	target := &scaleDatabase{pickups: 20_000, ownerURL: d.OwnerURL, world: world, url: server.URL}
+	target := &scaleDatabase{pickups: 20_000, ownerURL: d.OwnerURL, data: data, url: server.URL}
 	env := &Env{out: io.Discard}
 	t.Cleanup(func() { env.Close() })
 	if err := target.logIn(t.Context(), env); err != nil {
@@ -98,17 +98,17 @@ func TestScaleMeasuresEveryOperationThatReads(t *testing.T) {
 	for _, r := range ScaleReads() {
 		measured[r.Operation] = true
 		if _, ok := reads[r.Operation]; !ok {
-			t.Errorf("%s is measured, and not in the document", r.Operation)
+			t.Errorf("%s is measured but not in the document", r.Operation)
 		}
 	}
 	for id := range reads {
 		if why, exempt := ScaleExempt[id]; exempt == measured[id] || exempt && why == "" {
-			t.Errorf("%s must be measured, or exempt for a reason, and not both", id)
+			t.Errorf("%s must be either measured or exempt with a reason", id)
 		}
 	}
 	for id := range ScaleExempt {
 		if _, ok := reads[id]; !ok {
-			t.Errorf("%s is exempt, and not in the document", id)
+			t.Errorf("%s is exempt but not in the document", id)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (d *scaleDatabase) testRoles(t *testing.T) {
 			}
 			for _, r := range reads {
 				if status := d.status(t, r, viewer); status < 400 || status >= 500 {
-					t.Errorf("%s of a %s is not measured, and %s answers %d", operation, role, r.Path, status)
+					t.Errorf("%s by %s is not measured, but %s returns %d", operation, role, r.Path, status)
 				}
 			}
 		}
@@ -158,7 +158,7 @@ func (d *scaleDatabase) status(t *testing.T, r ScaleRead, viewer scale.Role) int
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+d.tokens[viewer])
-	answer, err := d.asker.client.Do(request)
+	answer, err := d.reader.client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ const mostRatio = 1.5
 func (l *scaleLine) add(r *scaleRun, counted bool) {
 	f := scaleFigure{Pickups: r.database.pickups, Items: r.items}
 	if r.err != nil {
-		f.Error = asked(r.err)
+		f.Error = failureText(r.err)
 		l.Sizes = append(l.Sizes, f)
 		return
 	}

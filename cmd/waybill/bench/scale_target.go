@@ -18,14 +18,14 @@ import (
 	"waybill/db/seed"
 )
 
-// roleNames say who each user of the world is.
+// roleNames say who each user of the data set is.
 var roleNames = map[scale.Role]string{
 	scale.Admin: "admin", scale.Dispatcher: "dispatcher", scale.Hub: "hub", scale.Driver: "driver",
 	scale.StaffOfOne: "staff of one clinic", scale.StaffOfNew: "staff of a new clinic",
 	scale.StaffOfSome: "staff of forty", scale.StaffOfAll: "staff of all",
 }
 
-// ScaleViewer names a user of the world, as the lines do.
+// ScaleViewer names a user of the data set, as the lines do.
 func ScaleViewer(role scale.Role) string { return roleNames[role] }
 
 // serve starts a server over the database, and logs in to it.
@@ -36,16 +36,16 @@ func (d *scaleDatabase) serve(ctx context.Context, env *Env) (err error) {
 	return d.logIn(ctx, env)
 }
 
-// logIn opens a session for each user of the world, and finds the rows that paths name.
+// logIn opens a session for each user of the data set, and finds the rows that paths name.
 func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 	at, err := url.Parse(d.url)
 	if err != nil {
 		return err
 	}
 	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
-	if err := addRows(ctx, d.ownerURL, d.world.TenantID, func(r *seed.Rows) {
+	if err := addRows(ctx, d.ownerURL, d.data.TenantID, func(r *seed.Rows) {
 		for role := range roleNames {
-			user := db.Viewer{UserID: d.world.Users[role]}
+			user := db.Viewer{UserID: d.data.Users[role]}
 			d.tokens[role] = string(r.Session(seed.User{Viewer: user, PasswordHash: scale.PasswordHash}))
 		}
 	}); err != nil {
@@ -57,7 +57,7 @@ func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 		}}
 	}
 	// A connection that was idle for long may be closed when it is needed.
-	d.asker = &world{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, base: d.url}
+	d.reader = &fixture{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, base: d.url}
 	return d.nameRows(ctx)
 }
 
@@ -66,7 +66,7 @@ const anyRole db.UserRole = ""
 
 // nameRows finds the values of the {names} in paths.
 func (d *scaleDatabase) nameRows(ctx context.Context) error {
-	w, now := d.world, time.Now().UTC()
+	w, now := d.data, time.Now().UTC()
 	at := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) + "T00:00:00Z" }
 	d.names = map[string]string{
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
@@ -119,7 +119,7 @@ func (d *scaleDatabase) expand(path string) string {
 }
 
 func (d *scaleDatabase) page(ctx context.Context, role scale.Role, path string) (p scalePage, err error) {
-	return p, d.asker.as(ctx, d.tokens[role], http.MethodGet, d.expand(path), nil, &p)
+	return p, d.reader.as(ctx, d.tokens[role], http.MethodGet, d.expand(path), nil, &p)
 }
 
 // deepBy is how many pages of 200 come before a deep page, if there are as many.
@@ -180,7 +180,7 @@ func (d *scaleDatabase) stream(ctx context.Context, role scale.Role, after strin
 	}
 	request.Header.Set("Authorization", "Bearer "+d.tokens[role])
 	request.Header.Set("Last-Event-ID", after)
-	response, err := d.asker.client.Do(request)
+	response, err := d.reader.client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func writeMeasures() (all []scaleMeasure) {
 			mostPages: mostPages,
 			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) {
 				return d.startWork(ctx, work{operate: func(c *caller, run ids, n int64) error {
-					return c.charge(d.world.BusyAccount.String(), run.at(n))
+					return c.charge(d.data.BusyAccount.String(), run.at(n))
 				}})
 			}},
 		scaleMeasure{operation: "sync-appointments", viewer: "staff",
@@ -49,7 +49,7 @@ func writeMeasures() (all []scaleMeasure) {
 // writer returns a caller with a new clinic.
 func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	if d.writers == nil {
-		d.writers, err = newWorld(ctx, d.url, d.world.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
+		d.writers, err = newFixture(ctx, d.url, d.data.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
 		if err != nil {
 			return nil, err
 		}

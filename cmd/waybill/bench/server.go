@@ -75,8 +75,8 @@ func (s *server) stop() error {
 	}
 }
 
-// serveQuietly is Serve with a log that is shown only where the server does not start: what it
-// refuses, who measures says.
+// serveQuietly is Serve with a log that is shown only if the server does not start: the benchmark itself
+// reports rejected requests.
 func (e *Env) serveQuietly(ctx context.Context, databaseURL string, args ...string) (url string, err error) {
 	log, err := os.CreateTemp("", "waybill-bench-")
 	if err != nil {

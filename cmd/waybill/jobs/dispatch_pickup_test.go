@@ -54,7 +54,7 @@ func TestAPickupWaitsForADriverToBeFree(t *testing.T) {
 	c.eventually("it is assigned",
 		func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 1 })
 	if n := c.count("SELECT max(attempt) FROM river_job"); n > 1 {
-		t.Errorf("%d attempts are used up", n)
+		t.Errorf("%d attempts were consumed", n)
 	}
 }
 

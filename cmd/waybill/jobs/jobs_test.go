@@ -127,7 +127,7 @@ func (c *clinic) eventually(what string, holds func() bool) {
 	c.t.Helper()
 	for end := time.Now().Add(60 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.t.Fatalf("after a minute it does not hold: %s", what)
+			c.t.Fatalf("not true within a minute: %s", what)
 		}
 	}
 }

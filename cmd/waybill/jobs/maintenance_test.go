@@ -14,10 +14,10 @@ func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
 	t.Parallel()
 	const look, schedule, elect = 30 * time.Second, 5 * time.Second, 22 * time.Second
 	if worst := rescueAfter + look + schedule + elect + backoff(0); worst > 2*time.Minute {
-		t.Errorf("it may take %v", worst)
+		t.Errorf("the worst case takes %v", worst)
 	}
 	if jobTimeout >= rescueAfter {
-		t.Error("a job that runs is taken for a killed one's")
+		t.Error("a running job is rescued as if its process had been killed")
 	}
 	c := newClinic(t)
 	fake := fakegateway.Start(t)
@@ -48,7 +48,7 @@ func TestAnIdleWorkerStartsAJob(t *testing.T) {
 		c.eventually("it is sent", func() bool { return c.count(countUnsent) == 0 })
 		slowest = max(slowest, time.Since(start))
 	}
-	t.Logf("the slowest of five took %v, of a tenth of a second on a machine that has nothing else to do", slowest)
+	t.Logf("the slowest of five took %v; on an idle machine, 100ms", slowest)
 }
 
 func TestPausesGrowToAMinute(t *testing.T) {

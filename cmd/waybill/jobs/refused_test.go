@@ -54,7 +54,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if waited := at[1].Sub(at[0]); waited < 7*time.Second {
-		t.Errorf("asked for 7 s, tried again after %v", waited)
+		t.Errorf("Retry-After was 7 s, retried after %v", waited)
 	}
 }
 
@@ -111,20 +111,20 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 		t.Error("the filters do not filter")
 	}
 	if n := list(yesterday, ""); n != 3 || all[0].Tenant != c.Slug {
-		t.Fatalf("%d refused texts: %v", n, all)
+		t.Fatalf("%d rejected texts: %v", n, all)
 	}
 	stop := errors.New("enough")
 	if err := Refused(t.Context(), c.store, yesterday, "", func(RefusedText) error { return stop }); err != stop {
-		t.Errorf("an error of the caller's: %v", err)
+		t.Errorf("the callback's error: %v", err)
 	}
 	fake.Always(fakegateway.Accept)
 	total := c.resend(all, 8)
 	c.eventually("all are sent", func() bool { return c.count(countSent) == 3 && c.count(countUnfinished) == 0 })
 	if total != 3 || len(fake.Taken()) != 3 || fake.Repeats() != 0 {
-		t.Errorf("sent again %d times, %d took effect, %d repeats", total, len(fake.Taken()), fake.Repeats())
+		t.Errorf("resent %d times, %d took effect, %d repeats", total, len(fake.Taken()), fake.Repeats())
 	}
 	if again, err := Resend(t.Context(), c.store,
 		RefusedText{TenantID: c.staff.TenantID, ID: uuid.New()}); again || err != nil {
-		t.Errorf("one that is not there: %v, %v", again, err)
+		t.Errorf("an unknown text: %v, %v", again, err)
 	}
 }

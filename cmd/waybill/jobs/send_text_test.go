@@ -52,7 +52,7 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	}
 	if n := c.count("SELECT count(*) FROM messages WHERE id = $1 AND status = 'FAILED' AND reason = "+
 		"'refused_422_invalid_number'", refused); n != 1 {
-		t.Error("the refused one has not failed with its reason")
+		t.Error("the rejected text has not failed with its reason")
 	}
 	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != seed.StandardPhone ||
 		text.Body != "Your pickup is booked." {
@@ -87,7 +87,7 @@ func TestTextsTakeEffectOnceWhateverTheGatewayDoes(t *testing.T) {
 		t.Errorf("%d effects, %d jobs lost", len(fake.Taken()), c.count(countLost))
 	}
 	if fake.Repeats() == 0 {
-		t.Error("no answer was lost: this tested nothing")
+		t.Error("no answer was lost: nothing was tested")
 	}
 	t.Logf("%d requests, %d of them repeats", fake.Requests(), fake.Repeats())
 }
@@ -171,7 +171,7 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	}
 	lasted := time.Since(start) * times // longer than was meant, on a busy machine
 	if n := gateway.refused.Load(); n > int64(20+6*lasted.Minutes()) {
-		t.Errorf("a gateway that is down got %d requests in %v", n, lasted)
+		t.Errorf("the failing gateway got %d requests in %v", n, lasted)
 	}
 	gateway.repair()
 	back := time.Now()
@@ -183,10 +183,10 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 		t.Errorf("%d jobs lost, %d of %d texts took effect, %d repeats", lost, len(fake.Taken()), owed, fake.Repeats())
 	}
 	if most := fake.MostAtOnce(); most > 4 {
-		t.Errorf("%d requests at once of 4 workers", most)
+		t.Errorf("%d concurrent requests by 4 workers", most)
 	}
 	if n := c.count("SELECT max(attempt) FROM river_job"); n > 1 {
-		t.Errorf("%d attempts are used up", n)
+		t.Errorf("%d attempts were consumed", n)
 	}
 	t.Logf("%d texts; %d requests in %d minutes, %d runs put off; slowest submit %v; drained in %v",
 		owed, gateway.refused.Load(), minutes, held.Load(), slowest, drained)
@@ -214,7 +214,7 @@ func TestAStopHandsJobsBack(t *testing.T) {
 	c.must(workers.Stop()) // the gateway would not answer for a minute
 	if n := c.count(
 		"SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
-		t.Errorf("%d of 6 jobs are back", n)
+		t.Errorf("%d of 6 jobs are available again", n)
 	}
 	// And the next workers send them.
 	fake.Always(fakegateway.Accept)

@@ -62,7 +62,7 @@ type event struct {
 }
 
 // transition makes one transition, as a user who may. assign uses the given driver.
-func (w *world) transition(ctx context.Context, name, pickup, driver string, headers ...header) answer {
+func (w *fixture) transition(ctx context.Context, name, pickup, driver string, headers ...header) answer {
 	who := w.dispatcher
 	if slices.Contains([]string{"receive", "pack", "ship", "deliver"}, name) {
 		who = w.hub

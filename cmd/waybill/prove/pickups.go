@@ -182,21 +182,21 @@ func (t *trial) balanced(pickups int, race func()) {
 var duplicated = []string{"submit", "assign", "dispatch"}
 
 func duplicatesWithKey(t *trial) {
-	var pickups, told, replays int
+	var pickups, won, replays int
 	for range t.Rounds {
 		for _, name := range duplicated {
 			all := t.duplicate(name, true)
 			for _, s := range all {
 				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), duplicates)
 				expectEqual(t, "answered as a replay", s.got.replayed(), duplicates-1)
-				told, replays = told+s.got.won(), replays+s.got.replayed()
+				won, replays = won+s.got.won(), replays+s.got.replayed()
 			}
 			t.onlyOnce(all)
 			pickups += len(all)
 		}
 	}
 	t.figures("%d pickups x %d duplicates: %d succeeded, %d of them replays; 1 event and 1 charge each",
-		pickups, duplicates, told, replays)
+		pickups, duplicates, won, replays)
 }
 
 func duplicatesWithoutKey(t *trial) {
@@ -321,12 +321,12 @@ func (t *trial) progress(now func() string) (stop func()) {
 		}
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		for told := false; ; told = true {
+		for printed := false; ; printed = true {
 			select {
 			case <-tick.C:
 				fmt.Fprint(t.Progress, before, now(), after)
 			case <-done:
-				if told {
+				if printed {
 					fmt.Fprint(t.Progress, before, now(), "\n")
 				}
 				return

@@ -29,7 +29,7 @@ func TestProgressGoesOverOneLineOfATerminalAlone(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out written
-			trial := &trial{world: &world{Options: Options{Progress: &out, Redraw: redraw}}}
+			trial := &trial{fixture: &fixture{Options: Options{Progress: &out, Redraw: redraw}}}
 			stop := trial.progress(func() string { return "half" })
 			time.Sleep(25*time.Second + time.Millisecond)
 			stop()

@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options, tell func(Result)) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWorld(ctx, o)
+	w, err := newFixture(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func choose(names []string) ([]story, error) {
 
 // trial is one run of a story.
 type trial struct {
-	*world
+	*fixture
 	ctx     context.Context
 	figure  string
 	failure string // the first failed expectation
@@ -112,9 +112,9 @@ type trial struct {
 // setupError aborts a trial that could not be set up, or whose server went away: the story has no result.
 type setupError struct{ error }
 
-func (w *world) run(ctx context.Context, s story) (r Result, err error) {
+func (w *fixture) run(ctx context.Context, s story) (r Result, err error) {
 	start := time.Now()
-	t := &trial{world: w, ctx: ctx}
+	t := &trial{fixture: w, ctx: ctx}
 	defer func() {
 		if caught := recover(); caught != nil {
 			u, ok := caught.(setupError)

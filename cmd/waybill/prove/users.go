@@ -129,11 +129,11 @@ func duplicateEmail(t *trial) {
 	callers := max(2, min(t.Callers, 8))
 	email := t.address("twin")
 	got := atOnce(callers, func(i int) answer {
-		asked := t.userBody(email, "staff")
+		body := t.userBody(email, "staff")
 		if i%2 == 1 {
-			asked["email"] = strings.ToUpper(email[:i]) + email[i:]
+			body["email"] = strings.ToUpper(email[:i]) + email[i:]
 		}
-		return t.admin.post(t.ctx, "/v1/users", asked)
+		return t.admin.post(t.ctx, "/v1/users", body)
 	})
 	expectEqual(t, "users made", got.won(), 1)
 	expectEqual(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)

@@ -50,10 +50,10 @@ func (b *Breaker) Open() bool {
 	return b.open
 }
 
-// Enter waits at most patience until the caller may send, and reports whether it may. If so, the caller
+// Enter waits at most maxWait until the caller may send, and reports whether it may. If so, the caller
 // must report the result with Succeeded, Failed or Left.
 func (b *Breaker) Enter(ctx context.Context, maxWait time.Duration) bool {
-	tired := b.clock.After(maxWait)
+	expired := b.clock.After(maxWait)
 	for {
 		may, wait, changed := b.try()
 		if may {
@@ -62,7 +62,7 @@ func (b *Breaker) Enter(ctx context.Context, maxWait time.Duration) bool {
 		select {
 		case <-changed:
 		case <-b.clock.After(wait):
-		case <-tired:
+		case <-expired:
 			return false
 		case <-ctx.Done():
 			return false

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-const patience = 5 * time.Second
+const maxWait = 5 * time.Second
 
 // fail opens the breaker, or keeps it open.
 func fail(t *testing.T, b *Breaker, times int) {
 	t.Helper()
 	for range times {
 		if !b.Enter(t.Context(), time.Hour) {
-			t.Fatal("nobody may try")
+			t.Fatal("no caller may try")
 		}
 		b.Failed(0)
 	}
@@ -29,14 +29,14 @@ func TestAFewFailuresInARowOpenIt(t *testing.T) {
 		b.Succeeded()
 		fail(t, b, failuresToOpen-1)
 		if b.Open() {
-			t.Error("open after failures that were not in a row")
+			t.Error("open after failures that were not consecutive")
 		}
 		fail(t, b, 1)
 		if !b.Open() {
-			t.Error("still closed")
+			t.Error("the breaker is still closed")
 		}
 		if b.Enter(t.Context(), 10*time.Millisecond) {
-			t.Error("somebody may send")
+			t.Error("a caller may send while the breaker is open")
 		}
 	})
 }
@@ -52,7 +52,7 @@ func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
 		for range 32 {
 			senders.Go(func() {
 				for ctx.Err() == nil {
-					if !b.Enter(ctx, patience) {
+					if !b.Enter(ctx, maxWait) {
 						continue
 					}
 					tries.Add(1)
@@ -65,7 +65,7 @@ func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
 		}
 		senders.Wait() // a trial may be running as the hour ends
 		if most.Load() != 1 {
-			t.Errorf("%d tried at once", most.Load())
+			t.Errorf("%d concurrent tries", most.Load())
 		}
 		// Pauses of 15 to 30 s, after the first few.
 		if n := tries.Load(); n < 120 || n > 260 {
@@ -81,7 +81,7 @@ func TestOneSuccessLetsAllIn(t *testing.T) {
 		var in atomic.Int32
 		for range 32 {
 			go func() {
-				for !b.Enter(t.Context(), patience) {
+				for !b.Enter(t.Context(), maxWait) {
 				}
 				in.Add(1)
 				b.Succeeded()
@@ -103,11 +103,11 @@ func TestWhoLeavesHandsTheTryOn(t *testing.T) {
 		fail(t, b, failuresToOpen)
 		time.Sleep(2 * firstPause)
 		if !b.Enter(t.Context(), 0) {
-			t.Fatal("the try is not given")
+			t.Fatal("the try is not handed out")
 		}
 		b.Canceled()
 		if !b.Enter(t.Context(), 0) {
-			t.Error("the try is lost with who left")
+			t.Error("the try is lost when its caller leaves")
 		}
 	})
 }
@@ -120,7 +120,7 @@ func TestWhoGoesDoesNotWait(t *testing.T) {
 		cancel()
 		start := time.Now()
 		if b.Enter(ctx, time.Hour) || time.Since(start) > 0 {
-			t.Error("it waited")
+			t.Error("the caller waited")
 		}
 	})
 }
@@ -132,23 +132,23 @@ func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
 		for _, asked := range []time.Duration{7 * time.Second, time.Hour} {
 			start := time.Now()
 			if !b.Enter(t.Context(), 0) {
-				t.Fatal("nobody may send")
+				t.Fatal("no caller may send")
 			}
 			b.Failed(asked)
 			if wait := b.Wait(); !b.Open() || wait < asked || wait > asked+longestPause {
-				t.Errorf("asked for %v: open %v, for %v", asked, b.Open(), wait)
+				t.Errorf("Retry-After %v: open %v, for %v", asked, b.Open(), wait)
 			}
 			b.Failed(0) // from a request that was already running
 			b.Failed(asked / 2)
 			if !b.Enter(t.Context(), 2*time.Hour) {
-				t.Fatal("nobody may try")
+				t.Fatal("no caller may try")
 			}
 			if waited := time.Since(start); waited < asked || waited > asked+longestPause {
-				t.Errorf("asked for %v, left alone for %v", asked, waited)
+				t.Errorf("Retry-After %v, no request for %v", asked, waited)
 			}
 			b.Succeeded()
 			if b.Open() || b.Wait() != 0 {
-				t.Error("still open after a success")
+				t.Error("the breaker is still open after a success")
 			}
 		}
 		b.Failed(7 * time.Second)

@@ -53,7 +53,7 @@ func TestWhateverTheGatewayAnswersThereIsAVerdict(t *testing.T) {
 		fakegateway.LostBroken:    retryLater("status_503"),
 	}
 	if len(want) != len(fakegateway.Faults)+2 {
-		t.Errorf("%d answers are expected of %d faults", len(want), len(fakegateway.Faults)+2)
+		t.Errorf("%d answers for %d faults", len(want), len(fakegateway.Faults)+2)
 	}
 	for fault, answer := range want {
 		t.Run(string(fault), func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAGatewayThatIsNotThereIsTriedAgain(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got := gateway.Send(gone, someText()); got.Verdict != Retry {
-		t.Errorf("for a caller who is gone: %v", got)
+		t.Errorf("for a canceled caller: %v", got)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 		case err == nil || !strings.Contains(err.Error(), c.says):
 			t.Errorf("%q, %q: %v", c.url, c.secret, err)
 		case len(c.secret) > 6 && strings.Contains(err.Error(), c.secret[6:]):
-			t.Errorf("the secret is told: %v", err)
+			t.Errorf("the error contains the secret: %v", err)
 		}
 	}
 	for _, o := range []GatewayOptions{

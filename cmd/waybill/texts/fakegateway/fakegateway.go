@@ -3,8 +3,6 @@
 package fakegateway
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -12,17 +10,24 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"waybill/api/client/webhooks"
 )
 
 // Secret is the secret that signs the requests.
-var Secret = "whsec_" + base64.StdEncoding.EncodeToString(key)
+var Secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of twenty-four b"))
 
-var key = []byte("a secret of twenty-four b")
+var verifier = func() *webhooks.Verifier {
+	v, err := webhooks.New(Secret)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}()
 
 // Fault is a simulated failure.
 type Fault string
@@ -194,14 +199,10 @@ func read(r *http.Request) (text Text, wrong string) {
 		Timestamp time.Time `json:"timestamp"`
 		Data      struct{ ID, To, Body string }
 	}
-	mac := hmac.New(sha256.New, key)
-	id, timestamp := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
-	fmt.Fprintf(mac, "%s.%s.%s", id, timestamp, body)
-	switch {
+	switch id := r.Header.Get("webhook-id"); {
 	case r.Method != http.MethodPost || r.ContentLength != int64(len(body)):
 		wrong = fmt.Sprintf("%s with Content-Length %d", r.Method, r.ContentLength)
-	case !slices.Contains(strings.Fields(r.Header.Get("webhook-signature")),
-		"v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil))):
+	case verifier.Verify(r.Header, body, time.Now()) != nil:
 		wrong = "a wrong signature"
 	case json.Unmarshal(body, &request) != nil || request.Type != "message.send" || request.Timestamp.IsZero():
 		wrong = "not a message: " + string(body)

@@ -13,34 +13,34 @@ import (
 	"waybill/db/seed"
 )
 
-// depot is a tenant with everything a pickup needs: a requester with a phone number, a facility, and
+// jobsFixture is a tenant with everything a pickup needs: a requester with a phone number, a facility, and
 // funded accounts. Its store connects as the application's role.
-type depot struct {
+type jobsFixture struct {
 	*db.System
-	raw      *db.Queries // over the same connections, for what no Store does
+	raw      *db.Queries // over the same connections, for statements that a Store does not have
 	by       db.Viewer
 	facility uuid.UUID
 	accounts []uuid.UUID
 }
 
-// depotCents is the balance of each account: more than any benchmark spends.
-const depotCents = 1_000_000_000_000
+// accountCents is the balance of each account: more than any benchmark spends.
+const accountCents = 1_000_000_000_000
 
-// depot creates the rows in a tenant of its own, and a connection pool of the application's role.
-func (e *Env) depot(ctx context.Context, ownerURL, appURL string, conns int32) (*depot, error) {
+// jobsFixture creates the rows in a tenant of its own, and a connection pool of the application's role.
+func (e *Env) jobsFixture(ctx context.Context, ownerURL, appURL string, conns int32) (*jobsFixture, error) {
 	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: statementTimeout,
 		LockTimeout: statementTimeout, StatementTimeout: statementTimeout})
 	if err != nil {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() error { store.Close(); return nil })
-	d := &depot{System: store, raw: db.New(store.Pool())}
+	d := &jobsFixture{System: store, raw: db.New(store.Pool())}
 	_, err = newTenant(ctx, ownerURL, func(r *seed.Rows) {
 		d.by, d.facility = r.User(db.UserRoleDispatcher).Viewer, r.Facility()
 		r.PhoneNumber(d.by.UserID, seed.StandardPhone)
 		for range 32 {
 			account := r.Account()
-			r.Deposit(seed.Deposit{Account: account, Cents: depotCents, ActorID: d.by.UserID})
+			r.Deposit(seed.Deposit{Account: account, Cents: accountCents, ActorID: d.by.UserID})
 			d.accounts = append(d.accounts, account)
 		}
 	})
@@ -51,7 +51,7 @@ var benchDigest = []byte("bench")
 
 // drafts creates pickups to be submitted, paid by the accounts in turn. It uses the store, since some
 // benchmarks create them while they measure.
-func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
+func (d *jobsFixture) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
 	const most = 1000 // rows per statement
 	ids := make([]uuid.UUID, n)
 	for from := 0; from < n; from += most {
@@ -71,13 +71,13 @@ func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
 }
 
 // submit submits one pickup with the statement of a regular request.
-func (d *depot) submit(ctx context.Context, id uuid.UUID) error {
+func (d *jobsFixture) submit(ctx context.Context, id uuid.UUID) error {
 	_, _, err := d.MoveOne(ctx, d.by, db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: benchDigest})
 	return err
 }
 
 // submitAll submits several pickups in one statement through q.
-func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) error {
+func (d *jobsFixture) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) error {
 	n := len(ids)
 	rows, err := q.TransitionPickups(ctx, db.TransitionPickupsParams{
 		TenantIds: repeated(d.by.TenantID, n), Ids: ids,
@@ -98,7 +98,7 @@ const warmBy = 2000
 
 // warm submits some pickups and analyzes the tables: directly after they are filled, the planner still
 // considers them empty.
-func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
+func (d *jobsFixture) warm(ctx context.Context, ownerURL string, pickups int) error {
 	ids, err := d.drafts(ctx, pickups)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
 
 // requireEmptyQueue fails if jobs are waiting: the benchmark's workers would take jobs of others, and mark
 // them as sent.
-func (d *depot) requireEmptyQueue(ctx context.Context) error {
+func (d *jobsFixture) requireEmptyQueue(ctx context.Context) error {
 	for _, queue := range []string{jobs.Texts, jobs.Dispatches} {
 		n, err := d.waiting(ctx, queue)
 		if err != nil {
@@ -133,7 +133,7 @@ func (d *depot) requireEmptyQueue(ctx context.Context) error {
 }
 
 // waiting counts the unfinished jobs of a queue.
-func (d *depot) waiting(ctx context.Context, queue string) (n int, err error) {
+func (d *jobsFixture) waiting(ctx context.Context, queue string) (n int, err error) {
 	rows, err := d.CountJobs(ctx)
 	for _, r := range rows {
 		if r.Queue == queue && r.State != "cancelled" && r.State != "discarded" {

@@ -29,19 +29,19 @@ func TestByteOrderMarkIsNamed(t *testing.T) {
 func TestNameOfWhatIsUnknownIsCutAndEscaped(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for name, told := range map[string]string{
+	for name, want := range map[string]string{
 		"größe": "größe", "color": "color", "two words": "two words", "a\x1b[31mb": `a\x1b[31mb`,
 		"a\u202eb": `a\u202eb`, "a\r\nb": `a\r\nb`, "\u200b": `\u200b`, "\U0001F600": `\U0001f600`,
 		strings.Repeat("n", 64) + secret: strings.Repeat("n", 64) + "…",
 		strings.Repeat("é", 100):         strings.Repeat("é", 64) + "…",
 	} {
-		s.do(s.admin, "POST", "/v1/groups", object{"name": "A", name: 1}).refused(422, "unknown_field", told)
-		a := s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1", nil).refused(422, "unknown_parameter", told)
+		s.do(s.admin, "POST", "/v1/groups", object{"name": "A", name: 1}).refused(422, "unknown_field", want)
+		a := s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1", nil).refused(422, "unknown_parameter", want)
 		if strings.Contains(string(a.body), secret) {
 			t.Errorf("%s: %s", a.request, a)
 		}
 		s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1&"+url.QueryEscape(name)+"=1", nil).
-			refused(422, "validation_failed", told)
+			refused(422, "validation_failed", want)
 	}
 	nested := with(s.newPickup(),
 		object{strings.Repeat("n", 64) + secret: nil, strings.Repeat("m", 10_000) + secret: 1})

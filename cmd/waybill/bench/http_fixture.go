@@ -38,9 +38,9 @@ func (i ids) at(n int64) string {
 	return string(text[:])
 }
 
-// world is a tenant of a running server with the rows that the workloads need. It is created over HTTP,
+// fixture is a tenant of a running server with the rows that the workloads need. It is created over HTTP,
 // so that it works with any server.
-type world struct {
+type fixture struct {
 	client       *http.Client
 	base         string
 	host         string
@@ -65,15 +65,15 @@ const (
 	dropoffAddress = "1 Lab Way, South San Francisco"
 )
 
-func newWorld(
+func newFixture(
 	ctx context.Context, base, tenant, adminToken string, accounts, read, drivers int,
-) (*world, error) {
+) (*fixture, error) {
 	base = strings.TrimSuffix(base, "/")
 	at, err := url.Parse(base)
 	if err != nil || at.Scheme != "http" || at.Host == "" {
 		return nil, fmt.Errorf("%s is not a URL of the form http://host:port", base)
 	}
-	w := &world{
+	w := &fixture{
 		client: NewClient(16), base: base, host: at.Host, tenant: tenant,
 		tokens: map[db.UserRole][]string{db.UserRoleAdmin: {adminToken}}, users: map[db.UserRole]string{},
 		accounts: newRun(), accountCount: int64(accounts),
@@ -89,7 +89,7 @@ func newWorld(
 }
 
 // seed creates users of each role, a facility that they can see, funded accounts, and free drivers.
-func (w *world) seed(ctx context.Context) (err error) {
+func (w *fixture) seed(ctx context.Context) (err error) {
 	var made struct{ ID string }
 	if err := w.do(ctx, "POST", "/v1/facilities", object{
 		"name": "Benchmark", "address": pickupAddress, "latitude": 37.7583, "longitude": -122.4186,
@@ -125,7 +125,7 @@ func (w *world) seed(ctx context.Context) (err error) {
 }
 
 // newUser creates a user and logs in. Staff get a phone number for the texts.
-func (w *world) newUser(ctx context.Context, role db.UserRole) error {
+func (w *fixture) newUser(ctx context.Context, role db.UserRole) error {
 	var made struct{ ID, Token string }
 	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
 	if err := w.do(ctx, "POST", "/v1/users",
@@ -147,7 +147,7 @@ func (w *world) newUser(ctx context.Context, role db.UserRole) error {
 	return err
 }
 
-func (w *world) openAccount(ctx context.Context, n int64) error {
+func (w *fixture) openAccount(ctx context.Context, n int64) error {
 	id := w.accounts.at(n)
 	if err := w.do(ctx, "POST", "/v1/accounts", object{"id": id, "name": "Benchmark", "currency": "USD"},
 		nil); err != nil {
@@ -157,8 +157,8 @@ func (w *world) openAccount(ctx context.Context, n int64) error {
 		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
-// setHeads prepares what the callers send.
-func (w *world) setHeads() {
+// setHeads prepares the callers' request headers.
+func (w *fixture) setHeads() {
 	w.heads = map[db.UserRole][]string{}
 	for role, tokens := range w.tokens {
 		for _, token := range tokens {
@@ -178,13 +178,13 @@ func numbers(n int64) []int64 {
 }
 
 // prepare creates n drafts of a new run, paid by the accounts in turn.
-func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
+func (w *fixture) prepare(ctx context.Context, n int64) (ids, error) {
 	made := newRun()
 	return made, w.prepareThese(ctx, made, numbers(n))
 }
 
 // prepareThese creates the drafts of a run that have these numbers.
-func (w *world) prepareThese(ctx context.Context, made ids, numbers []int64) error {
+func (w *fixture) prepareThese(ctx context.Context, made ids, numbers []int64) error {
 	batches := slices.Collect(slices.Chunk(numbers, 500))
 	return forEachConcurrently(ctx, int64(len(batches)), func(ctx context.Context, batch int64) error {
 		var items []object
@@ -221,11 +221,11 @@ func forEachConcurrently(ctx context.Context, n int64, do func(ctx context.Conte
 type object map[string]any
 
 // do sends a request as the first admin.
-func (w *world) do(ctx context.Context, method, path string, body, into any) error {
+func (w *fixture) do(ctx context.Context, method, path string, body, into any) error {
 	return w.as(ctx, w.tokens[db.UserRoleAdmin][0], method, path, body, into)
 }
 
-func (w *world) as(ctx context.Context, token, method, path string, body, into any) error {
+func (w *fixture) as(ctx context.Context, token, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)

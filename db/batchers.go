@@ -6,12 +6,12 @@ import (
 	"waybill/db/batch"
 )
 
-// combined holds the batchers, one for each kind of request.
+// batchers holds the batchers, one for each kind of request.
 //
 // Statements that read patients are not batched: each serves one viewer. Statements that only audit
 // that a pickup named a patient are batched, since each audit row has a viewer of its own. Dispatch
 // (see there) has a batcher that never shares a statement.
-type combined struct {
+type batchers struct {
 	transitions, dispatches *batcher[move, found[Moved]]
 
 	entries   *batcher[entry, found[LedgerEntry]]
@@ -21,9 +21,9 @@ type combined struct {
 	sessions  *batcher[session, found[GetSessionsRow]]
 }
 
-// combine returns the batchers of a store. With oneByOne, none of them shares a statement.
-func combine(s *Store, oneByOne bool) combined {
-	return combined{
+// newBatchers returns the batchers of a store. With oneByOne, none of them shares a statement.
+func newBatchers(s *Store, oneByOne bool) batchers {
+	return batchers{
 		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
 			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
 			Resolve: s.resolveMove, OwnRows: move.rows,
@@ -43,7 +43,7 @@ func combine(s *Store, oneByOne bool) combined {
 	}
 }
 
-// The rows that a request must have for itself, or shares within its batch.
+// The rows that a request locks alone (own), or together with others of its batch (shared).
 
 // rows returns the pickup and, for an assign, the driver. A slot that it frees belongs to the pickup,
 // and nobody takes it before the commit.

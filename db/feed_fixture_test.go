@@ -35,7 +35,7 @@ func with(r db.FeedRecord, edit func(*db.FeedRecord)) db.FeedRecord {
 
 func canceled(r *db.FeedRecord) { r.Status = db.AppointmentStatusCANCELED }
 
-// list is a feed of the world's facility as of an hour of feedDay.
+// list is a feed of the fixture's facility as of an hour of feedDay.
 type list struct {
 	id      uuid.UUID
 	hour    int
@@ -44,28 +44,28 @@ type list struct {
 	done    *db.SyncAppointmentsRow
 }
 
-func (w *world) list(hour int, records ...db.FeedRecord) list {
+func (w *fixture) list(hour int, records ...db.FeedRecord) list {
 	return list{newID(), hour, records, new(int64), &db.SyncAppointmentsRow{}}
 }
 
-func (w *world) watermark(hour int) db.MoveFeedParams {
+func (w *fixture) watermark(hour int) db.MoveFeedParams {
 	return db.MoveFeedParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID,
 		AsOf: feedDay.Add(time.Duration(hour) * time.Hour)}
 }
 
-func (w *world) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointmentsParams {
+func (w *fixture) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointmentsParams {
 	return db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility,
 		ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
 }
 
 // like returns a new tenant with the mutant of another.
-func (w *world) like(o *world) *world {
+func (w *fixture) like(o *fixture) *fixture {
 	w.mutant = o.mutant
 	return w
 }
 
 // stage stores the records of a feed, as the statements stand.
-func (w *world) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecord) error {
+func (w *fixture) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecord) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -84,12 +84,12 @@ func (w *world) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecor
 	return err
 }
 
-func (w *world) staged(ctx context.Context) int {
+func (w *fixture) staged(ctx context.Context) int {
 	return scan[int](ctx, w.owner, "SELECT count(*) FROM appointment_feed_chunks WHERE tenant_id = $1", w.tenant)
 }
 
 // within runs f for a viewer in a transaction of the connection that s is over.
-func (w *world) within(ctx context.Context, s *db.Raw, v db.Viewer, f func() error) error {
+func (w *fixture) within(ctx context.Context, s *db.Raw, v db.Viewer, f func() error) error {
 	exec := func(sql string) error { _, err := s.DBTX().Exec(ctx, sql); return err }
 	err := first(exec("BEGIN"), s.SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
 	if err == nil {
@@ -102,7 +102,7 @@ func (w *world) within(ctx context.Context, s *db.Raw, v db.Viewer, f func() err
 }
 
 // viewed runs f for a viewer in a transaction of its own.
-func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) error {
+func (w *fixture) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) error {
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	s := w.over(conn)
@@ -110,7 +110,7 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) 
 }
 
 // changes is another session that writes the tenant's rows of a table.
-func (w *world) changes(table, set string) act {
+func (w *fixture) changes(table, set string) act {
 	return func(s *db.Raw) error {
 		ctx := context.Background()
 		w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
@@ -122,7 +122,7 @@ func (w *world) changes(table, set string) act {
 var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
 
 // apply applies a feed whose records are staged: the two statements.
-func (w *world) apply(ctx context.Context, s *db.Raw, l list) (err error) {
+func (w *fixture) apply(ctx context.Context, s *db.Raw, l list) (err error) {
 	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (w *world) apply(ctx context.Context, s *db.Raw, l list) (err error) {
 }
 
 // fed stages each list and applies it.
-func (w *world) fed(ctx context.Context, lists ...list) error {
+func (w *fixture) fed(ctx context.Context, lists ...list) error {
 	for _, l := range lists {
 		w.must(w.stage(ctx, l.id, l.records...))
 		if err := w.viewed(ctx, w.staff, func(s *db.Raw) error { return w.apply(ctx, s, l) }); err != nil {
@@ -145,7 +145,7 @@ func (w *world) fed(ctx context.Context, lists ...list) error {
 }
 
 // feedsBehind has the second list wait for the first.
-func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) error {
+func (w *fixture) feedsBehind(ctx context.Context, one, two list, taken bool) error {
 	w.must(first(w.stage(ctx, one.id, one.records...), w.stage(ctx, two.id, two.records...)))
 	waited, errs := w.behind(ctx, commit,
 		func(s *db.Raw) error {
@@ -162,11 +162,11 @@ func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) erro
 }
 
 // holds checks that the facility's appointments are the records, and that only these others are canceled.
-func (w *world) holds(ctx context.Context, records ...db.FeedRecord) error {
+func (w *fixture) holds(ctx context.Context, records ...db.FeedRecord) error {
 	return w.holdsIn(ctx, w.facility, records...)
 }
 
-func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.FeedRecord) error {
+func (w *fixture) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.FeedRecord) error {
 	want := map[string]string{}
 	for _, r := range records {
 		want[r.ExternalID] = fmt.Sprint(r.PatientExternalID, r.GivenName, r.FamilyName, r.BirthDate, r.Phone,
@@ -197,7 +197,7 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 
 // places returns the row versions of the tenant's appointments and patients: a write makes a new version,
 // and a lock leaves its mark.
-func (w *world) places(ctx context.Context) map[string]string {
+func (w *fixture) places(ctx context.Context) map[string]string {
 	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
 		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
 		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities
@@ -210,17 +210,17 @@ func (w *world) places(ctx context.Context) map[string]string {
 
 // patientOf returns the patient of an id in the facility's records, and placeOf the key of their consent
 // among the places.
-func (w *world) patientOf(ctx context.Context, externalID string) uuid.UUID {
+func (w *fixture) patientOf(ctx context.Context, externalID string) uuid.UUID {
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = $2",
 		w.tenant, externalID)
 }
 
-func (w *world) placeOf(ctx context.Context, externalID string) string {
+func (w *fixture) placeOf(ctx context.Context, externalID string) string {
 	return "of " + w.patientOf(ctx, externalID).String()
 }
 
 // appointmentsAndPatients are the tables that a feed writes, except for the consents.
-func (w *world) appointmentsAndPatients(ctx context.Context) string {
+func (w *fixture) appointmentsAndPatients(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat(
 		(SELECT string_agg(a::text, ' ' ORDER BY a.id) FROM appointments AS a WHERE a.tenant_id = $1),
 		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' '
@@ -242,7 +242,7 @@ func sequenceOf(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, err
 }
 
 // sync feeds a list by the store's own method.
-func (w *world) sync(
+func (w *fixture) sync(
 	ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord,
 ) (db.FeedResult, error) {
 	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).

@@ -139,7 +139,7 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		refused(422, "validation_failed", "as_of")
 	s.refusesWrongMediaTypes()
 	if state() != before {
-		t.Error("a refused list has changed something")
+		t.Error("a rejected list changed data")
 	}
 }
 
@@ -157,7 +157,7 @@ func (s *server) refusesWrongRecords() {
 				s.t.Errorf("%s, %s: got %s, want %s of [1]%s", name, kind, a, c.code, c.field)
 			}
 			if strings.Contains(string(a.body), secret) {
-				s.t.Errorf("%s: repeats what was sent: %s", name, a)
+				s.t.Errorf("%s: the error contains the submitted value: %s", name, a)
 			}
 		}
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// world is the data of the stories, created by each run: users of the necessary roles, a facility, an
+// fixture is the data of the stories, created by each run: users of the necessary roles, a facility, an
 // account. It is created over HTTP, since a story knows of a server no more than its clients do. A run
 // does not touch other rows of the tenant, and leaves no driver on duty.
-type world struct {
+type fixture struct {
 	*client
 	Options
 	admin, dispatcher, hub user
@@ -33,8 +33,8 @@ type world struct {
 	pickups []string
 }
 
-func newWorld(ctx context.Context, o Options) (*world, error) {
-	w := &world{
+func newFixture(ctx context.Context, o Options) (*fixture, error) {
+	w := &fixture{
 		client: newClient(o.URL, o.Callers), Options: o, tag: strings.ToLower(rand.Text()[:10]),
 		// In the South Pacific: drivers and pickups of a run are near each other and far from all
 		// others.
@@ -43,7 +43,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	if err := w.logIn(ctx); err != nil {
 		return nil, fmt.Errorf("cannot log in at %s: %w", w.base, err)
 	}
-	if err := w.furnish(ctx); err != nil {
+	if err := w.seed(ctx); err != nil {
 		w.cleanUp()
 		return nil, fmt.Errorf("cannot create the rows of the stories: %w", err)
 	}
@@ -51,7 +51,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 }
 
 // logIn logs in as the admin.
-func (w *world) logIn(ctx context.Context) (err error) {
+func (w *fixture) logIn(ctx context.Context) (err error) {
 	w.admin = user{client: w.client, token: w.Token}
 	if w.Token == "" {
 		w.admin, err = w.login(ctx, w.Tenant, w.Email, w.Password)
@@ -72,7 +72,7 @@ func (w *world) logIn(ctx context.Context) (err error) {
 	return nil
 }
 
-func (w *world) login(ctx context.Context, tenant, email, password string) (user, error) {
+func (w *fixture) login(ctx context.Context, tenant, email, password string) (user, error) {
 	var opened struct {
 		Token string
 		User  struct{ ID string }
@@ -82,7 +82,7 @@ func (w *world) login(ctx context.Context, tenant, email, password string) (user
 	return user{w.client, opened.User.ID, email, opened.Token}, err
 }
 
-func (w *world) furnish(ctx context.Context) (err error) {
+func (w *fixture) seed(ctx context.Context) (err error) {
 	for role, into := range map[string]*user{"dispatcher": &w.dispatcher, "hub": &w.hub} {
 		if *into, err = w.logInAs(ctx, role); err != nil {
 			return err
@@ -105,29 +105,29 @@ type row struct {
 }
 
 // name returns a unique name.
-func (w *world) name(what string) string {
+func (w *fixture) name(what string) string {
 	return fmt.Sprintf("prove %s %s %d", w.tag, what, w.count.Add(1))
 }
 
 // address returns a unique email address.
-func (w *world) address(who string) string {
+func (w *fixture) address(who string) string {
 	return fmt.Sprintf("prove-%s-%s-%d@waybill.example", w.tag, who, w.count.Add(1))
 }
 
-func (w *world) userBody(email, role string) map[string]any {
+func (w *fixture) userBody(email, role string) map[string]any {
 	return map[string]any{"email": email, "password": rand.Text(), "name": w.name(role), "role": role}
 }
 
 // logInAs creates a user of the role and logs in.
-func (w *world) logInAs(ctx context.Context, role string) (user, error) {
-	asked := w.userBody(w.address(role), role)
-	if _, err := create[row](ctx, w.admin, "/v1/users", asked); err != nil {
+func (w *fixture) logInAs(ctx context.Context, role string) (user, error) {
+	body := w.userBody(w.address(role), role)
+	if _, err := create[row](ctx, w.admin, "/v1/users", body); err != nil {
 		return user{}, err
 	}
-	return w.login(ctx, w.Tenant, asked["email"].(string), asked["password"].(string))
+	return w.login(ctx, w.Tenant, body["email"].(string), body["password"].(string))
 }
 
-func (w *world) newAccount(ctx context.Context, cents int64) (string, error) {
+func (w *fixture) newAccount(ctx context.Context, cents int64) (string, error) {
 	account, err := create[row](ctx, w.admin, "/v1/accounts",
 		map[string]any{"name": w.name("account"), "currency": "USD"})
 	if err != nil {
@@ -142,8 +142,8 @@ type entry struct {
 	AmountCents int64  `json:"amount_cents"`
 }
 
-// newDriver creates a driver at the world's location.
-func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
+// newDriver creates a driver at the fixture's location.
+func (w *fixture) newDriver(ctx context.Context, onDuty bool) (string, error) {
 	driver, err := create[row](ctx, w.admin, "/v1/drivers", map[string]any{
 		"name": w.name("driver"), "on_duty": onDuty, "latitude": w.latitude, "longitude": w.longitude,
 	})
@@ -151,7 +151,7 @@ func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
 }
 
 // needDrivers returns n drivers on duty, which it creates once.
-func (w *world) needDrivers(ctx context.Context, n int) ([]string, error) {
+func (w *fixture) needDrivers(ctx context.Context, n int) ([]string, error) {
 	for len(w.onDuty) < n {
 		driver, err := w.newDriver(ctx, true)
 		if err != nil {
@@ -165,7 +165,7 @@ func (w *world) needDrivers(ctx context.Context, n int) ([]string, error) {
 const priceCents = 25_00
 
 // newPickups creates drafts in batches.
-func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error) {
+func (w *fixture) newPickups(ctx context.Context, n int) (ids []string, err error) {
 	const most = 1000
 	for n > 0 {
 		items := make([]map[string]any, min(n, most))
@@ -192,8 +192,8 @@ func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error)
 }
 
 // cleanUp cleans up: it cancels pickups, takes drivers off duty and deactivates users. It tries each
-// once; what fails stays, and does no harm.
-func (w *world) cleanUp() {
+// once; a failure is harmless and ignored.
+func (w *fixture) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	w.forEachConcurrently(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
@@ -209,13 +209,13 @@ func (w *world) cleanUp() {
 	w.http.CloseIdleConnections()
 }
 
-func (w *world) offDuty(ctx context.Context, driver string) {
+func (w *fixture) offDuty(ctx context.Context, driver string) {
 	path := "/v1/drivers/" + driver
 	w.admin.patch(ctx, path, w.admin.get(ctx, path).etag, map[string]bool{"on_duty": false})
 }
 
 // forEachConcurrently calls do for all ids, with as many at once as there are callers.
-func (w *world) forEachConcurrently(ids []string, do func(id string)) {
+func (w *fixture) forEachConcurrently(ids []string, do func(id string)) {
 	work := make(chan string)
 	var all sync.WaitGroup
 	for range min(len(ids), cmp.Or(w.Callers, 1)) {

@@ -14,11 +14,11 @@ import (
 	"waybill/db/seed"
 )
 
-// world is a tenant of its own with users, a facility, an account and whatever else a race needs. Several
+// fixture is a tenant of its own with users, a facility, an account and other rows that races need. Several
 // share a database, since no statement reaches another tenant.
-type world struct {
-	*db.Raw         // the statements as they are tried, perhaps a mutant among them
-	as      *db.Raw // the statements as they are, for what comes before
+type fixture struct {
+	*db.Raw         // the statements under test, perhaps with a mutant
+	as      *db.Raw // the unchanged statements, for the set-up
 	pool    *pgxpool.Pool
 	owner   *pgxpool.Pool
 	mutant  *mutant // nil for none
@@ -26,17 +26,17 @@ type world struct {
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
-	cached                                  map[*db.Viewer]db.Token // those whose session is cached
+	cached                                  map[*db.Viewer]db.Token // viewers with a cached session
 	facility, hidden, account               uuid.UUID               // hidden: only admin and dispatcher see it
 }
 
 // manyCallers is the number of callers in a race: enough to kill every mutant.
 const manyCallers = 8
 
-// setUpError is a failure before or after what is tried, never a finding.
+// setUpError is a failure outside the statement under test, never a finding.
 type setUpError struct{ error }
 
-func (w *world) must(err error) {
+func (w *fixture) must(err error) {
 	if err != nil {
 		panic(setUpError{err})
 	}
@@ -70,8 +70,8 @@ func openSettled(t testing.TB) *database {
 	return &database{openStore(t, config(d.SettledURL(), false)), d.Owner(), d}
 }
 
-// openCombining is for what must also hold where concurrent requests share statements.
-func openCombining(t testing.TB) *database {
+// openBatching returns a database whose concurrent requests share statements.
+func openBatching(t testing.TB) *database {
 	t.Helper()
 	return opened(t, dbtest.New(t, checkInvariants), true)
 }
@@ -82,18 +82,18 @@ func openUnchecked(t testing.TB) *database {
 	return opened(t, dbtest.New(t), false)
 }
 
-func opened(t testing.TB, d *dbtest.DB, combining bool) *database {
+func opened(t testing.TB, d *dbtest.DB, batching bool) *database {
 	t.Helper()
 	url := d.AppURL // each statement is planned for its arguments
-	if combining {
+	if batching {
 		url = d.SettledURL()
 	}
-	return &database{openStore(t, config(url, combining)), d.Owner(), d}
+	return &database{openStore(t, config(url, batching)), d.Owner(), d}
 }
 
-func config(url string, combining bool) db.Config {
+func config(url string, batching bool) db.Config {
 	// Forty connections at once take a busy machine longer than a request would wait.
-	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
+	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !batching}
 }
 
 func openStore(t testing.TB, c db.Config) *db.Raw {
@@ -106,9 +106,9 @@ func openStore(t testing.TB, c db.Config) *db.Raw {
 	return s
 }
 
-// world makes a new tenant.
-func (d *database) world(ctx context.Context) *world {
-	w := &world{Raw: d.Raw, as: d.Raw, pool: d.Pool(), owner: d.owner, tenant: uuid.New()}
+// fixture makes a new tenant.
+func (d *database) fixture(ctx context.Context) *fixture {
+	w := &fixture{Raw: d.Raw, as: d.Raw, pool: d.Pool(), owner: d.owner, tenant: uuid.New()}
 	w.make(ctx, func(r *seed.Rows) { w.seeded = r.Standard(withOldHash) })
 	w.admin, w.dispatcher, w.hub = w.seeded.Admin.Viewer, w.seeded.Dispatcher.Viewer, w.seeded.Hub.Viewer
 	w.staff, w.stranger = w.seeded.Staff.Viewer, w.seeded.Stranger.Viewer
@@ -119,19 +119,19 @@ func (d *database) world(ctx context.Context) *world {
 func withOldHash(u *db.CreateUserParams) { u.PasswordHash = "old hash" }
 
 // make inserts rows of the tenant, by the unchanged statements.
-func (w *world) make(ctx context.Context, fill func(*seed.Rows)) {
+func (w *fixture) make(ctx context.Context, fill func(*seed.Rows)) {
 	w.must(seed.Make(ctx, w.owner, w.tenant, fill))
 }
 
-// on returns the world with the statements of a mutant.
-func (w *world) on(m *mutant) *world {
+// on returns the fixture with the statements of a mutant.
+func (w *fixture) on(m *mutant) *fixture {
 	w.mutant = m
 	w.Raw = w.over(w.as.DBTX())
 	return w
 }
 
 // over returns a store over one connection or transaction, the mutant included.
-func (w *world) over(q db.DBTX) *db.Raw {
+func (w *fixture) over(q db.DBTX) *db.Raw {
 	if w.mutant == nil {
 		return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q })
 	}
@@ -140,7 +140,7 @@ func (w *world) over(q db.DBTX) *db.Raw {
 }
 
 // fundedAccount makes an account with a balance.
-func (w *world) fundedAccount(ctx context.Context, cents int64) (id uuid.UUID) {
+func (w *fixture) fundedAccount(ctx context.Context, cents int64) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		if id = r.Account(); cents > 0 {
 			r.Deposit(seed.Deposit{Account: id, Cents: cents, ActorID: w.admin.UserID})
@@ -149,24 +149,24 @@ func (w *world) fundedAccount(ctx context.Context, cents int64) (id uuid.UUID) {
 	return id
 }
 
-func (w *world) balance(ctx context.Context, account uuid.UUID) int64 {
+func (w *fixture) balance(ctx context.Context, account uuid.UUID) int64 {
 	return scan[int64](ctx, w.owner, "SELECT balance_cents FROM accounts WHERE tenant_id = $1 AND id = $2",
 		w.tenant, account)
 }
 
 // user makes another user of a role.
-func (w *world) user(ctx context.Context, role db.UserRole) (v db.Viewer) {
+func (w *fixture) user(ctx context.Context, role db.UserRole) (v db.Viewer) {
 	w.make(ctx, func(r *seed.Rows) { v = r.User(role, withOldHash).Viewer })
 	return v
 }
 
 // driver makes a driver on duty, at a place, with a login of their own.
-func (w *world) driver(ctx context.Context, latitude, longitude float64) (v db.Viewer) {
+func (w *fixture) driver(ctx context.Context, latitude, longitude float64) (v db.Viewer) {
 	w.make(ctx, func(r *seed.Rows) { v = driverAt(r, latitude, longitude) })
 	return v
 }
 
-func (w *world) drivers(ctx context.Context, n int) []db.Viewer {
+func (w *fixture) drivers(ctx context.Context, n int) []db.Viewer {
 	out := make([]db.Viewer, n)
 	w.make(ctx, func(r *seed.Rows) {
 		for i := range out {
@@ -183,7 +183,7 @@ func driverAt(r *seed.Rows, latitude, longitude float64) db.Viewer {
 }
 
 // draft returns a pickup of 500 cents from the account, changed by edits.
-func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
+func (w *fixture) draft(edits ...func(*db.Draft)) db.Draft {
 	d := w.seeded.Pickup().Draft
 	d.ID = uuid.New()
 	for _, edit := range edits {
@@ -193,13 +193,13 @@ func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
 }
 
 // pickup makes a pickup, as a draft.
-func (w *world) pickup(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
+func (w *fixture) pickup(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
 	return w.pickupIn(ctx, db.PickupStatusDRAFT, uuid.Nil, edits...)
 }
 
 // pickupIn makes a pickup in a status, with a driver of its own unless one is named. It uses the
 // connections of the store, which have the statements prepared.
-func (w *world) pickupIn(
+func (w *fixture) pickupIn(
 	ctx context.Context, status db.PickupStatus, driver uuid.UUID, edits ...func(*db.Draft),
 ) uuid.UUID {
 	p := w.seeded.Pickup(seed.In(status))
@@ -212,34 +212,34 @@ func costing(cents int64) func(*db.Draft)      { return func(d *db.Draft) { d.Pr
 func paidBy(account uuid.UUID) func(*db.Draft) { return func(d *db.Draft) { d.AccountID = account } }
 
 // submitted makes a pickup that waits for a driver.
-func (w *world) submitted(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
+func (w *fixture) submitted(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
 	return w.pickupIn(ctx, db.PickupStatusSUBMITTED, uuid.Nil, edits...)
 }
 
 // assigned makes a pickup that a driver is to collect.
-func (w *world) assigned(ctx context.Context, driver db.Viewer, edits ...func(*db.Draft)) uuid.UUID {
+func (w *fixture) assigned(ctx context.Context, driver db.Viewer, edits ...func(*db.Draft)) uuid.UUID {
 	return w.pickupIn(ctx, db.PickupStatusASSIGNED, driver.DriverID, edits...)
 }
 
 // at makes a pickup in a status.
-func (w *world) at(ctx context.Context, status db.PickupStatus) uuid.UUID {
+func (w *fixture) at(ctx context.Context, status db.PickupStatus) uuid.UUID {
 	return w.pickupIn(ctx, status, uuid.Nil)
 }
 
 // row returns the pickup's current row.
-func (w *world) row(ctx context.Context, id uuid.UUID) db.Pickup {
+func (w *fixture) row(ctx context.Context, id uuid.UUID) db.Pickup {
 	return must(w.as.GetOne(ctx, w.dispatcher, id))
 }
 
 // expect returns an error unless the pickup is in the status.
-func (w *world) expect(ctx context.Context, id uuid.UUID, status db.PickupStatus) error {
+func (w *fixture) expect(ctx context.Context, id uuid.UUID, status db.PickupStatus) error {
 	if got := w.row(ctx, id).Status; got != status {
 		return fmt.Errorf("the pickup is %s, want %s", got, status)
 	}
 	return nil
 }
 
-func (w *world) expectBalance(ctx context.Context, account uuid.UUID, want int64) error {
+func (w *fixture) expectBalance(ctx context.Context, account uuid.UUID, want int64) error {
 	if got := w.balance(ctx, account); got != want {
 		return fmt.Errorf("the balance is %d, want %d", got, want)
 	}

@@ -1,0 +1,105 @@
+import type { CallOptions } from "./attempts.js";
+import type { NoAnswer } from "./problem.js";
+import { operations } from "./operations.js";
+import type { Body, Operation, OperationId, Refusal, Result, Value } from "./types.js";
+import type { AnyResult, Send } from "./waybill.js";
+
+/** The row has changed since it was read: both versions. */
+export type Conflict<Id extends OperationId> = { base: Value<Id>; current: Value<Id> };
+
+/** The outcome of an edit; conflict is there where the error's code is stale_version. */
+export type EditResult<Id extends OperationId> =
+  | Extract<Result<Id>, { ok: true }>
+  | { ok: false; error: Refusal<Id> | NoAnswer; conflict?: Conflict<Id> };
+
+export type EditOptions<Id extends OperationId> = CallOptions & {
+  /**
+   * Resolves a conflict: returns the change to make to the current row, or undefined to give up. It is
+   * called again if that one has changed meanwhile.
+   */
+  merge?: (conflict: Conflict<Id>) => Body<Id> | undefined | Promise<Body<Id> | undefined>;
+};
+
+/** The ETags of the rows that were read. The row of a list has none, and its version is compared instead. */
+const etags = new WeakMap<object, string>();
+
+export function remember(row: unknown, etag: string | undefined): void {
+  if (typeof row === "object" && row !== null && etag !== undefined) etags.set(row, etag);
+}
+
+/** Returns the ETag with which a row was read, if it was read by itself. */
+export function etagOf(row: object): string | undefined {
+  return etags.get(row);
+}
+
+type Row = Record<string, unknown>;
+type AnyConflict = { base: Row; current: Row };
+type AnyOptions = CallOptions & { merge?: (conflict: AnyConflict) => unknown };
+type AnyEditResult = AnyResult & { conflict?: AnyConflict };
+
+/** Sends a change with the ETag of the row that it was based on. */
+export async function edit(
+  operation: Operation,
+  row: object,
+  change: object,
+  { merge, ...options }: AnyOptions,
+  send: Send,
+): Promise<AnyEditResult> {
+  let base = row as Row;
+  let wanted = change;
+  const path = operation.params.map((name) => String(base[name.endsWith("_id") ? "id" : name]));
+  const read = () => send(readerOf(operation), { path }, options);
+  for (;;) {
+    const etag = etagOf(base) ?? (await etagOfVersion(base, read));
+    if (typeof etag === "object") return etag;
+    let refused: AnyResult = stale;
+    if (etag !== undefined) {
+      refused = await send(operation, { path, headers: { "If-Match": etag }, body: wanted }, options);
+      if (refused.ok || refused.error.code !== "stale_version") return refused;
+    }
+    const fresh = await read();
+    if (!fresh.ok) return fresh;
+    const current = fresh.value as Row;
+    // The one edit since was this one: an attempt whose answer was lost, or a proxy that sent it twice.
+    if (isNext(base, current) && contains(current, wanted)) return { ...fresh, replayed: true };
+    const conflict = { base, current };
+    const merged = await merge?.(conflict);
+    if (merged === undefined) return { ...refused, conflict };
+    [base, wanted] = [current, merged as object];
+  }
+}
+
+/** Returns the ETag of a row as it is now if its version is still the same. */
+async function etagOfVersion(row: Row, read: () => Promise<AnyResult>): Promise<string | undefined | AnyResult> {
+  const current = await read();
+  if (!current.ok) return current;
+  return (current.value as Row)["version"] === row["version"] ? current.etag : undefined;
+}
+
+/** What the server would say of a row from a list that has changed since. */
+const stale: AnyResult = {
+  ok: false,
+  error: {
+    type: "/errors/stale_version",
+    title: "Stale version",
+    status: 412,
+    code: "stale_version",
+    detail: "The row has changed since it was listed.",
+    request_id: "",
+  },
+};
+
+/** The operation that reads what another one edits. */
+function readerOf(operation: Operation): Operation {
+  const reader = Object.values<Operation>(operations).find((o) => o.path === operation.path && o.method === "GET");
+  if (reader === undefined) throw new Error(`no operation reads ${operation.path}`);
+  return reader;
+}
+
+function isNext(base: Row, current: Row): boolean {
+  return current["version"] === (base["version"] as number) + 1;
+}
+
+function contains(row: Row, change: object): boolean {
+  return Object.entries(change).every(([name, value]) => JSON.stringify(row[name] ?? null) === JSON.stringify(value));
+}

@@ -1,0 +1,14 @@
+/** What a page of another origin gets to see. */
+export type Walk = {
+  statuses: string[];
+  told: string[];
+  repeated: boolean;
+  conflict: string | undefined;
+  refused: string;
+};
+
+declare global {
+  interface Window {
+    walk: (asked: { url: string; login: object; order: object }) => Promise<Walk>;
+  }
+}

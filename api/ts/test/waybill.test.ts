@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { randomInt, randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+
+import { createWaybill, Refused, type Schema, unwrap, type Waybill, type WaybillOptions } from "../src/index.js";
+import { cutting, random, unreliable } from "./chaos.js";
+import { type Server, start } from "./server.js";
+
+let server: Server;
+let order: Schema<"NewPickup">;
+let account: Schema<"Account">;
+
+before(async () => {
+  server = await start();
+  const admin = as("admin");
+  const [facility] = unwrap(await admin.facilities.list().page()).items;
+  const [first] = unwrap(await admin.accounts.list().page()).items;
+  assert(facility && first);
+  account = first;
+  order = {
+    facility_id: facility.id,
+    account_id: account.id,
+    price_cents: 100,
+    pickup_address: "2401 Mission St",
+    dropoff_address: "1 Lab Way",
+  };
+});
+
+after(() => server?.stop());
+
+function as(role: Schema<"UserRole">, options: Partial<WaybillOptions> = {}): Waybill {
+  const user = server.users.find((u) => u.role === role);
+  assert(user);
+  return createWaybill({ baseUrl: server.url, token: user.token, ...options });
+}
+
+/** A seed that is printed, so that a failure can be repeated: SEED=… npm test. */
+function seed(t: { diagnostic(text: string): void }): () => number {
+  const value = Number(process.env["SEED"] ?? randomInt(2 ** 31));
+  t.diagnostic(`SEED=${value}`);
+  return random(value);
+}
+
+/** Calls work for each item, so many at once. */
+async function inParallel<T>(workers: number, items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  await Promise.all(
+    Array.from({ length: workers }, async () => {
+      for (const item of rest) await work(item);
+    }),
+  );
+}
+
+const writes = 10_000;
+
+test("writes through a network that loses, delays, doubles and cuts take effect once", async (t) => {
+  const proxy = await unreliable(server.url, 0.2, seed(t));
+  t.after(proxy.close);
+  const limits = { baseUrl: proxy.url, deadline: 120_000, firstPause: 20, longestPause: 500 };
+  const [staff, admin] = [as("staff", limits), as("admin", limits)];
+  const note = randomUUID(); // by which the pickups of this test are known
+  const rounds = Array.from({ length: writes / 5 }, (_, i) => i);
+  await inParallel(32, rounds, async (i) => {
+    unwrap(await admin.accounts.depositToAccount(account.id, { amount_cents: 300 }));
+    const draft = unwrap(await staff.pickups.create({ ...order, note }));
+    const edited = unwrap(await staff.pickups.edit(draft, { pickup_address: `${i} Mission St` }));
+    assert.equal(edited.version, draft.version + 1);
+    unwrap(await staff.pickups.submit(draft.id));
+    unwrap(await admin.accounts.charge(account.id, { amount_cents: 50 }));
+  });
+  t.diagnostic(JSON.stringify(proxy.count));
+  for (const n of Object.values(proxy.count)) assert(n > writes / 100, "the network was reliable");
+
+  const sent = [];
+  for await (const pickup of as("staff").pickups.list({ limit: 200 })) if (pickup.note === note) sent.push(pickup);
+  assert.equal(sent.length, rounds.length);
+  assert.deepEqual(
+    sent.map((p) => p.pickup_address).sort(),
+    rounds.map((i) => `${i} Mission St`).sort(),
+  );
+  assert(sent.every((p) => p.status === "SUBMITTED"));
+  const after = unwrap(await as("admin").accounts.get(account.id));
+  assert.equal(after.balance_cents, account.balance_cents + rounds.length * (300 - 100 - 50));
+});
+
+test("the stream heals itself: after a thousand cuts at random bytes no event is missing and none comes twice", async (t) => {
+  const next = seed(t);
+  const proxy = await cutting(server.url, 4_000, next);
+  t.after(proxy.close);
+  const stop = new AbortController();
+  const states = new Set<string>();
+  const stream = as("dispatcher", { baseUrl: proxy.url, firstPause: 1, longestPause: 20 }).pickups.stream({
+    signal: stop.signal,
+    onState: (state) => states.add(state),
+  });
+  const seen: string[] = [];
+  let began = () => {};
+  const beginning = new Promise<void>((resolve) => (began = resolve));
+  const reading = (async () => {
+    for await (const { event } of stream) {
+      began();
+      if (event) seen.push(event.id);
+    }
+  })();
+  await beginning;
+
+  const staff = as("staff");
+  const caused = new Set<string>();
+  while (proxy.cuts() < 1_000) {
+    const draft = unwrap(await staff.pickups.create({ ...order, price_cents: 0 }));
+    unwrap(await staff.pickups.submit(draft.id));
+    unwrap(await staff.pickups.cancel(draft.id));
+    for await (const event of staff.pickups.listEvents(draft.id)) caused.add(event.id);
+  }
+  const isMissing = (id: string) => !seen.includes(id);
+  while ([...caused].some(isMissing)) await new Promise((resolve) => setTimeout(resolve, 20));
+  stop.abort();
+  await reading;
+  assert.equal(new Set(seen).size, seen.length, "an event came twice");
+  assert.deepEqual(states, new Set(["connecting", "open", "waiting"]));
+});
+
+test("a list is read a page at a time, and no further than it is used", async () => {
+  let requests = 0;
+  const counting: typeof fetch = (request) => (requests++, fetch(request));
+  const staff = as("staff", { fetch: counting });
+  for (let i = 0; i < 5; i++) unwrap(await staff.pickups.create(order));
+  requests = 0;
+  const ids = [];
+  for await (const pickup of staff.pickups.list({ status: "DRAFT", limit: 2 })) {
+    ids.push(pickup.id);
+    if (ids.length === 3) break;
+  }
+  assert.equal(new Set(ids).size, 3);
+  assert.equal(requests, 2);
+  await assert.rejects(
+    async () => {
+      for await (const _ of as("driver").accounts.list()) assert.fail();
+    },
+    (error) => error instanceof Refused && error.problem.code === "forbidden",
+  );
+});
+
+test("an edit of a row that has changed shows both versions, or merges them", async () => {
+  const staff = as("staff");
+  const base = unwrap(await staff.pickups.create(order));
+  const current = unwrap(await staff.pickups.edit(base, { note: "Ring twice" }));
+  const late = await staff.pickups.edit(base, { note: "Do not ring" });
+  assert(!late.ok && late.error.code === "stale_version");
+  assert.deepEqual(late.conflict, { base, current });
+
+  const merged = await staff.pickups.edit(base, { note: "Do not ring" }, {
+    merge: ({ current }) => ({ note: `${current.note}. Do not ring` }),
+  });
+  assert.equal(unwrap(merged).note, "Ring twice. Do not ring");
+
+  // The row of a list has no ETag: its version is compared.
+  const [listed] = unwrap(await staff.pickups.list({ limit: 1 }).page()).items;
+  assert(listed?.id === base.id);
+  const edited = unwrap(await staff.pickups.edit(listed, { note: null }));
+  assert.equal(edited.note, null);
+  const again = await staff.pickups.edit(listed, { note: "Ring" });
+  assert(!again.ok && again.error.code === "stale_version" && again.conflict?.current.version === edited.version);
+});
+
+test("the codes of an operation are a union that a switch exhausts", async () => {
+  const submitted = await as("staff").pickups.assign(randomUUID(), { driver_id: randomUUID() });
+  assert(!submitted.ok);
+  switch (submitted.error.code) {
+    case "forbidden":
+      break;
+    // @ts-expect-error: assign-pickup does not declare this one
+    case "email_taken":
+    default:
+      assert.fail(submitted.error.code);
+  }
+  const logout = (code: Exclude<Extract<Awaited<ReturnType<Waybill["sessions"]["logout"]>>, { ok: false }>["error"]["code"], "internal">) => {
+    switch (code) {
+      case "no_answer":
+      case "overloaded":
+      case "timeout":
+      case "unauthenticated":
+      case "unavailable":
+      case "forbidden":
+      case "concurrency_limit":
+      case "unknown_field":
+      case "unknown_parameter":
+      case "unreadable_body":
+      case "validation_failed":
+        return true;
+      default: {
+        const none: never = code; // a new code breaks the compilation here
+        return none;
+      }
+    }
+  };
+  assert(logout("timeout"));
+});
+
+test("a server that does not answer is told at the deadline, and a signal ends a call at once", async () => {
+  const dead = createWaybill({ baseUrl: "http://127.0.0.1:1", token: "x", deadline: 50, firstPause: 5 });
+  const outcome = await dead.pickups.submit(randomUUID());
+  assert(!outcome.ok && outcome.error.code === "no_answer");
+  const stop = new AbortController();
+  const call = dead.pickups.submit(randomUUID(), { signal: stop.signal, deadline: 60_000 });
+  stop.abort(new Error("left the page"));
+  await assert.rejects(call, /left the page/);
+});
