@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"waybill/cmd/schemaguard/catalog"
+	"waybill/cmd/schemaguard/contract"
 	"waybill/cmd/schemaguard/gate"
 	"waybill/cmd/schemaguard/load"
 	"waybill/cmd/schemaguard/statements"
@@ -21,7 +22,7 @@ var (
 		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
-		load.CallerFails.Name, load.Waits.Name}
+		load.CallerFails.Name, load.Waits.Name, contract.Broken.Name, contract.BadBreak.Name}
 )
 
 func depthOf(rule string) gate.Depth {

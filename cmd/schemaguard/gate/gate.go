@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/contract"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/history"
 	"waybill/cmd/schemaguard/server"
@@ -67,6 +68,13 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Meas
 			return nil, err
 		}
 		found, complete = append(found, more...), through
+	}
+	if measure.Depth == Whole {
+		more, err := contract.Check(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
 	}
 	return finding.Sort(append(all, finding.Allow(found, waivers, complete)...)), nil
 }

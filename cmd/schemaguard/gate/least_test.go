@@ -2,6 +2,6 @@ package gate_test
 
 // The least number of cases: one that is lost is told.
 const (
-	leastPlanted  = 77
-	leastHarmless = 27
+	leastPlanted  = 93
+	leastHarmless = 34
 )

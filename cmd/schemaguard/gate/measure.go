@@ -23,7 +23,7 @@ type Depth int
 // The depths.
 const (
 	Whole       Depth = iota
-	WithoutRows       // new migrations are not tried on a database with rows
+	WithoutRows       // new migrations are not tried on a database with rows, and no document is compared
 	TextsOnly         // only the files are read, and facts of the base
 )
 

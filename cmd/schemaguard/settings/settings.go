@@ -31,6 +31,9 @@ type Settings struct {
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
 	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
 	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
+	Document      string   `yaml:"document"`       // the API's OpenAPI document
+	Breaks        string   `yaml:"breaks"`         // a file of declared breaks of it
+	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
 	Path string `yaml:"-"` // where they were read
@@ -54,13 +57,17 @@ func Read(path string) (*Settings, error) {
 	if s.Migrations == "" || s.Queries == "" {
 		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
 	}
+	if s.Document != "" && len(s.Oasdiff) == 0 {
+		s.Oasdiff = []string{"oasdiff"}
+	}
 	s.Root = filepath.Join(filepath.Dir(path), s.Root)
 	return s, nil
 }
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
-	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill} {
+	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill,
+		s.Document, s.Breaks} {
 		if p != "" {
 			paths = append(paths, p)
 		}
