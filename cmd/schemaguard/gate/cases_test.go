@@ -24,13 +24,13 @@ import (
 //	Why this is a mistake.
 //	refused: RULE: words of the finding
 //	note: RULE: words of the note
-//	rows: whatever the rules, the change is tried on rows
+//	rows: some                      whatever the rules, the change is tried on rows; "many": on so many that plans count
 //	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
 //
 // The body of "replace" has the old text, a line "=>", and the new text.
 type testCase struct {
 	refused, notes []expected
-	rows           bool // a harmless change is tried on rows, always
+	rows, many     bool // the change is tried on rows, always; on so many that plans are judged
 	edits          []edit
 }
 
@@ -62,7 +62,7 @@ func readCase(t *testing.T, path string) (c testCase) {
 		case "refused":
 			c.refused = append(c.refused, expected{rule, words})
 		case "rows":
-			c.rows = true
+			c.rows, c.many = true, rest == "many"
 		case "note":
 			c.notes = append(c.notes, expected{rule, words})
 		}
@@ -162,7 +162,7 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 				base = withDocument(t, base)
 			}
 			head := c.apply(t, base, old[len(old)-1].Number)
-			found, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), at(c.depth()))
+			found, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), c.measure())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"waybill/cmd/schemaguard/catalog"
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/shape"
 	"waybill/cmd/schemaguard/statements"
@@ -79,6 +80,11 @@ func onHead(ctx context.Context, c *change.Change, d *server.Database) ([]findin
 		return nil, err
 	}
 	found, err := statements.CheckHead(ctx, c, d)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, found...)
+	found, err = queries.CheckRecords(ctx, c, d)
 	return append(all, found...), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"waybill/cmd/schemaguard/contract"
 	"waybill/cmd/schemaguard/gate"
 	"waybill/cmd/schemaguard/load"
+	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/statements"
 )
 
@@ -19,10 +20,11 @@ var thorough = os.Getenv("WAYBILL_TEST") == "thorough"
 var (
 	byDatabase = []string{gate.Fails.Name, catalog.Keyless.Name, catalog.Tenantless.Name, catalog.Exposed.Name,
 		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name,
-		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name}
+		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name,
+		queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
-		load.CallerFails.Name, load.Waits.Name, contract.Broken.Name, contract.BadBreak.Name}
+		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name, contract.Broken.Name, contract.BadBreak.Name}
 )
 
 func depthOf(rule string) gate.Depth {
@@ -55,5 +57,19 @@ func down(all []expected, depth gate.Depth) []expected {
 func at(depth gate.Depth) gate.Measure {
 	m := measured
 	m.Depth = depth
+	return m
+}
+
+// manyRows are so many that the planner avoids to read them all.
+const manyRows = 20_000
+
+// measure returns how a case is judged.
+func (c testCase) measure() gate.Measure {
+	m := at(c.depth())
+	if slices.ContainsFunc(c.refused, func(e expected) bool {
+		return e.rule == queries.WholeTable.Name || e.rule == queries.WholeTenant.Name
+	}) || c.many {
+		m.Rows = manyRows
+	}
 	return m
 }

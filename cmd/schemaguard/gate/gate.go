@@ -10,6 +10,7 @@ import (
 	"waybill/cmd/schemaguard/contract"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/history"
+	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/tree"
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 // Judge runs the checks on a change, with databases of a server, and leaves out what its waivers allow.
 func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Measure) ([]finding.Finding, error) {
 	waivers, all := c.Waivers()
-	found, complete := history.Check(c), false
+	found, complete := append(history.Check(c), queries.CheckTexts(c)...), false
 	if !history.Ambiguous(found) {
 		more, through, err := onServer(ctx, c, s, measure)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/load"
+	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/server"
 )
 
@@ -57,7 +58,8 @@ func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) 
 }
 
 func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
-	if len(c.New) == 0 {
+	changed := len(queries.Changed(c)) > 0 && m.Rows > 0
+	if len(c.New) == 0 && !changed {
 		return nil, nil
 	}
 	d, err := m.filled(ctx, c, s)
@@ -65,7 +67,17 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
-	return load.Check(ctx, c, d, m.Options)
+	if len(c.New) > 0 {
+		var through bool
+		if all, through, err = load.Check(ctx, c, d, m.Options); err != nil || !through {
+			return all, err
+		}
+	}
+	if changed {
+		found, err := queries.CheckPlans(ctx, c, d)
+		return append(all, found...), err
+	}
+	return all, nil
 }
 
 // filled returns a database of the base with rows.

@@ -48,16 +48,18 @@ type trial struct {
 
 // Check applies the change's migrations one by one to a database of the base, and judges what it sees. The
 // database is at the head afterwards. A migration that PostgreSQL refuses ends it: the rows are why, since
-// it was applied without.
-func Check(ctx context.Context, c *change.Change, d *server.Database, o Options) ([]finding.Finding, error) {
+// it was applied without. through reports whether all were applied.
+func Check(
+	ctx context.Context, c *change.Change, d *server.Database, o Options,
+) (found []finding.Finding, through bool, err error) {
 	super, err := d.Super(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer super.Close(context.WithoutCancel(ctx))
 	queries, err := query.Sent(c.Base, c.Settings.Generated, c.Settings.Queries)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	t := &trial{o, c, d, super, queries, nil}
 	applied := slices.Clone(c.Old)
@@ -65,10 +67,10 @@ func Check(ctx context.Context, c *change.Change, d *server.Database, o Options)
 		applied = append(applied, m)
 		on, err := t.step(ctx, m, applied)
 		if err != nil || !on {
-			return t.found, err
+			return t.found, false, err
 		}
 	}
-	return t.found, nil
+	return t.found, true, nil
 }
 
 // step applies a migration, reverts it, and applies it again. It reports whether the next can follow.

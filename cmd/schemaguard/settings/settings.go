@@ -28,6 +28,7 @@ type Settings struct {
 	Setup         []string `yaml:"setup"`          // statements of the superuser before the first migration
 	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
+	Record        string   `yaml:"record"`         // the table that has who read their data
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
 	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
 	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
