@@ -16,6 +16,7 @@ import (
 	"waybill/cmd/schemaguard/migration"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/tree"
+	"waybill/db/dbtest"
 )
 
 // A case is a change of this repository, in a file of testdata: lines that say what the gate answers, and the
@@ -71,6 +72,14 @@ func readCase(t *testing.T, path string) (c testCase) {
 		t.Fatal("the case changes nothing")
 	}
 	return c
+}
+
+// needsSquawk skips a test where squawk is not installed; task gate installs it.
+func needsSquawk(t *testing.T, s *settings.Settings) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(s.Root, s.Squawk)); err != nil {
+		t.Skip("squawk is not installed: npm --prefix cmd/tools/squawk ci")
+	}
 }
 
 // api reports whether a case changes the API's document.
@@ -155,10 +164,11 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			t.Parallel()
 			c, base := readCase(t, path), base
+			if strings.HasPrefix(filepath.Base(path), "squawk_") {
+				needsSquawk(t, s)
+			}
 			if c.api() {
-				if !thorough {
-					t.Skip("oasdiff is built for it: WAYBILL_TEST=thorough runs it")
-				}
+				dbtest.Thorough(t, "oasdiff is built for it")
 				base = withDocument(t, base)
 			}
 			head := c.apply(t, base, old[len(old)-1].Number)
@@ -173,6 +183,7 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 
 func TestPlantedMistakesAreRefused(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "sequential code")
 	judge(t, "planted", leastPlanted, func(t *testing.T, c testCase, depth gate.Depth, found []finding.Finding) {
 		if len(c.refused) == 0 {
 			t.Fatal("the case says no rule")
@@ -184,6 +195,7 @@ func TestPlantedMistakesAreRefused(t *testing.T) {
 
 func TestHarmlessChangesPass(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "sequential code")
 	judge(t, "harmless", leastHarmless, func(t *testing.T, c testCase, depth gate.Depth, found []finding.Finding) {
 		compare(t, "refused", nil, found, false)
 		compare(t, "note", down(c.notes, depth), found, true)

@@ -1,7 +1,7 @@
 package gate_test
 
 import (
-	"os"
+	"flag"
 	"slices"
 
 	"waybill/cmd/schemaguard/catalog"
@@ -12,9 +12,9 @@ import (
 	"waybill/cmd/schemaguard/statements"
 )
 
-// thorough has all checks run on every case. Otherwise a mistake is shown to the checks that are to find it,
-// and to those that cost less.
-var thorough = os.Getenv("WAYBILL_TEST") == "thorough"
+// whole has all checks run on every case. Otherwise a mistake is shown to the checks that are to find it, and to
+// those that cost less.
+var whole = flag.Bool("whole", false, "run all checks on every case")
 
 // byDatabase are the rules that need databases, and byRows those that need rows.
 var (
@@ -24,7 +24,8 @@ var (
 		queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
-		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name, contract.Broken.Name, contract.BadBreak.Name}
+		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name,
+			contract.Broken.Name, contract.BadBreak.Name}
 )
 
 func depthOf(rule string) gate.Depth {
@@ -40,7 +41,7 @@ func depthOf(rule string) gate.Depth {
 // depth is how deep a case is judged: as its first rule needs; a harmless change without rows.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case thorough || c.rows:
+	case *whole || c.rows:
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows

@@ -13,6 +13,7 @@ import (
 	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
+	"waybill/cmd/schemaguard/squawk"
 	"waybill/cmd/schemaguard/tree"
 )
 
@@ -70,6 +71,11 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Meas
 		}
 		found, complete = append(found, more...), through
 	}
+	more, err := squawk.Check(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, more...)
 	if measure.Depth == Whole {
 		more, err := contract.Check(ctx, c)
 		if err != nil {

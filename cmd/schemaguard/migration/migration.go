@@ -20,7 +20,8 @@ type Migration struct {
 	Path          string
 	Number        int64 // 0 if the name has none
 	Text          string
-	NoTransaction bool // each statement runs by itself
+	UpText        string // Text, with all but Up replaced by spaces
+	NoTransaction bool   // each statement runs by itself
 	Up, Down      []*Statement
 	DownLine      int // of the annotation; 0 without one
 }
@@ -56,6 +57,7 @@ func Parse(name, text string) *Migration {
 		m.Number, _ = strconv.ParseInt(parts[1], 10, 64)
 	}
 	up, down := m.split()
+	m.UpText = up
 	m.Up, m.Down = statements(up, text), statements(down, text)
 	return m
 }

@@ -32,6 +32,7 @@ type Settings struct {
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
 	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
 	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
+	Squawk        string   `yaml:"squawk"`         // the program squawk
 	Document      string   `yaml:"document"`       // the API's OpenAPI document
 	Breaks        string   `yaml:"breaks"`         // a file of declared breaks of it
 	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
