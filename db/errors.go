@@ -100,11 +100,14 @@ func refuse(code Code, field string) *Error { return &Error{Code: code, Field: f
 func Explain(err error) *Error {
 	var known *Error
 	var server *pgconn.PgError
+	var session *SessionError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &session):
+		return &Error{Code: Unavailable, cause: session}
 	case errors.Is(err, pgx.ErrNoRows):
 		return &Error{Code: NotFound, cause: err}
 	case errors.As(err, &server):
@@ -142,7 +145,9 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	default:
 		code = Internal
 	}
-	if err.Code == "0A000" && err.Routine != stalePlanRoutine {
+	switch {
+	case err.Code == "0A000" && err.Routine != stalePlanRoutine,
+		err.Code == "22P05" && err.Routine == untranslatableRoutine:
 		code = Internal
 	}
 	return &Error{Code: code, cause: concealed(err)}
@@ -151,6 +156,10 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 // stalePlanRoutine is the server function that rejects a prepared statement from before a migration. It
 // is the only temporary cause of 0A000: pgx prepares the statement again.
 const stalePlanRoutine = "RevalidateCachedQuery"
+
+// untranslatableRoutine is the server function that cannot express a stored character in the session's encoding. That
+// is no fault of the request: see CheckEncoding.
+const untranslatableRoutine = "report_untranslatable_char"
 
 // serverStates maps SQLSTATEs that do not, or not only, depend on the request. Those neither here nor
 // in unavailableClasses are bugs in the program or its schema: Internal.
@@ -166,6 +175,7 @@ var serverStates = map[string]Code{
 	"53400": Overloaded, // a configured limit, such as temporary files
 	"0A000": Overloaded, // a cached plan from before a migration: succeeds when repeated
 	"26000": Overloaded, // a prepared statement lost by a connection pooler: likewise
+	"42P05": Overloaded, // one that a connection pooler kept from another session
 
 	"57014": Timeout, // canceled by statement_timeout, or because the caller disconnected
 	"25P04": Timeout, // transaction_timeout
@@ -204,6 +214,9 @@ func isReadOnlySession(err *pgconn.PgError) bool { return err.Code == "25006" }
 // concealed returns the loggable parts of a server's error: Detail, Hint and Where may contain values
 // of a row.
 func concealed(err *pgconn.PgError) error {
+	if isPoolerError(err) && poolerMessages[err.Message] {
+		return fmt.Errorf("SQLSTATE %s of the connection pooler: %s", err.Code, err.Message)
+	}
 	return fmt.Errorf("SQLSTATE %s constraint %q column %q: %s",
 		err.Code, err.ConstraintName, err.ColumnName, err.Routine)
 }

@@ -2,9 +2,12 @@ package db
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db/batch"
 )
 
 // What the server cannot do at the moment, whatever the request, is not reported as a fault of the
@@ -18,6 +21,7 @@ func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 		"53000": Unavailable, "53100": Unavailable, "58000": Unavailable, "58030": Unavailable,
 		"53200": Overloaded, "53300": Overloaded, "53400": Overloaded,
 		"40001": Overloaded, "40P01": Overloaded, "55P03": Overloaded, "26000": Overloaded,
+		"42P05": Overloaded,
 		"57014": Timeout, "25P04": Timeout,
 		"22021": ValidationFailed, "22P05": ValidationFailed, "23502": ValidationFailed,
 		// These remain faults of the program or its schema.
@@ -51,5 +55,20 @@ func TestRefusedConnectionIsUnavailable(t *testing.T) {
 	}
 	if got := explainServer(&pgconn.PgError{Code: "42501"}, false).Code; got != Internal {
 		t.Errorf("without a privilege, at a statement: %s", got)
+	}
+}
+
+// A pooler's error tells nothing of what became of the statement, and only the log what it was.
+func TestAPoolersErrorIsNotTheServers(t *testing.T) {
+	t.Parallel()
+	for message, logged := range map[string]bool{"query_wait_timeout": true, "server conn crashed?": true,
+		"a value of somebody": false} {
+		err := &pgconn.PgError{Code: "08P01", Severity: "ERROR", SeverityUnlocalized: "ERROR", Message: message}
+		if notApplied(err) || classify(err) != batch.Unknown {
+			t.Errorf("%s: the statement is taken for rolled back", message)
+		}
+		if text := Explain(err).Error(); strings.Contains(text, message) != logged {
+			t.Errorf("%s: the log says %s", message, text)
+		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
-	"github.com/pressly/goose/v3/lock"
 
 	files "waybill/sql"
 )
@@ -32,10 +31,11 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
+	oneOff(config)
 	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
 		return CheckEncoding(conn.PgConn())
 	}))
-	provider, err := newProvider(conn)
+	provider, err := newProvider(conn, config)
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -43,13 +43,12 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	return &Migrator{provider, conn, &config.Config}, nil
 }
 
-func newProvider(conn *sql.DB) (*goose.Provider, error) {
+func newProvider(conn *sql.DB, config *pgx.ConnConfig) (*goose.Provider, error) {
 	folder, err := fs.Sub(files.Migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	// Tries to take the lock once a second for five minutes.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	locker, err := newLocker(config)
 	if err != nil {
 		return nil, err
 	}

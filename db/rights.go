@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -142,6 +143,11 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 	case "3D000":
 		return fmt.Errorf("there is no database %s: it is made by: %s", database,
 			setupCommand(database, "waybill_owner"))
+	case "08P01":
+		if strings.HasPrefix(refused.Message, "unsupported startup parameter") {
+			return errors.New("a connection pooler refuses the settings of a session: set WAYBILL_POOLER=true, and " +
+				"run what this prints: waybill pooler")
+		}
 	case "22023": // invalid parameter role
 		if c.RuntimeParams["role"] == AppRole {
 			return ErrNoSchema

@@ -9,6 +9,19 @@ import (
 	"context"
 )
 
+const getBackendPID = `-- name: GetBackendPID :one
+SELECT pg_backend_pid()::int AS pid
+`
+
+// Returns the process that serves the session. Through a connection pooler it is not the one that the
+// connection was told at its start.
+func (q *Queries) GetBackendPID(ctx context.Context) (int32, error) {
+	row := q.db.QueryRow(ctx, getBackendPID)
+	var pid int32
+	err := row.Scan(&pid)
+	return pid, err
+}
+
 const getOwnerRights = `-- name: GetOwnerRights :one
 SELECT
     current_user::text AS role_name,
@@ -57,6 +70,36 @@ func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error)
 	return i, err
 }
 
+const getSessionSettings = `-- name: GetSessionSettings :one
+SELECT
+    current_user::text AS role_name,
+    EXISTS (
+        SELECT FROM pg_roles AS r
+        WHERE r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)
+    ) AS is_privileged,
+    ARRAY(
+        SELECT lower(s.name) || '=' || s.setting
+        FROM pg_settings AS s
+        WHERE lower(s.name) = ANY($1::text[])
+        ORDER BY 1
+    )::text[] AS settings
+`
+
+type GetSessionSettingsRow struct {
+	RoleName     string   `json:"role_name"`
+	IsPrivileged bool     `json:"is_privileged"`
+	Settings     []string `json:"settings"`
+}
+
+// Returns the role of the session and some of its settings, each as name=value, to compare them with what this
+// program needs: a connection pooler may ignore the settings that a connection starts with.
+func (q *Queries) GetSessionSettings(ctx context.Context, names []string) (GetSessionSettingsRow, error) {
+	row := q.db.QueryRow(ctx, getSessionSettings, names)
+	var i GetSessionSettingsRow
+	err := row.Scan(&i.RoleName, &i.IsPrivileged, &i.Settings)
+	return i, err
+}
+
 const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `
@@ -102,4 +145,24 @@ SELECT set_config('lock_timeout', $1::text, true)
 func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error {
 	_, err := q.db.Exec(ctx, setLockTimeout, lockTimeout)
 	return err
+}
+
+const tryMigrationLock = `-- name: TryMigrationLock :one
+SELECT
+    set_config('idle_in_transaction_session_timeout', '0', true)::text AS idle_timeout,
+    pg_try_advisory_xact_lock($1::bigint)::boolean AS is_locked
+`
+
+type TryMigrationLockRow struct {
+	IdleTimeout string `json:"idle_timeout"`
+	IsLocked    bool   `json:"is_locked"`
+}
+
+// Tries to take the lock of the migrations until the end of the transaction, which may stay open for as long as
+// they take.
+func (q *Queries) TryMigrationLock(ctx context.Context, lockID int64) (TryMigrationLockRow, error) {
+	row := q.db.QueryRow(ctx, tryMigrationLock, lockID)
+	var i TryMigrationLockRow
+	err := row.Scan(&i.IdleTimeout, &i.IsLocked)
+	return i, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"time"
 
@@ -34,6 +33,8 @@ type Config struct {
 	OneByOne         bool          // do not batch concurrent requests
 	ConnsPerTenant   int32         // maximum for one tenant; 0 means three quarters of MaxConns
 	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
+	Pooler           bool          // a connection pooler is in between: settings come from the role
+	StatementMode    StatementMode // "" means Prepare, with Pooler Describe
 
 	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
 	// number that the tenants' flags let through.
@@ -49,7 +50,7 @@ type Store struct {
 	viewing func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
-	waits   lockWaits // of statements that write events
+	waits   lockWaits // of batched writes
 	viewers *viewerCache
 
 	batchers
@@ -62,25 +63,23 @@ type System struct {
 	systemStatements
 }
 
-// Open connects as the application's role. It returns an error if the database cannot be reached, or if
-// the connection has the privileges of an owner or superuser.
+// Open connects as the application's role. It returns an error if the database cannot be reached, and a
+// *SessionError if a session has another role or other settings than it should.
 func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
 	}
-	config.MaxConns = cmp.Or(c.MaxConns, 16)
+	config.MaxConns = maxConns(c)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
 	config.PingTimeout = time.Second
-	settings := config.ConnConfig.RuntimeParams
-	maps.Copy(settings, SessionSettings(c))
-	if settings["application_name"] == "" {
-		settings["application_name"] = "waybill"
+	if err := c.configureSessions(config.ConnConfig); err != nil {
+		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", err)
 	}
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
 		registerTimes(conn.TypeMap())
-		return CheckEncoding(conn.PgConn())
+		return c.checkSession(ctx, conn)
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
 	// A disconnecting caller cancels the query on the server; the connection stays open.
@@ -96,11 +95,12 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
-	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
+	s := newStore(confirming{p, p.take}, p.as, lockWaitsFor(c), c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
-	s.waits = lockWaitsFor(cmp.Or(c.LockTimeout, 3*time.Second))
 	return &System{s, s.q}, nil
 }
+
+func maxConns(c Config) int32 { return cmp.Or(c.MaxConns, 16) }
 
 // SessionSettings returns the settings of each of the store's connections.
 func SessionSettings(c Config) map[string]string {
@@ -113,13 +113,14 @@ func SessionSettings(c Config) map[string]string {
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
 		"jit":                                 "off", // compiling costs more than it saves
+		clientEncoding:                        "UTF8",
 	}
 }
 
 // newStore returns a store that sends its statements to q, and those of one viewer to viewing.
-func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
+func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, waits lockWaits, oneByOne bool) *Store {
 	all := New(q)
-	s := &Store{statements: all, q: all, viewing: viewing,
+	s := &Store{statements: all, q: all, viewing: viewing, waits: waits,
 		viewers: newViewerCache(maxCachedViewers)}
 	s.batchers = newBatchers(s, oneByOne)
 	return s

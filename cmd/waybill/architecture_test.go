@@ -28,6 +28,7 @@ var layers = []layer{
 	{"db", []string{"sql", "db/..."}},
 	{"db/batch", []string{"db/retry"}},
 	{"db/localpg", nil},
+	{"db/pgbouncer", nil},
 	{"db/pgproxy", nil},
 	{"db/quota", nil},
 	{"db/retry", nil},

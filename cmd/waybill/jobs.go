@@ -24,14 +24,14 @@ type jobsCommand struct {
 	all    bool
 	since  time.Duration
 	reason string
-	url    string
+	store  db.Config
 }
 
 var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, resume QUEUE")
 
 // runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
-	c := jobsCommand{verb: "list"}
+	c := jobsCommand{verb: "list", store: db.Config{MaxConns: 2, AcquireTimeout: 5 * time.Second}}
 	if len(args) > 0 && isWord(args[0]) {
 		c.verb, args = args[0], args[1:]
 	}
@@ -40,8 +40,10 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	}
 	flags := newFlags("jobs", out)
 	env := &environment{flags: flags}
-	env.secret(&c.url, "database-url", "DATABASE_URL", "",
+	env.secret(&c.store.URL, "database-url", "DATABASE_URL", "",
 		"database URL, as the role waybill_app or a member of it")
+	registerLimits(env, &c.store)
+	registerPooler(env, &c.store)
 	flags.BoolVar(&c.all, "all", false, "retry all listed jobs and texts")
 	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to list texts that the gateway refused")
 	flags.StringVar(&c.reason, "reason", "",
@@ -49,10 +51,10 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	if err := cmp.Or(env.err, c.check()); err != nil {
+	if err := cmp.Or(env.err, checkLimits(&c.store), checkStatementMode(&c.store), c.check()); err != nil {
 		return err
 	}
-	store, err := openStore(ctx, db.Config{URL: c.url, MaxConns: 2, AcquireTimeout: 5 * time.Second})
+	store, err := openStore(ctx, c.store)
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (c *jobsCommand) check() error {
 		return errors.New("jobs retry needs the id of a job or a text from the list, or --all")
 	case c.since <= 0:
 		return errors.New("--since must be positive, such as 24h")
-	case c.url == "":
+	case c.store.URL == "":
 		return errors.New("jobs needs a database: set DATABASE_URL or --database-url")
 	}
 	return nil

@@ -29,6 +29,7 @@ func commands() []command {
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
 			"them again", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
+		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
 		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
 			"to deploy", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",

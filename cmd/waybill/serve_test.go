@@ -68,6 +68,8 @@ var wrongSettings = map[string]wrongStart{
 		[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
 	"a feed idle for ever": {[]string{"WAYBILL_FEED_TIMEOUT=20s"}, nil,
 		[]string{"at most --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
+	"an unknown statement mode": {[]string{"WAYBILL_STATEMENT_MODE=simple"}, nil,
+		[]string{"--statement-mode (WAYBILL_STATEMENT_MODE) must be prepare or describe"}},
 	"an unknown level": {[]string{"WAYBILL_LOG_LEVEL=loud"}, nil,
 		[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
 	"an unknown log": {nil, []string{"--log", "xml"},

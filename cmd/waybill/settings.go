@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,14 +98,37 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 		"maximum number of connections used by one user; 0: half of --max-conns")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT",
 		250*time.Millisecond, "how long to wait for a database connection")
-	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
-		3*time.Second, "PostgreSQL's lock_timeout")
-	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
-		5*time.Second, "PostgreSQL's statement_timeout")
+	registerLimits(env, &s.store)
+	registerPooler(env, &s.store)
 	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second,
 		"how long to wait for running requests and jobs at shutdown")
 	s.workerSettings.register(env, workers)
 	return env
+}
+
+// registerLimits adds the flags of the limits that PostgreSQL keeps.
+func registerLimits(env *environment, c *db.Config) {
+	env.duration(&c.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
+		3*time.Second, "PostgreSQL's lock_timeout")
+	env.duration(&c.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
+		5*time.Second, "PostgreSQL's statement_timeout")
+}
+
+// registerPooler adds the flags of the way to the database.
+func registerPooler(env *environment, c *db.Config) {
+	env.choice(&c.Pooler, "pooler", "WAYBILL_POOLER", false, "true if the database URL leads to a connection pooler, "+
+		"such as PgBouncer: the settings of sessions come from the role, see: waybill pooler -h")
+	env.text((*string)(&c.StatementMode), "statement-mode", "WAYBILL_STATEMENT_MODE", "", "how statements are sent: "+
+		"prepare (once per connection, the fastest) or describe (leaves nothing on the server, for poolers that give "+
+		"each transaction another session); empty: prepare, or with --pooler describe")
+}
+
+// checkStatementMode returns an error for an unknown mode.
+func checkStatementMode(c *db.Config) error {
+	if c.StatementMode == "" || slices.Contains(db.StatementModes(), c.StatementMode) {
+		return nil
+	}
+	return errors.New("--statement-mode (WAYBILL_STATEMENT_MODE) must be prepare or describe")
 }
 
 // check returns an error of one sentence if the settings are invalid.
@@ -196,13 +220,20 @@ func (s *settings) checkProcess() error {
 		return errors.New("limits must not decrease: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
 		return errors.New("--shutdown-timeout (WAYBILL_SHUTDOWN_TIMEOUT) must be positive")
-	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
-		s.store.LockTimeout < s.store.StatementTimeout):
+	case s.store.AcquireTimeout <= 0, s.store.AcquireTimeout >= s.store.LockTimeout, checkLimits(&s.store) != nil:
 		return errTimeLimits
 	case new(slog.Level).UnmarshalText([]byte(s.level)) != nil:
 		return errors.New("--log-level (WAYBILL_LOG_LEVEL) must be debug, info, warn or error")
 	}
-	return s.workerSettings.check()
+	return cmp.Or(checkStatementMode(&s.store), s.workerSettings.check())
+}
+
+// checkLimits checks the limits that PostgreSQL keeps.
+func checkLimits(c *db.Config) error {
+	if c.LockTimeout <= 0 || c.LockTimeout >= c.StatementTimeout {
+		return errTimeLimits
+	}
+	return nil
 }
 
 // storeConfig returns the settings for package db.

@@ -79,13 +79,9 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, errors.New("the database URL (DATABASE_URL) is not a PostgreSQL connection string")
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := db.Connect(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the database: %s", oneLine(db.ConnectAdvice(err, &config.Config)))
-	}
-	if err := db.CheckEncoding(conn.PgConn()); err != nil {
-		conn.Close(ctx)
-		return nil, err
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(err))
 	}
 	return conn, nil
 }

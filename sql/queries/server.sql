@@ -3,6 +3,34 @@
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
+-- Returns the role of the session and some of its settings, each as name=value, to compare them with what this
+-- program needs: a connection pooler may ignore the settings that a connection starts with.
+-- name: GetSessionSettings :one
+SELECT
+    current_user::text AS role_name,
+    EXISTS (
+        SELECT FROM pg_roles AS r
+        WHERE r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)
+    ) AS is_privileged,
+    ARRAY(
+        SELECT lower(s.name) || '=' || s.setting
+        FROM pg_settings AS s
+        WHERE lower(s.name) = ANY(@names::text[])
+        ORDER BY 1
+    )::text[] AS settings;
+
+-- Returns the process that serves the session. Through a connection pooler it is not the one that the
+-- connection was told at its start.
+-- name: GetBackendPID :one
+SELECT pg_backend_pid()::int AS pid;
+
+-- Tries to take the lock of the migrations until the end of the transaction, which may stay open for as long as
+-- they take.
+-- name: TryMigrationLock :one
+SELECT
+    set_config('idle_in_transaction_session_timeout', '0', true)::text AS idle_timeout,
+    pg_try_advisory_xact_lock(@lock_id::bigint)::boolean AS is_locked;
+
 -- Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
 -- CREATEROLE alone does not let a role grant roles that others created.
 -- name: GetOwnerRights :one

@@ -67,7 +67,8 @@ export class Stream implements AsyncIterable<Message> {
       if (signal?.aborted) return;
       onState?.("waiting");
       const { firstPause, longestPause } = this.limits;
-      await sleep(Math.random() * Math.min(firstPause * 2 ** Math.max(failures, 0), longestPause), signal).catch(() => {});
+      const longest = Math.min(firstPause * 2 ** Math.max(failures, 0), longestPause);
+      await sleep(Math.random() * longest, signal).catch(() => {});
     }
   }
 }

@@ -53,10 +53,10 @@ function functionOf(operation: Operation, client: Client, send: Send, limits: Li
     case "list":
       return (...given: unknown[]) => {
         const { request, options } = read(operation, given);
-        return new Listing(
-          (page, signal) =>
-            send(operation, { ...request, query: { ...request.query, ...page } }, { ...options, ...(signal && { signal }) }),
-        );
+        return new Listing((where, signal) => {
+          const page = { ...request, query: { ...request.query, ...where } };
+          return send(operation, page, { ...options, ...(signal && { signal }) });
+        });
       };
     case "edit":
       return (row: object, change: object, options = {}) => edit(operation, row, change, options, send);

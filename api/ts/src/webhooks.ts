@@ -72,7 +72,7 @@ async function keysOf(secret: string): Promise<CryptoKey[]> {
   return Promise.all(
     secrets.map((part) => {
       const bytes = part.startsWith("whsec_") ? fromBase64(part.slice("whsec_".length)) : undefined;
-      if (!bytes || bytes.length < 24) throw new TypeError("a webhook's secret is whsec_ and the base64 of 24 to 64 bytes");
+      if (!bytes || bytes.length < 24) throw new TypeError("a webhook's secret is whsec_ and base64 of 24 to 64 bytes");
       return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
     }),
   );

@@ -35,7 +35,13 @@ export async function unreliable(
   return { ...(await listening(server)), count };
 }
 
-async function pass(target: string, from: IncomingMessage, to: ServerResponse, fault: Fault | undefined, next: () => number) {
+async function pass(
+  target: string,
+  from: IncomingMessage,
+  to: ServerResponse,
+  fault: Fault | undefined,
+  next: () => number,
+): Promise<void> {
   const body = await bytesOf(from);
   if (fault === "lose the request") throw new Error(fault);
   if (fault === "delay") await sleep(next() * 50);
@@ -73,7 +79,11 @@ function forward(target: string, from: IncomingMessage, body: Buffer): Promise<F
 }
 
 /** A proxy of TCP that cuts each connection after a random number of the answer's bytes, and counts the cuts. */
-export async function cutting(target: string, longest: number, next: () => number): Promise<Proxy & { cuts: () => number }> {
+export async function cutting(
+  target: string,
+  longest: number,
+  next: () => number,
+): Promise<Proxy & { cuts: () => number }> {
   const { hostname, port } = new URL(target);
   let cuts = 0;
   const server = createTcpServer((client) => {

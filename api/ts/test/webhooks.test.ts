@@ -32,7 +32,7 @@ test("a forged or old request is not", async () => {
     ["no time", { ...headers, "webhook-timestamp": "" }, body, now],
     ["no signature", { ...headers, "webhook-signature": "" }, body, now],
     ["no base64", { ...headers, "webhook-signature": "v1,%%%" }, body, now],
-    ["another version", { ...headers, "webhook-signature": headers["webhook-signature"].replace("v1", "v2") }, body, now],
+    ["another version", { ...headers, "webhook-signature": `v2${headers["webhook-signature"].slice(2)}` }, body, now],
   ];
   for (const [name, sent, text, at] of forged) {
     await assert.rejects(verifyWebhook(secret, sent, text, { now: at }), Unsigned, name);
