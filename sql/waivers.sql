@@ -15,6 +15,3 @@
 
 -- gate:allow table-without-tenant login_buckets until 2028-06-30: the buckets limit logins by their address, whichever
 -- tenant they name.
-
--- gate:allow missing-grant CreateTenant until 2028-06-30: "waybill tenant" sends it as the owner of the schema, and
--- the application's role may not create tenants.

@@ -2,6 +2,7 @@
 package change
 
 import (
+	"strings"
 	"time"
 
 	"waybill/cmd/schemaguard/finding"
@@ -33,14 +34,23 @@ func Of(s *settings.Settings, base, head tree.Tree, today time.Time) *Change {
 	return c
 }
 
-// Waivers reads the waivers of the new migrations, of the queries, and of the project's file of waivers.
+// Waivers reads the waivers of the migrations, of the queries, and of the project's file of waivers. Those of
+// merged migrations count until they end, and are not judged any more.
 func (c *Change) Waivers() (all []*finding.Waiver, bad []finding.Finding) {
 	add := func(file string, ends func(int) int) {
 		w, b := finding.Waivers(file, c.Head[file], c.Today, ends)
 		all, bad = append(all, w...), append(bad, b...)
 	}
-	for _, m := range c.New {
-		add(m.Path, m.Ends)
+	for _, m := range c.All {
+		if _, merged := c.Base[m.Path]; !merged {
+			add(m.Path, m.Ends)
+			continue
+		}
+		kept, _ := finding.Waivers(m.Path, c.Head[m.Path], c.Today, m.Ends)
+		for _, w := range kept {
+			w.Merged = true
+		}
+		all = append(all, kept...)
 	}
 	for _, p := range c.Head.Below(c.Settings.Queries, ".sql") {
 		add(p, func(line int) int { return migration.StatementEnd(c.Head[p], line) })
@@ -49,4 +59,10 @@ func (c *Change) Waivers() (all []*finding.Waiver, bad []finding.Finding) {
 		add(c.Settings.Waivers, func(int) int { return 0 }) // of any file
 	}
 	return all, bad
+}
+
+// RunnerLimitsLocks reports whether what runs the migrations sets lock_timeout, in the file that the settings
+// name.
+func (c *Change) RunnerLimitsLocks() bool {
+	return strings.Contains(c.Head[c.Settings.LockTimeout], "lock_timeout")
 }

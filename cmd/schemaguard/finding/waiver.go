@@ -22,6 +22,7 @@ type Waiver struct {
 	File         string
 	Line         int
 	First, Last  int  // the lines of the file that it is about; 0, 0 for those of any file
+	Merged       bool // its file is merged: nobody can remove it
 	used         bool // it allowed something
 }
 
@@ -115,7 +116,7 @@ func Allow(all []Finding, waivers []*Waiver, complete bool) (left []Finding) {
 		}
 	}
 	for _, w := range waivers {
-		if complete && !w.used {
+		if complete && !w.used && !w.Merged {
 			left = append(left, BadWaiver.At(w.File, w.Line, w.Rule, fmt.Sprintf(
 				"the waiver of %s allows nothing: the rule finds nothing here; remove it, or it hides the next mistake",
 				w.Rule)))

@@ -145,6 +145,7 @@ func repository(t *testing.T) (*settings.Settings, tree.Tree) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.LockTimeout = "" // the cases set it themselves
 	files, err := tree.Read(s.Root, s.Paths())
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ var Limitless = finding.Rule{
 }
 
 // most is the greatest number of rows that one answer has.
-const most = 10_000
+const most = 100_000
 
 func limitless(q query.Query, nodes []*pg.Node) (all []finding.Finding) {
 	if q.Command != ":many" || len(nodes) != 1 {

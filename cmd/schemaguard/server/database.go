@@ -14,6 +14,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"waybill/cmd/schemaguard/migration"
+	"waybill/cmd/schemaguard/settings"
 	"waybill/db/localpg"
 )
 
@@ -23,6 +24,9 @@ type Database struct {
 	Schema string // equal where the same migrations were applied
 	server *Server
 }
+
+// Settings returns the project's settings.
+func (d *Database) Settings() *settings.Settings { return d.server.settings }
 
 // Server returns the database's server.
 func (d *Database) Server() *Server { return d.server }
@@ -108,9 +112,7 @@ func (d *Database) goose(ctx context.Context, all []*migration.Migration, do fun
 		return err
 	}
 	config.RuntimeParams["application_name"] = Migrator
-	if d.server.settings.LockTimeout == "runner" {
-		config.RuntimeParams["lock_timeout"] = "500ms"
-	}
+	config.RuntimeParams["lock_timeout"] = "500ms"
 	conn := stdlib.OpenDB(*config)
 	defer conn.Close()
 	return failure(run(conn, files, do), paths)

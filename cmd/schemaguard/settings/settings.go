@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -30,7 +32,8 @@ type Settings struct {
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
 	Record        string   `yaml:"record"`         // the table that has who read their data
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
-	LockTimeout   string   `yaml:"lock_timeout"`   // "runner": what runs migrations sets it; default: the file does
+	LockTimeout   string   `yaml:"lock_timeout"`   // the file by which the runner sets it; default: each migration does
+	OwnerQueries  []string `yaml:"owner_queries"`  // statements, or files of them, that the schema's owner sends
 	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
 	Squawk        string   `yaml:"squawk"`         // the program squawk
 	Document      string   `yaml:"document"`       // the API's OpenAPI document
@@ -62,14 +65,22 @@ func Read(path string) (*Settings, error) {
 	if s.Document != "" && len(s.Oasdiff) == 0 {
 		s.Oasdiff = []string{"oasdiff"}
 	}
-	s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	if !filepath.IsAbs(s.Root) {
+		s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	}
 	return s, nil
+}
+
+// SentByOwner reports whether the owner of the schema sends a statement, and not the application.
+func (s *Settings) SentByOwner(name, file string) bool {
+	return slices.Contains(s.OwnerQueries, name) ||
+		slices.Contains(s.OwnerQueries, strings.TrimSuffix(filepath.Base(file), ".go"))
 }
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
 	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill,
-		s.Document, s.Breaks} {
+		s.Document, s.Breaks, s.LockTimeout} {
 		if p != "" {
 			paths = append(paths, p)
 		}

@@ -13,10 +13,10 @@ import (
 	"waybill/cmd/schemaguard/tree"
 )
 
-// found returns the rules that refuse a migration of this text, by a project whose runner sets lock_timeout or not.
+// found returns the rules that refuse a migration of this text, by a project whose runner has this text.
 func found(runner, text string) (rules []string) {
-	s := &settings.Settings{Migrations: "m", Queries: "q", LockTimeout: runner}
-	c := change.Of(s, tree.Tree{}, tree.Tree{"m/1_a.sql": text}, time.Now())
+	s := &settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go"}
+	c := change.Of(s, tree.Tree{}, tree.Tree{"m/1_a.sql": text, "runner.go": runner}, time.Now())
 	for _, f := range shape.Check(c, &shape.Facts{}) {
 		if !f.Note && !slices.Contains(rules, f.Rule) {
 			rules = append(rules, f.Rule)
@@ -24,6 +24,8 @@ func found(runner, text string) (rules []string) {
 	}
 	return rules
 }
+
+const runner = "SET lock_timeout"
 
 const down = "\n-- +goose Down\nALTER TABLE dogs DROP COLUMN age;\n"
 
@@ -40,11 +42,11 @@ func TestALockTimeoutIsTheRunnersOrTheFiles(t *testing.T) {
 		{"", "-- +goose Up\nSET lock_timeout = 0;\n" + add, true},
 		{"", "-- +goose Up\nSET statement_timeout = '1s';\n" + add, true},
 		{"", "-- +goose Up\n" + add + "\nSET LOCAL lock_timeout = '1s';", true},
-		{"runner", "-- +goose Up\n" + add, false},
-		{"runner", "-- +goose Up\nSET lock_timeout = DEFAULT;\n" + add, true},
-		{"runner", "-- +goose Up\nRESET ALL;\n" + add, true},
-		{"runner", "-- +waybill lock_timeout: 2s\n-- +goose Up\n" + add, false},
-		{"runner", "-- +waybill lock_timeout: 1m\n-- +goose Up\n" + add, true},
+		{runner, "-- +goose Up\n" + add, false},
+		{runner, "-- +goose Up\nSET lock_timeout = DEFAULT;\n" + add, true},
+		{runner, "-- +goose Up\nRESET ALL;\n" + add, true},
+		{runner, "-- +waybill lock_timeout: 2s\n-- +goose Up\n" + add, false},
+		{runner, "-- +waybill lock_timeout: 1m\n-- +goose Up\n" + add, true},
 		{"", "-- +goose Up\nCREATE TABLE dogs ();\n" + add, false},
 		{"", "-- +goose Up\nCREATE VIEW ages AS SELECT 1;\nCOMMENT ON TABLE dogs IS '';", false},
 	} {
@@ -83,7 +85,7 @@ func TestStatementsAreJudgedByTheirTable(t *testing.T) {
 		"DO $$ BEGIN LOOP DELETE FROM dogs WHERE id IN (SELECT id FROM dogs LIMIT 9); EXIT; END LOOP; " +
 			"END $$": "",
 	} {
-		got := found("runner", "-- +goose Up\n"+text+";"+down)
+		got := found(runner, "-- +goose Up\n"+text+";"+down)
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: got %v, want %s", text, got, want)
 		}

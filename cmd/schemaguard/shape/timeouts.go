@@ -29,7 +29,7 @@ const longestWait = 2 * time.Second
 var annotated = regexp.MustCompile(`(?m)^\s*--\s*\+\w+\s+lock_timeout:\s*(\S+)`)
 
 func lockTimeout(f *file) (all []finding.Finding) {
-	limited := f.change.Settings.LockTimeout == "runner"
+	limited := f.change.RunnerLimitsLocks()
 	if m := annotated.FindStringSubmatch(f.Text); m != nil {
 		wait, ok := duration(m[1])
 		limited = ok && wait > 0 && wait <= longestWait

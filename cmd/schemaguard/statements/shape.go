@@ -47,14 +47,16 @@ func withoutColumn(column string) string {
 
 // look plans the statements as the application, and returns what becomes of each.
 func look(ctx context.Context, d *server.Database, all []query.Query) (map[string]shape, error) {
-	conn, err := d.Application(ctx)
+	conn, err := planner(ctx, d.Application)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"); err != nil {
+	owner, err := planner(ctx, d.Owner)
+	if err != nil {
 		return nil, err
 	}
+	defer owner.Close(context.WithoutCancel(ctx))
 	required, err := requiredColumns(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,11 @@ func look(ctx context.Context, d *server.Database, all []query.Query) (map[strin
 			shapes[q.Name] = known.(shape)
 			continue
 		}
-		s, err := plan(ctx, conn, q)
+		as := conn
+		if d.Settings().SentByOwner(q.Name, q.Path) {
+			as = owner
+		}
+		s, err := plan(ctx, as, q)
 		if !errors.As(err, &s.err) && err != nil {
 			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
@@ -75,6 +81,18 @@ func look(ctx context.Context, d *server.Database, all []query.Query) (map[strin
 		seen.Store(key, s)
 	}
 	return shapes, nil
+}
+
+// planner connects, to plan for any arguments.
+func planner(ctx context.Context, connect func(context.Context) (*pgx.Conn, error)) (*pgx.Conn, error) {
+	conn, err := connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	return conn, nil
 }
 
 // plan prepares a statement, and has it explained, by which PostgreSQL checks the grants. Nothing is run.
