@@ -96,7 +96,8 @@ func TestAProjectOfGooseAndSqlcAlone(t *testing.T) {
 	p := newProject(t, "shop")
 	p.refuses()
 	const next = "migrations/20250201120000_note.sql"
-	p.write(next, "-- +goose Up\nCREATE INDEX orders_note_idx ON orders (note);\n-- +goose Down\nDROP INDEX orders_note_idx;\n")
+	p.write(next, "-- +goose Up\nCREATE INDEX orders_note_idx ON orders (note);\n-- +goose Down\nDROP INDEX "+
+		"orders_note_idx;\n")
 	p.refuses("index-blocks-writes", "missing-lock-timeout")
 	p.write(next, "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE orders DROP COLUMN note;\n"+
 		"-- +goose Down\nSET LOCAL lock_timeout = '1s';\nALTER TABLE orders ADD COLUMN note text;\n")
@@ -135,7 +136,8 @@ func TestAProjectWithARoleAndRows(t *testing.T) {
 	p.write(next, "-- +goose Up\nALTER TABLE people ADD COLUMN age int;\n-- +goose Down\n"+
 		"ALTER TABLE people DROP COLUMN age;\n")
 	p.refuses()
-	p.write("db/queries/ages.sql", "-- name: GetAge :one\nSELECT name, age FROM people WHERE team_id = @team_id AND id = @id;\n")
+	p.write("db/queries/ages.sql", "-- name: GetAge :one\nSELECT name, age FROM people WHERE team_id = @team_id AND "+
+		"id = @id;\n")
 	p.refuses("unrecorded-read")
 	p.write("db/queries/ages.sql", "-- name: AddTeam :execrows\nDELETE FROM teams WHERE id = @id;\n")
 	p.refuses("missing-grant")

@@ -24,6 +24,7 @@ var (
 		queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
+		load.NotGranted.Name,
 		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name,
 		contract.Broken.Name, contract.BadBreak.Name}
 )

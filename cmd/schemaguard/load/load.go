@@ -125,6 +125,12 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 	}
 	failure := t.patiently(ctx, applied)
 	callers.stop()
+	if refusedBy(failure, lockNotAvailable) {
+		t.found = append(t.found, NotGranted.At(m.Path, first(m.Up), "", fmt.Sprintf(
+			"beside %d callers its lock was not granted in %d attempts; it was applied without them", t.Callers,
+			patience)).Told())
+		failure = t.d.Up(ctx, applied)
+	}
 	held, err := watch.stop()
 	if err != nil {
 		return false, err
@@ -142,19 +148,26 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 	return true, t.judgeFiles(ctx, m, before)
 }
 
+// NotGranted tells of a migration that did not get its lock, as on a machine that is busy.
+var NotGranted = finding.Rule{Name: "lock-not-granted", Safe: "run it when the long statements of the table are few"}
+
 // patience is how often a migration is tried that does not get its lock in time, as a runner does.
 const patience = 20
 
 func (t *trial) patiently(ctx context.Context, applied []*migration.Migration) (err error) {
 	for range patience {
-		err = t.d.Up(ctx, applied)
-		var refused *server.Failure
-		if !errors.As(err, &refused) || refused.Err == nil || refused.Err.Code != lockNotAvailable {
+		if err = t.d.Up(ctx, applied); !refusedBy(err, lockNotAvailable) {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	return err
+}
+
+// refusedBy reports whether PostgreSQL refused a migration with this SQLSTATE.
+func refusedBy(err error, code string) bool {
+	var refused *server.Failure
+	return errors.As(err, &refused) && refused.Err != nil && refused.Err.Code == code
 }
 
 const lockNotAvailable = "55P03"
