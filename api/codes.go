@@ -141,6 +141,13 @@ var meanings = map[db.Code]meaning{
 	db.StaleVersion: {http.StatusPreconditionFailed, "Stale version",
 		"The row has changed since the version in If-Match.",
 		"Read the row again, apply your change to the current version, and send it with the new ETag."},
+	db.StorageFull: {503, "Storage full",
+		"The database has no storage left for the write.",
+		"Nothing was changed. Retry after the number of seconds in Retry-After; the operators must free storage."},
+	db.StreamRestarted: {http.StatusGone, "Stream restarted",
+		"The position is not one of the current history of events: the database was restored, or another server took " +
+			"over. Events after the position may be lost, and others may follow that you have not received.",
+		"Read again what you keep of the pickups, and then start without a position."},
 	db.Timeout: {http.StatusGatewayTimeout, "Timeout",
 		"The request was canceled after its time limit.",
 		"A write may or may not have taken effect: retry it with the same id or Idempotency-Key."},
@@ -175,4 +182,4 @@ var bodyCodes = []db.Code{bodyTooLarge, unsupportedMediaType, requestTimeout}
 
 // everyCode are the codes that any operation can answer.
 var everyCode = []db.Code{unreadableBody, unknownField, unknownParameter, db.ValidationFailed, db.Internal,
-	db.Overloaded, db.Unavailable, db.Timeout}
+	db.Overloaded, db.Unavailable, db.StorageFull, db.Timeout}

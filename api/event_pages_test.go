@@ -19,7 +19,7 @@ func followed(t *testing.T) follower {
 	w.find = func(context.Context, map[uuid.UUID]uint64) (eventLook, error) {
 		return eventLook{}, errors.New("no database")
 	}
-	f, _ := w.follow(uuid.New(), 7)
+	f, _ := w.follow(uuid.New(), horizonAt(7))
 	t.Cleanup(f.leave)
 	return f
 }
@@ -28,13 +28,13 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := followed(t)
-		here := place{db.UserRoleAdmin, position{7, 1}, 9}
+		here := place{db.UserRoleAdmin, position{"h", 7, 1}, 9}
 		var reads atomic.Int64
 		answer := make(chan struct{})
 		read := func(context.Context) (eventPage, error) {
 			reads.Add(1)
 			<-answer
-			return eventPage{text: []byte("events"), next: position{xid: 9}, more: true}, nil
+			return eventPage{text: []byte("events"), next: position{history: "h", xid: 9}, more: true}, nil
 		}
 		var streams sync.WaitGroup
 		for range 60 {
@@ -52,8 +52,8 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 			t.Errorf("read %d times, %v", reads.Load(), err)
 		}
 		for i, other := range []place{
-			{db.UserRoleHub, here.after, here.horizon}, {here.role, position{7, 2}, here.horizon},
-			{here.role, position{8, 1}, here.horizon},
+			{db.UserRoleHub, here.after, here.horizon}, {here.role, position{"h", 7, 2}, here.horizon},
+			{here.role, position{"h", 8, 1}, here.horizon},
 			{here.role, here.after, 10},
 		} {
 			if _, err := f.readShared(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {

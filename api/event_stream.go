@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -23,7 +24,9 @@ const aboutStream = "Sends a server-sent event for each transition, named after 
 	"object. It is sent again after events that you may not see were skipped: store its id for resuming, and " +
 	"otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.\n\nThe " +
 	"stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last " +
-	"id. By default a user may have 8 open streams, and a tenant 256."
+	"id. It also ends when the database is restored, or another server takes over after a failure; then the last " +
+	"id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By " +
+	"default a user may have 8 open streams, and a tenant 256."
 
 // describeStream adds the events to the document. An array of events in JSON is the closest description
 // of a stream in OpenAPI 3.1.
@@ -55,11 +58,30 @@ func (a *server) describeStream() {
 	}
 }
 
-// position is a position in the stream: after this event, or, with seq 0, before the first event of
-// this transaction.
-type position struct{ xid, seq uint64 }
+// position is a position in the stream of a history: after this event, or, with seq 0, before the first
+// event of this transaction.
+type position struct {
+	history  string
+	xid, seq uint64
+}
 
-func (p position) String() string { return fmt.Sprintf("%d-%d", p.xid, p.seq) }
+func (p position) String() string { return fmt.Sprintf("%s-%d-%d", p.history, p.xid, p.seq) }
+
+// positions matches what String returns, and the positions of former versions, which had no history.
+var positions = regexp.MustCompile(`^(?:([0-9a-f]{12})-)?(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,18})$`)
+
+// parsePosition parses an id that a client sends back.
+func parsePosition(id string) (p position, ok bool) {
+	parts := positions.FindStringSubmatch(id)
+	if parts == nil {
+		return p, false
+	}
+	var notXid, notSeq error
+	p.history = parts[1]
+	p.xid, notXid = strconv.ParseUint(parts[2], 10, 64)
+	p.seq, notSeq = strconv.ParseUint(parts[3], 10, 63)
+	return p, notXid == nil && notSeq == nil
+}
 
 type streamInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last received event"`
@@ -74,17 +96,24 @@ func (in *streamInput) Resolve(ctx huma.Context) []error {
 	if in.LastEventID == "" {
 		return nil
 	}
-	var end string
-	n, _ := fmt.Sscanf(in.LastEventID+" .", "%d-%d %s", &in.from.xid, &in.from.seq, &end)
-	if n != 3 || end != "." || in.from.String() != in.LastEventID || in.from.seq > 1<<62 {
-		return []error{notOfThisStream()}
+	var ok bool
+	if in.from, ok = parsePosition(in.LastEventID); !ok {
+		return []error{problem(db.ValidationFailed, "Last-Event-ID",
+			"The Last-Event-ID is not an id of this stream: reconnect without it.")}
 	}
 	return nil
 }
 
-func notOfThisStream() *Problem {
-	return problem(db.ValidationFailed, "Last-Event-ID",
-		"The Last-Event-ID is not from this stream: reconnect without it.")
+// start returns where a stream begins. A position of another history is refused, and so is one that this
+// history has not reached: it is of a former state of the same database.
+func (in *streamInput) start(h db.StreamHorizon) (position, error) {
+	switch {
+	case in.LastEventID == "":
+		return position{history: h.History, xid: h.Sendable}, nil
+	case in.from.history != h.History, in.from.xid > h.Newest:
+		return position{}, problem(db.StreamRestarted, "Last-Event-ID", "")
+	}
+	return in.from, nil
 }
 
 type streamOutput struct {
@@ -103,17 +132,14 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 			return nil, err
 		}
 	}
-	horizon, err := readHorizon(ctx, a.store)
-	if err == nil && in.from.xid > horizon.newest {
-		err = notOfThisStream()
+	horizon, err := a.store.StreamHorizon(ctx)
+	var from position
+	if err == nil {
+		from, err = in.start(horizon)
 	}
 	if err != nil {
 		release()
 		return nil, err
-	}
-	from := in.from
-	if in.LastEventID == "" {
-		from = position{xid: horizon.sendable}
 	}
 	return &streamOutput{"text/event-stream", "no-store", "no", func(hc huma.Context) {
 		defer release()
@@ -121,9 +147,10 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 		if in.isHead {
 			return
 		}
-		events, told := a.events.follow(v.TenantID, horizon.sendable)
+		events, told := a.events.follow(v.TenantID, horizon)
 		defer events.leave()
-		s := &eventStream{server: a, viewer: v, events: events, at: from, horizon: told, skipped: in.LastEventID != ""}
+		s := &eventStream{server: a, viewer: v, events: events, at: from, firstSeq: horizon.FirstSeq, horizon: told,
+			skipped: in.LastEventID != ""}
 		s.run(hc)
 	}}, nil
 }
@@ -143,19 +170,20 @@ const (
 
 // eventStream is an open stream.
 type eventStream struct {
-	server  *server
-	viewer  db.Viewer
-	events  follower
-	at      position // where to continue reading
-	horizon uint64   // where to stop
-	skipped bool     // events of other viewers were skipped since the last sent id
-	checked time.Time
-	sent    time.Time
-	write   func([]byte) error
+	server   *server
+	viewer   db.Viewer
+	events   follower
+	at       position // where to continue reading
+	firstSeq int64    // the events of its history have greater numbers
+	horizon  uint64   // where to stop
+	skipped  bool     // events of other viewers were skipped since the last sent id
+	checked  time.Time
+	sent     time.Time
+	write    func([]byte) error
 }
 
-// run sends committed events in order, until the client disconnects, the session ends or the server
-// drains. It never sends events above the horizon: a transaction that is still running there may commit
+// run sends committed events in order, until the client disconnects, the session ends, the history ends or
+// the server drains. It never sends events above the horizon: a transaction that is still running there may commit
 // an event that belongs before them.
 func (s *eventStream) run(hc huma.Context) {
 	ctx := hc.Context()
@@ -184,6 +212,8 @@ func (s *eventStream) run(hc huma.Context) {
 			case <-s.server.stopping:
 				s.part()
 				return
+			case <-s.events.over():
+				return
 			default:
 				continue
 			}
@@ -194,6 +224,8 @@ func (s *eventStream) run(hc huma.Context) {
 		case <-s.server.stopping:
 			s.part()
 			return
+		case <-s.events.over():
+			return // the client is told when it reconnects
 		case <-news:
 			news, s.horizon = s.events.news()
 			s.skipped = true // unless they are sent
@@ -281,7 +313,9 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 		return eventPage{next: s.at}, nil
 	}
 	v, at, horizon := s.viewer, s.at, s.horizon
-	read := func(ctx context.Context) (eventPage, error) { return s.server.readEvents(ctx, v, at, horizon) }
+	read := func(ctx context.Context) (eventPage, error) {
+		return s.server.readEvents(ctx, v, at, s.firstSeq, horizon)
+	}
 	switch v.Role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
 		return s.events.readShared(ctx, place{v.Role, at, horizon}, read)
@@ -289,11 +323,15 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 	return read(ctx)
 }
 
-func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horizon uint64) (eventPage, error) {
-	page, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+// readEvents returns the events between a position and a horizon of its history. It returns StreamRestarted if
+// the server writes another history now.
+func (a *server) readEvents(
+	ctx context.Context, v db.Viewer, at position, firstSeq int64, horizon uint64,
+) (eventPage, error) {
+	page, err := a.store.StreamPickupEvents(ctx, at.history, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
-		Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
+		Horizon: strconv.FormatUint(horizon, 10), FirstSeq: firstSeq, MaxRows: streamPage,
 	})
 	if err != nil {
 		return eventPage{}, err
@@ -305,16 +343,17 @@ func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horiz
 func pageAsText(page db.EventPage, at position, horizon uint64) (eventPage, error) {
 	var out bytes.Buffer
 	for _, e := range page.Events {
-		at = position{e.Xid, uint64(e.Seq)}
+		at = position{at.history, e.Xid, uint64(e.Seq)}
 		data, err := json.Marshal(e)
 		if err != nil {
 			return eventPage{}, err
 		}
 		fmt.Fprintf(&out, "id: %s\nevent: %s\ndata: %s\n\n", at, e.Transition, data)
 	}
-	last := position{page.LastXid, uint64(page.LastSeq)}
+	last := position{at.history, page.LastXid, uint64(page.LastSeq)}
 	if page.IsLast { // everything below the horizon has been read
-		return eventPage{text: out.Bytes(), next: position{xid: horizon}, skipped: last.xid > 0 && at != last}, nil
+		next := position{history: at.history, xid: horizon}
+		return eventPage{text: out.Bytes(), next: next, skipped: last.xid > 0 && at != last}, nil
 	}
 	return eventPage{text: out.Bytes(), next: last, more: true, skipped: at != last}, nil
 }

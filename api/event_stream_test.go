@@ -18,7 +18,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		var sent []string
 		s := &eventStream{
 			viewer: db.Viewer{Role: db.UserRoleStaff}, events: followed(t),
-			at: position{xid: 9}, horizon: 9, sent: time.Now(),
+			at: position{history: "h", xid: 9}, horizon: 9, sent: time.Now(),
 			write: func(text []byte) error { sent = append(sent, string(text)); return nil },
 		}
 		tell := func(want ...string) {
@@ -38,7 +38,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		s.skipped = true
 		tell()
 		time.Sleep(heartbeatInterval + 1)
-		tell("event: checkpoint\nid: 9-0\ndata: {}\n\n")
+		tell("event: checkpoint\nid: h-9-0\ndata: {}\n\n")
 		time.Sleep(heartbeatInterval + 1)
 		tell(": still here\n")
 	})
@@ -55,19 +55,19 @@ func TestAPageGoesOnAfterAllThatWasLookedAt(t *testing.T) {
 		more    bool
 		skipped bool
 	}{
-		"nothing there": {db.EventPage{IsLast: true}, position{xid: 9}, false, false},
+		"nothing there": {db.EventPage{IsLast: true}, position{history: "h", xid: 9}, false, false},
 		"all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7, IsLast: true},
-			position{xid: 9}, false, false},
+			position{history: "h", xid: 9}, false, false},
 		"others' after it": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 6, LastSeq: 1, IsLast: true},
-			position{xid: 9}, false, true},
-		"only others'":           {db.EventPage{LastXid: 6, LastSeq: 1, IsLast: true}, position{xid: 9}, false, true},
-		"a full page of others'": {db.EventPage{LastXid: 6, LastSeq: 1}, position{6, 1}, true, true},
+			position{history: "h", xid: 9}, false, true},
+		"only others'":           {db.EventPage{LastXid: 6, LastSeq: 1, IsLast: true}, position{history: "h", xid: 9}, false, true},
+		"a full page of others'": {db.EventPage{LastXid: 6, LastSeq: 1}, position{"h", 6, 1}, true, true},
 		"a full page, all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7},
-			position{5, 7}, true, false},
+			position{"h", 5, 7}, true, false},
 	} {
-		got, err := pageAsText(c.page, position{1, 2}, 9)
+		got, err := pageAsText(c.page, position{"h", 1, 2}, 9)
 		if err != nil || got.next != c.next || got.more != c.more || got.skipped != c.skipped ||
-			strings.Contains(string(got.text), "id: 5-7\n") != (len(c.page.Events) > 0) {
+			strings.Contains(string(got.text), "id: h-5-7\n") != (len(c.page.Events) > 0) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -79,21 +79,21 @@ func TestASkippedPageMakesTheNextHeartbeatACheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent string
 		s := &eventStream{
-			viewer: db.Viewer{Role: db.UserRoleDispatcher}, events: followed(t), at: position{1, 2}, horizon: 9,
+			viewer: db.Viewer{Role: db.UserRoleDispatcher}, events: followed(t), at: position{"h", 1, 2}, horizon: 9,
 			sent:  time.Now().Add(-2 * heartbeatInterval),
 			write: func(text []byte) error { sent += string(text); return nil },
 		}
 		_, err := s.events.readShared(t.Context(), place{db.UserRoleDispatcher, s.at, s.horizon},
 			func(context.Context) (eventPage, error) {
-				return eventPage{next: position{6, 1}, more: true, skipped: true}, nil
+				return eventPage{next: position{"h", 6, 1}, more: true, skipped: true}, nil
 			})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if more, err := s.sendNext(t.Context()); !more || err != nil || s.at != (position{6, 1}) {
+		if more, err := s.sendNext(t.Context()); !more || err != nil || s.at != (position{"h", 6, 1}) {
 			t.Error(more, err, s.at)
 		}
-		if sent != "event: checkpoint\nid: 6-1\ndata: {}\n\n" {
+		if sent != "event: checkpoint\nid: h-6-1\ndata: {}\n\n" {
 			t.Errorf("sends %q", sent)
 		}
 	})

@@ -20,18 +20,15 @@ type eventWatch struct {
 
 	mu      sync.Mutex
 	tenants map[uuid.UUID]*watchedTenant
+	history string             // of the horizons
 	seen    uint64             // the horizon of the last poll; it never decreases
 	lag     streamLag          // the lag measured by the polls
 	end     context.CancelFunc // stops the polling goroutine; nil if there is none
 }
 
-// eventHorizon is the horizon up to which events can be sent, and the horizon if no transaction were
-// running.
-type eventHorizon struct{ sendable, newest uint64 }
-
 // eventLook is the result of one poll: the tenants with events below the horizon.
 type eventLook struct {
-	eventHorizon
+	db.StreamHorizon
 	tenants []uuid.UUID
 }
 
@@ -44,7 +41,7 @@ func newEventWatch(store *db.Store, every time.Duration) *eventWatch {
 
 // eventFinder has the queries of a poll.
 type eventFinder interface {
-	GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error)
+	StreamHorizon(context.Context) (db.StreamHorizon, error)
 	FindNewEvents(context.Context, db.FindNewEventsParams) ([]db.FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }
@@ -53,10 +50,10 @@ type eventFinder interface {
 // two statements must run in this order: see GetStreamHorizon. An event at a horizon that has not moved
 // yet is found by a later poll; it would never be found if no transaction ran any more.
 func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64) (look eventLook, err error) {
-	if look.eventHorizon, err = readHorizon(ctx, in); err != nil {
+	if look.StreamHorizon, err = in.StreamHorizon(ctx); err != nil {
 		return look, err
 	}
-	var about db.FindNewEventsParams
+	about := db.FindNewEventsParams{FirstSeq: look.FirstSeq}
 	for id, xid := range since {
 		about.TenantIds, about.SinceXids = append(about.TenantIds,
 			id), append(about.SinceXids, strconv.FormatUint(xid, 10))
@@ -67,27 +64,15 @@ func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64)
 	}
 	isBeyond := false
 	for _, first := range firsts {
-		if first.Xid < look.sendable {
+		if first.Xid < look.Sendable {
 			look.tenants = append(look.tenants, first.TenantID)
 		}
-		isBeyond = isBeyond || first.Xid >= look.newest
+		isBeyond = isBeyond || first.Xid >= look.Newest
 	}
 	if isBeyond {
 		_, err = in.MoveStreamHorizon(ctx)
 	}
 	return look, err
-}
-
-func readHorizon(ctx context.Context, in eventFinder) (h eventHorizon, err error) {
-	row, err := in.GetStreamHorizon(ctx)
-	if err != nil {
-		return h, err
-	}
-	if h.sendable, err = strconv.ParseUint(row.Xid, 10, 64); err != nil {
-		return h, err
-	}
-	h.newest, err = strconv.ParseUint(row.NewestXid, 10, 64)
-	return h, err
 }
 
 type watchedTenant struct {
@@ -96,6 +81,7 @@ type watchedTenant struct {
 	news    chan struct{} // closed at the next events
 	horizon uint64        // the horizon of the poll that found the last events
 	pages   []*sharedPage // recently read, the newest last
+	over    chan struct{} // closed when the history has ended
 }
 
 // follower is a stream's subscription to the watch.
@@ -106,13 +92,18 @@ type follower struct {
 }
 
 // follow subscribes at a horizon that was read before. It returns the horizon up to which no wake-up is
-// due any more: another stream of the tenant may have received it.
-func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) (f follower, from uint64) {
+// due any more: another stream of the tenant may have received it. In another history than that of the other
+// streams, these end.
+func (w *eventWatch) follow(tenant uuid.UUID, at db.StreamHorizon) (f follower, from uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if at.History != w.history {
+		w.restart(at)
+	}
+	horizon := at.Sendable
 	t := w.tenants[tenant]
 	if t == nil {
-		t = &watchedTenant{since: horizon, news: make(chan struct{})}
+		t = &watchedTenant{since: horizon, news: make(chan struct{}), over: make(chan struct{})}
 		w.tenants[tenant] = t
 	}
 	t.streams++
@@ -126,18 +117,37 @@ func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) (f follower, from 
 	return follower{w, tenant, t}, max(horizon, t.since)
 }
 
+// restart ends all streams: their positions say nothing in another history. Their clients come back, and
+// are told so.
+func (w *eventWatch) restart(at db.StreamHorizon) {
+	for _, t := range w.tenants {
+		close(t.over)
+	}
+	clear(w.tenants)
+	w.history, w.seen = at.History, at.Sendable
+	w.rest()
+}
+
+// rest ends the polling if there is nobody to poll for.
+func (w *eventWatch) rest() {
+	if len(w.tenants) == 0 && w.end != nil {
+		w.end()
+		w.end = nil
+	}
+}
+
 // leave ends the subscription.
 func (f follower) leave() {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
-	if f.tenant.streams--; f.tenant.streams == 0 {
+	if f.tenant.streams--; f.tenant.streams == 0 && f.watch.tenants[f.id] == f.tenant {
 		delete(f.watch.tenants, f.id)
-	}
-	if len(f.watch.tenants) == 0 {
-		f.watch.end()
-		f.watch.end = nil
+		f.watch.rest()
 	}
 }
+
+// over returns a channel that is closed when the history has ended.
+func (f follower) over() <-chan struct{} { return f.tenant.over }
 
 // news returns a channel that is closed when the tenant has new events after the call. It must be
 // called before reading events, or events in between are missed. Earlier events are below the returned
@@ -186,6 +196,7 @@ func (w *eventWatch) look() {
 	asked := map[uuid.UUID]*watchedTenant{}
 	since := map[uuid.UUID]uint64{}
 	w.mu.Lock()
+	history := w.history
 	for id, t := range w.tenants {
 		asked[id], since[id] = t, t.since
 	}
@@ -202,11 +213,18 @@ func (w *eventWatch) look() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lag.saw(at, found.eventHorizon)
-	// The horizon never decreases.
-	w.seen = max(w.seen, found.sendable)
+	switch {
+	case history != w.history: // meanwhile: this poll was for streams that have ended
+		return
+	case found.History != history:
+		w.restart(found.StreamHorizon)
+		return
+	}
+	w.lag.saw(at, found.StreamHorizon)
+	// Within a history, the horizon never decreases.
+	w.seen = max(w.seen, found.Sendable)
 	for _, t := range asked { // tenants added during the poll were not part of it
-		t.since = max(t.since, found.sendable)
+		t.since = max(t.since, found.Sendable)
 	}
 	for _, id := range found.tenants {
 		t := asked[id]

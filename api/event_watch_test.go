@@ -21,13 +21,18 @@ type looks struct {
 	answered chan eventLook            // without a horizon: an error
 }
 
+// horizonAt returns a horizon that no transaction holds back.
+func horizonAt(xid uint64) db.StreamHorizon {
+	return db.StreamHorizon{History: "h", Sendable: xid, Newest: xid}
+}
+
 func watched(every time.Duration) (*eventWatch, looks) {
 	l := looks{make(chan map[uuid.UUID]uint64), make(chan eventLook)}
 	w := newEventWatch(nil, every)
 	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
 		l.queries <- since
 		look := <-l.answered
-		if look.sendable == 0 {
+		if look.Sendable == 0 {
 			return look, errors.New("no database")
 		}
 		return look, nil
@@ -36,13 +41,13 @@ func watched(every time.Duration) (*eventWatch, looks) {
 }
 
 func (l looks) answer(horizon uint64, tenants ...uuid.UUID) {
-	l.answered <- eventLook{eventHorizon{horizon, horizon}, tenants}
+	l.answered <- eventLook{horizonAt(horizon), tenants}
 	synctest.Wait()
 }
 
 // answerLate answers as while a transaction is running.
 func (l looks) answerLate(horizon, newest uint64) {
-	l.answered <- eventLook{eventHorizon{horizon, newest}, nil}
+	l.answered <- eventLook{db.StreamHorizon{History: "h", Sendable: horizon, Newest: newest}, nil}
 	synctest.Wait()
 }
 
@@ -75,7 +80,7 @@ func TestOneLookIsForAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
 		var followers []follower
 		var news []<-chan struct{}
 		for i := range 100 {
-			f, _ := w.follow([]uuid.UUID{here, there}[i%2], 7)
+			f, _ := w.follow([]uuid.UUID{here, there}[i%2], horizonAt(7))
 			n, _ := f.news()
 			followers, news = append(followers, f), append(news, n)
 		}
@@ -110,17 +115,17 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		early, late, back := uuid.New(), uuid.New(), uuid.New()
-		first, _ := w.follow(early, 7)
+		first, _ := w.follow(early, horizonAt(7))
 		defer first.leave()
-		left, _ := w.follow(back, 7)
+		left, _ := w.follow(back, horizonAt(7))
 		l.want(t, map[uuid.UUID]uint64{early: 7, back: 7})
 		// While it is on its way:
 		left.leave()
-		again, _ := w.follow(back, 8)
+		again, _ := w.follow(back, horizonAt(8))
 		defer again.leave()
-		came, _ := w.follow(late, 8)
+		came, _ := w.follow(late, horizonAt(8))
 		defer came.leave()
-		other, _ := w.follow(early, 8)
+		other, _ := w.follow(early, horizonAt(8))
 		defer other.leave()
 		var news []<-chan struct{}
 		for _, f := range []follower{other, again, came} {
@@ -144,7 +149,7 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		tenant := uuid.New()
-		f, _ := w.follow(tenant, 7)
+		f, _ := w.follow(tenant, horizonAt(7))
 		news, _ := f.news()
 		for range 3 {
 			l.want(t, map[uuid.UUID]uint64{tenant: 7})
@@ -157,7 +162,7 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 		}
 		f.leave()
 		// A new follower after all have left is polled for again.
-		f, _ = w.follow(tenant, 30)
+		f, _ = w.follow(tenant, horizonAt(30))
 		defer f.leave()
 		l.want(t, map[uuid.UUID]uint64{tenant: 30})
 		l.answer(31)
@@ -170,16 +175,16 @@ func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		tenant := uuid.New()
-		first, _ := w.follow(tenant, 7)
+		first, _ := w.follow(tenant, horizonAt(7))
 		defer first.leave()
 		l.want(t, map[uuid.UUID]uint64{tenant: 7})
 		l.answer(20, tenant)
-		second, from := w.follow(tenant, 8) // it read its horizon earlier, and subscribes only now
+		second, from := w.follow(tenant, horizonAt(8)) // it read its horizon earlier, and subscribes only now
 		defer second.leave()
 		if from != 20 || second.horizon() != 20 {
 			t.Errorf("reads up to %d, %d; events below 20 no longer wake a stream", from, second.horizon())
 		}
-		third, from := w.follow(tenant, 25)
+		third, from := w.follow(tenant, horizonAt(25))
 		defer third.leave()
 		if from != 25 || first.horizon() != 25 {
 			t.Errorf("reads up to %d, %d", from, first.horizon())
@@ -195,7 +200,7 @@ func TestTheWatchNeverGoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		tenant := uuid.New()
-		f, _ := w.follow(tenant, 7)
+		f, _ := w.follow(tenant, horizonAt(7))
 		defer f.leave()
 		l.want(t, map[uuid.UUID]uint64{tenant: 7})
 		l.answer(20, tenant)
@@ -217,7 +222,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 			t.Error("reports a lag without a stream")
 		}
 		tenant := uuid.New()
-		f, _ := w.follow(tenant, 7)
+		f, _ := w.follow(tenant, horizonAt(7))
 		want := map[uuid.UUID]uint64{tenant: 7}
 		l.want(t, want)
 		l.answer(7)
@@ -244,14 +249,64 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 	})
 }
 
+// restart answers with a horizon of another history.
+func (l looks) restart(horizon uint64) {
+	l.answered <- eventLook{db.StreamHorizon{History: "other", Sendable: horizon, Newest: horizon}, nil}
+	synctest.Wait()
+}
+
+// In another history transaction ids say something else, and may be smaller. All streams end, and those that
+// come back are followed there.
+func TestAnotherHistoryEndsAllStreams(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, l := watched(time.Millisecond)
+		here, there := uuid.New(), uuid.New()
+		first, _ := w.follow(here, horizonAt(70))
+		second, _ := w.follow(there, horizonAt(70))
+		l.want(t, map[uuid.UUID]uint64{here: 70, there: 70})
+		l.restart(9)
+		for _, f := range []follower{first, second} {
+			if !isWoken(f.over()) {
+				t.Error("a stream goes on in another history")
+			}
+		}
+		other := db.StreamHorizon{History: "other", Sendable: 11, Newest: 11}
+		again, from := w.follow(here, other)
+		first.leave() // only now
+		if from != 11 || again.horizon() != 11 || isWoken(again.over()) {
+			t.Errorf("follows from %d, horizon %d, over %t", from, again.horizon(), isWoken(again.over()))
+		}
+		l.want(t, map[uuid.UUID]uint64{here: 11})
+		l.restart(12)
+		if again.horizon() != 12 {
+			t.Errorf("the horizon is %d", again.horizon())
+		}
+		// A stream may see it before the watch does.
+		l.want(t, map[uuid.UUID]uint64{here: 12})
+		third, _ := w.follow(there, horizonAt(80))
+		if !isWoken(again.over()) || isWoken(third.over()) {
+			t.Errorf("over: %t, %t", isWoken(again.over()), isWoken(third.over()))
+		}
+		l.restart(13) // a poll of the former history
+		if isWoken(third.over()) || third.horizon() != 80 {
+			t.Errorf("a poll of a former history: over %t, horizon %d", isWoken(third.over()), third.horizon())
+		}
+		second.leave()
+		again.leave()
+		third.leave()
+		time.Sleep(time.Second) // a look now would stay without an answer, which synctest reports
+	})
+}
+
 // foundEvents replaces the database.
 type foundEvents struct {
-	horizon db.GetStreamHorizonRow
+	horizon db.StreamHorizon
 	events  []db.FindNewEventsRow
 	queries []string
 }
 
-func (f *foundEvents) GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error) {
+func (f *foundEvents) StreamHorizon(context.Context) (db.StreamHorizon, error) {
 	f.queries = append(f.queries, "horizon")
 	return f.horizon, nil
 }
@@ -272,23 +327,23 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	t.Parallel()
 	tenant, beyond := uuid.New(), uuid.New()
 	for _, c := range []struct {
-		newest  string
+		newest  uint64
 		events  []db.FindNewEventsRow
 		queries []string
 		news    []uuid.UUID
 	}{
-		{"10", nil, []string{"horizon", "events"}, nil},
-		{"10", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{tenant}},
-		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 10}}, []string{"horizon", "events"}, nil},
-		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}, {TenantID: beyond, Xid: 12}},
+		{10, nil, []string{"horizon", "events"}, nil},
+		{10, []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{tenant}},
+		{12, []db.FindNewEventsRow{{TenantID: tenant, Xid: 10}}, []string{"horizon", "events"}, nil},
+		{12, []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}, {TenantID: beyond, Xid: 12}},
 			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
-		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: tenant, Xid: 8}},
+		{10, []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: tenant, Xid: 8}},
 			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
 	} {
-		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
+		in := &foundEvents{horizon: db.StreamHorizon{Sendable: 10, Newest: c.newest}, events: c.events}
 		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{tenant: 5, beyond: 5})
 		if err != nil || !slices.Equal(in.queries, c.queries) || !slices.Equal(look.tenants,
-			c.news) || look.sendable != 10 {
+			c.news) || look.Sendable != 10 {
 			t.Errorf("%v: queried %v, found %v, %v", c.events, in.queries, look, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,13 +17,13 @@ func (a *server) registerPickupEvents() {
 		summary: "List the events of a pickup",
 		about: "Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup " +
 			"was assigned to them, since their login was linked with the driver.",
-		roles: everyRole, codes: []db.Code{db.NotFound},
+		roles: everyRole, codes: []db.Code{db.NotFound, db.StreamRestarted},
 	}, a.listPickupEvents)
 	register(a, operation{
 		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups",
 		long: true, mediaType: "text/event-stream",
 		summary: "Follow the pickups that you see",
-		about:   aboutStream, roles: everyRole, codes: []db.Code{concurrencyLimit},
+		about:   aboutStream, roles: everyRole, codes: []db.Code{concurrencyLimit, db.StreamRestarted},
 	}, a.streamPickups)
 	a.describeStream()
 }
@@ -31,7 +32,8 @@ type listPickupEventsInput struct {
 	PickupPath
 	Paging
 
-	after int64
+	after   int64
+	history string // of after; "" for the first page
 }
 
 // Resolve implements huma.Resolver.
@@ -40,8 +42,15 @@ func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
 	if err != nil || place == "" {
 		return asErrors(err)
 	}
-	if in.after, err = strconv.ParseInt(place, 10, 64); err != nil {
+	history, version, isNow := strings.Cut(place, "-")
+	if !isNow { // the cursors of former versions had no history
+		history, version = "", place
+	}
+	if in.after, err = strconv.ParseInt(version, 10, 64); err != nil {
 		return []error{badCursor()}
+	}
+	if in.history = history; history == "" {
+		return []error{problem(db.StreamRestarted, "cursor", "")}
 	}
 	return nil
 }
@@ -52,7 +61,7 @@ func (a *server) listPickupEvents(
 	if err := a.store.SeesPickup(ctx, v, in.PickupID); err != nil {
 		return nil, err
 	}
-	rows, err := a.store.ListPickupEvents(ctx, db.ListPickupEventsParams{
+	rows, history, err := a.store.ListPickupEvents(ctx, in.history, db.ListPickupEventsParams{
 		TenantID: v.TenantID, PickupID: in.PickupID, AfterVersion: in.after, MaxRows: in.more(),
 		ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 	})
@@ -60,6 +69,6 @@ func (a *server) listPickupEvents(
 		return nil, err
 	}
 	return pageOf(in.Limit, rows, func(e db.PickupEvent) string {
-		return in.cursor(strconv.FormatInt(e.Version, 10))
+		return in.cursor(history + "-" + strconv.FormatInt(e.Version, 10))
 	}), nil
 }

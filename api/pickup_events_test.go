@@ -233,8 +233,10 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	s := start(t)
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
+	horizon, err := s.store.StreamHorizon(t.Context())
+	s.must(err)
 	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
-		page, err := s.store.StreamPickupEvents(t.Context(), db.StreamPickupEventsParams{
+		page, err := s.store.StreamPickupEvents(t.Context(), horizon.History, db.StreamPickupEventsParams{
 			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
 			Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
 		})
@@ -390,7 +392,7 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 	r, _ := http.NewRequestWithContext(t.Context(), "HEAD", url+"/v1/pickups/stream", nil)
 	r.Header.Set("Authorization", "Bearer "+s.hub.token)
 	r.Header.Set("Last-Event-ID", "99999999999-1")
-	if refused, err := client.Do(r); err != nil || refused.StatusCode != 422 {
+	if refused, err := client.Do(r); err != nil || refused.StatusCode != 410 {
 		t.Errorf("HEAD of a path that GET rejects: %v, %v", refused, err)
 	}
 }
@@ -583,13 +585,45 @@ func TestStreamRefusesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, id := range []string{"x", "1", "1-", "-1", "1-2-3", "01-2", "1-02", "+1-2", "1-2 ", " 1-2",
-		"1 - 2", "99999999999999999999-1", "1-99999999999999999999",
-		"18446744073709551615-1", "9999999999-1", "1-9223372036854775808",
+		"1 - 2", "99999999999999999999-1", "1-99999999999999999999", "1-9223372036854775808",
+		"0123456789ab-1", "0123456789ab-1-2-3", "0123456789AB-1-2", "0123456789abc-1-2", "0123456789ab-01-2",
 		"1-2;DROP TABLE users", strings.Repeat("9", 5000)} {
 		a := s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", id).want(422)
 		if a.str("field") != "Last-Event-ID" || len(id) > 10 && strings.Contains(string(a.body), id) {
 			t.Errorf("%q: got %s", id, a)
 		}
+	}
+}
+
+// A position of another history, or one that this history has not reached, is answered with what to do.
+func TestStreamRefusesPositionsOfAnotherHistory(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	st := follow(t, s.listen(), s.staff, "")
+	here, _, _ := strings.Cut(st.last, "-")
+	for _, id := range []string{"1-2", "18446744073709551615-1", // of former versions
+		"0123456789ab-1-2", here + "-9999999999-1", here + "-18446744073709551615-0"} {
+		a := s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", id)
+		a.refused(410, "stream_restarted", "Last-Event-ID")
+	}
+	s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
+	if e := follow(t, s.listen(), s.staff, st.last).transition(); e.name != "submit" {
+		t.Errorf("after the last id of this history: %v", e)
+	}
+}
+
+// A stream ends with its history even if none of its statements fails.
+func TestStreamEndsWithItsHistory(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	url := s.listen()
+	for range 2 {
+		st := follow(t, url, s.staff, "")
+		s.exec("DELETE FROM event_histories")
+		for e, ok := st.next(); ok; e, ok = st.next() {
+			t.Errorf("told %v", e)
+		}
+		s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", st.last).refused(410, "stream_restarted")
 	}
 }
 
@@ -606,6 +640,14 @@ func TestEventsOfAPickupArePaged(t *testing.T) {
 	if got := s.pages(s.staff, path+"/events", 2, nil); !slices.Equal(got, all) || len(all) != 9 {
 		t.Errorf("paged %v, want %v", got, all)
 	}
+	// In another history the versions after the cursor say something else.
+	first := s.do(s.staff, "GET", path+"/events?limit=2", nil).want(200)
+	next := path + "/events?cursor=" + first.str("next_cursor")
+	s.do(s.staff, "GET", next, nil).want(200)
+	s.exec("DELETE FROM event_histories")
+	s.do(s.staff, "GET", next, nil).refused(410, "stream_restarted")
+	again := s.do(s.staff, "GET", path+"/events?limit=2", nil).want(200)
+	s.do(s.staff, "GET", path+"/events?cursor="+again.str("next_cursor"), nil).want(200)
 }
 
 // pages reads a list to its end, and returns the ids; between is called after each page.

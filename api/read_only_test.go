@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -55,7 +56,10 @@ func TestReadOnlyDatabaseIsUnavailableUntilItTakesWritesAgain(t *testing.T) {
 				t.Error("no Retry-After")
 			}
 		}
-		s.do(nil, "GET", "/readyz", nil).refused(503, "unavailable")
+		ready := s.do(nil, "GET", "/readyz", nil).refused(503, "unavailable")
+		if detail := ready.str("detail"); !strings.Contains(detail, "default_transaction_read_only") {
+			t.Errorf("readyz says: %s", detail)
+		}
 		s.do(nil, "GET", "/livez", nil).want(200)
 		set(false)
 		s.do(nil, "GET", "/readyz", nil).want(200)

@@ -106,6 +106,9 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
+	if err := store.BeginEventHistory(t.Context()); err != nil { // as serve does
+		t.Fatal(err)
+	}
 	a, err := api.New(t.Context(), store.Store, o)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"html/template"
 	"maps"
 	"net/http"
@@ -21,8 +22,9 @@ func (a *server) registerService() {
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
 		summary: "Check that the server is ready for requests",
-		about: "Checks that the database accepts writes; fails while the database is read-only or the server is " +
-			"shutting down.",
+		about: "Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or " +
+			"a former primary, has just refused a write for want of storage, or the server is shutting down. The " +
+			"detail names the reason.",
 	}, a.readyz)
 	registerOpen(a, operation{
 		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service",
@@ -51,7 +53,9 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := a.store.CheckWritable(ctx); err != nil {
-		p := problem(db.Unavailable, "", "")
+		var reason db.NotWritable
+		errors.As(err, &reason)
+		p := problem(db.CodeOf(err), "", string(reason))
 		p.cause = err
 		return nil, p
 	}

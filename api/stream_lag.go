@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"waybill/db"
+)
 
 // streamLag measures the lag of the stream: each poll reports the horizon up to which events can be
 // sent, and the horizon if no transaction were running.
@@ -19,10 +23,10 @@ type sighting struct {
 const mostSightings = 256
 
 // saw records a poll that started at a time.
-func (l *streamLag) saw(at time.Time, h eventHorizon) {
-	l.open = append(l.open, sighting{h.newest, at})
+func (l *streamLag) saw(at time.Time, h db.StreamHorizon) {
+	l.open = append(l.open, sighting{h.Newest, at})
 	told := 0
-	for told < len(l.open) && l.open[told].newest <= h.sendable {
+	for told < len(l.open) && l.open[told].newest <= h.Sendable {
 		l.caughtUp = l.open[told].at
 		told++
 	}

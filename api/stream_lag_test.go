@@ -3,6 +3,8 @@ package api
 import (
 	"testing"
 	"time"
+
+	"waybill/db"
 )
 
 func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
@@ -22,7 +24,7 @@ func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		l.saw(after(i), eventHorizon{uint64(look.delivered), uint64(look.newest)})
+		l.saw(after(i), db.StreamHorizon{Sendable: uint64(look.delivered), Newest: uint64(look.newest)})
 		if got := l.caughtUp.Sub(begin) / time.Second; int(got) != look.caughtUp {
 			t.Errorf("after look %d it is as of %d, want %d", i, got, look.caughtUp)
 		}
@@ -36,7 +38,7 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	l := streamLag{caughtUp: begin}
 	const looks = 100_000
 	for i := range looks {
-		l.saw(begin.Add(time.Duration(i)*time.Second), eventHorizon{0, uint64(1 + i)})
+		l.saw(begin.Add(time.Duration(i)*time.Second), db.StreamHorizon{Sendable: 0, Newest: uint64(1 + i)})
 		if len(l.open) > mostSightings {
 			t.Fatalf("%d observations", len(l.open))
 		}
@@ -44,7 +46,7 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	if l.caughtUp != begin {
 		t.Errorf("as of %v", l.caughtUp.Sub(begin))
 	}
-	l.saw(begin.Add(looks*time.Second), eventHorizon{looks + 1, looks + 2})
+	l.saw(begin.Add(looks*time.Second), db.StreamHorizon{Sendable: looks + 1, Newest: looks + 2})
 	if behind := looks*time.Second - l.caughtUp.Sub(begin); behind <= 0 || behind > looks*time.Second/10 {
 		t.Errorf("a lag of %v", behind)
 	}

@@ -44,6 +44,9 @@ type confirmation struct {
 	alone bool
 	few   bool  // short arrays: the generic plan serves them
 	may   error // why nothing may be sent at all
+	// history is the history of events that must be the server's; "" for any.
+	history string
+	untimed bool // the session's statement_timeout does not apply
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
 }
@@ -52,6 +55,16 @@ type confirmationKey struct{}
 
 func withConfirmation(ctx context.Context, c confirmation) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, &c)
+}
+
+// confirmedWith returns a context with a changed copy of its confirmation.
+func confirmedWith(ctx context.Context, change func(*confirmation)) context.Context {
+	var c confirmation
+	if known := confirmationIn(ctx); known != nil {
+		c = *known
+	}
+	change(&c)
+	return withConfirmation(ctx, c)
 }
 
 // unconfirmed returns a context without confirmation, for reads, and for work that must happen even if the
@@ -127,11 +140,20 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
+// hasSettings reports whether something besides sessions goes before the statement.
+func (c *confirmation) hasSettings() bool { return c.lockTimeout != "" || c.history != "" || c.untimed }
+
 // before and after return the statements to send with a statement. required means that the cached sessions
 // are already confirmed before it.
 func (c *confirmation) before(required bool) (all []queued) {
 	if c.lockTimeout != "" {
 		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
+	}
+	if c.untimed {
+		all = append(all, queued{sql: withoutStatementTimeout})
+	}
+	if c.history != "" {
+		all = append(all, queued{requireEventHistory, []any{c.history}})
 	}
 	if c.few {
 		all = append(all, queued{sql: planOnce})
@@ -214,7 +236,7 @@ func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if err != nil {
 		return nil, err
 	}
-	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "" {
+	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && !c.hasSettings() {
 		// confirmed already, or the system's own
 		return q.DBTX.Query(ctx, sql, args...)
 	}

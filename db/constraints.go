@@ -146,6 +146,9 @@ var violations = map[string]violation{
 	"pickup_events_idempotency_key":       {IdempotencyKeyReused, ""},
 	"pickup_events_idempotency_key_check": {ValidationFailed, "idempotency_key"},
 
+	"event_histories_pkey":      {Internal, ""}, // a collision of 48 random bits
+	"event_histories_place_key": {Internal, ""}, // begin_event_history handles conflicts
+
 	// Transitions insert messages and workers update them: callers do not name any.
 	"messages_pkey":            {Internal, ""},
 	"messages_event_fkey":      {Internal, ""},

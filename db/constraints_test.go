@@ -212,6 +212,9 @@ var breaches = map[string]string{
 		"actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
 	"pickup_events_pickup_fkey": "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
 	"pickup_events_version_key": "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
+	"event_histories_pkey":      "INSERT INTO event_histories SELECT id, 1, 1, 1, 1, 1 FROM event_histories LIMIT 1",
+	"event_histories_place_key": "INSERT INTO event_histories SELECT '0123456789ab', system_identifier, timeline, " +
+		"database_id, table_id, 1 FROM event_histories LIMIT 1",
 	"pickup_events_stream_key": "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, " +
 		"transition, actor_id, before, after, request_digest, xid, seq) OVERRIDING SYSTEM VALUE SELECT tenant_id, " +
 		"$new, pickup_id, 99, transition, actor_id, before, after, '', xid, seq FROM pickup_events WHERE pickup_id = " +

@@ -47,6 +47,8 @@ const (
 	RecordsMismatch      Code = "records_mismatch"
 	SlugTaken            Code = "slug_taken"
 	StaleVersion         Code = "stale_version"
+	StorageFull          Code = "storage_full"
+	StreamRestarted      Code = "stream_restarted"
 	Timeout              Code = "timeout"
 	Unauthenticated      Code = "unauthenticated"
 	Unavailable          Code = "unavailable"
@@ -134,6 +136,8 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
 	case authorityChanged: // not Unauthenticated: the session is valid
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case historyEnded:
+		return &Error{Code: StreamRestarted, cause: concealed(err)}
 	case notSeenAnyMore:
 		return &Error{Code: NotFound, cause: concealed(err)}
 	}
@@ -177,6 +181,8 @@ var serverStates = map[string]Code{
 	"26000": Overloaded, // a prepared statement lost by a connection pooler: likewise
 	"42P05": Overloaded, // one that a connection pooler kept from another session
 
+	"53100": StorageFull,
+
 	"57014": Timeout, // canceled by statement_timeout, or because the caller disconnected
 	"25P04": Timeout, // transaction_timeout
 
@@ -193,7 +199,7 @@ var serverStates = map[string]Code{
 // the request.
 var unavailableClasses = map[string]bool{
 	"08": true, // connection failures, including those that a connection pooler reports
-	"53": true, // insufficient resources, such as a full disk
+	"53": true, // insufficient resources
 	"58": true, // system errors, such as I/O errors
 }
 
@@ -205,7 +211,10 @@ func isConnectError(err error) bool {
 
 // isUnavailable reports whether the server cannot serve anybody now: retrying the requests of a batch
 // one by one, or blaming one of them, makes no sense.
-func isUnavailable(err error) bool { return Explain(err).Code == Unavailable }
+func isUnavailable(err error) bool {
+	code := Explain(err).Code
+	return code == Unavailable || code == StorageFull
+}
 
 // isReadOnlySession reports whether a write was rejected because its session is read-only. The session
 // may stay so after the server accepts writes again.

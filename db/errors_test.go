@@ -18,7 +18,7 @@ func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 		"25006": Unavailable, "25P03": Unavailable,
 		"57P01": Unavailable, "57P02": Unavailable, "57P03": Unavailable, "57P04": Unavailable, "57P05": Unavailable,
 		"08000": Unavailable, "08003": Unavailable, "08006": Unavailable, "08P01": Unavailable,
-		"53000": Unavailable, "53100": Unavailable, "58000": Unavailable, "58030": Unavailable,
+		"53000": Unavailable, "53100": StorageFull, "58000": Unavailable, "58030": Unavailable,
 		"53200": Overloaded, "53300": Overloaded, "53400": Overloaded,
 		"40001": Overloaded, "40P01": Overloaded, "55P03": Overloaded, "26000": Overloaded,
 		"42P05": Overloaded,
@@ -69,6 +69,16 @@ func TestAPoolersErrorIsNotTheServers(t *testing.T) {
 		}
 		if text := Explain(err).Error(); strings.Contains(text, message) != logged {
 			t.Errorf("%s: the log says %s", message, text)
+		}
+	}
+}
+
+// A session that is not used has run nothing.
+func TestASessionThatIsNotUsedHasRunNothing(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&SessionError{"wrong"}, Explain(&pgconn.PgError{Code: "57P01", Severity: "FATAL"})} {
+		if !notApplied(err) || classify(err) != batch.Unavailable {
+			t.Errorf("%v is %v", err, classify(err))
 		}
 	}
 }

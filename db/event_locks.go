@@ -46,10 +46,5 @@ func (w lockWaits) briefly(ctx context.Context) context.Context {
 	if w.brief == 0 {
 		return ctx
 	}
-	var c confirmation
-	if known := confirmationIn(ctx); known != nil {
-		c = *known
-	}
-	c.lockTimeout = milliseconds(w.brief)
-	return withConfirmation(ctx, c)
+	return confirmedWith(ctx, func(c *confirmation) { c.lockTimeout = milliseconds(w.brief) })
 }

@@ -88,7 +88,9 @@ func opened(t testing.TB, d *dbtest.DB, batching bool) *database {
 	if batching {
 		url = d.SettledURL()
 	}
-	return &database{openStore(t, config(url, batching)), d.Owner(), d}
+	s := openStore(t, config(url, batching))
+	must(0, s.BeginEventHistory(t.Context())) // as serve does
+	return &database{s, d.Owner(), d}
 }
 
 func config(url string, batching bool) db.Config {

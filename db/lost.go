@@ -18,8 +18,7 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 		return row, false, nil
 	}
 	var none T
-	code := Explain(err).Code
-	if !NoRow(err) && (code == Unavailable || code == Overloaded || code == Timeout || code == Internal) {
+	if !NoRow(err) && isServers(Explain(err).Code) {
 		return none, false, err
 	}
 	earlier, of, unknown := known()
@@ -36,6 +35,15 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 		return none, false, refuse(IDReused, "id")
 	}
 	return none, false, err
+}
+
+// isServers reports whether an error is about the server, and not about the request.
+func isServers(code Code) bool {
+	switch code {
+	case Unavailable, StorageFull, Overloaded, Timeout, Internal:
+		return true
+	}
+	return false
 }
 
 // edited returns the outcome of an edit that compared a version. If it matched no row, a fresh read finds out

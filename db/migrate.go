@@ -32,6 +32,8 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	oneOff(config)
+	SetConnectDefaults(&config.Config, ownerURL)
+	alsoValidate(&config.Config, new(Lineage).validate)
 	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
 		return CheckEncoding(conn.PgConn())
 	}))

@@ -1,6 +1,75 @@
 package db
 
-import "context"
+import (
+	"context"
+	"strconv"
+)
+
+// historyEnded is the SQLSTATE with which require_event_history ends a statement.
+const historyEnded = "WB005"
+
+// StreamHorizon says up to where the event stream can be sent, and in which history. See GetStreamHorizon.
+type StreamHorizon struct {
+	History  string // opaque, and part of the ids of events
+	FirstSeq int64  // the events of the history have greater numbers
+	Sendable uint64 // all transactions that wrote an event below it have ended
+	Newest   uint64 // the horizon if no transaction were running
+}
+
+// StreamHorizon reads the horizon of the stream, and begins the history if the server has just begun to write
+// another one.
+func (s *Store) StreamHorizon(ctx context.Context) (h StreamHorizon, err error) {
+	row, err := s.q.GetStreamHorizon(ctx)
+	if err == nil && row.History == "" {
+		if err = s.BeginEventHistory(ctx); err == nil {
+			row, err = s.q.GetStreamHorizon(ctx)
+		}
+	}
+	if err != nil {
+		return h, err
+	}
+	h.History, h.FirstSeq = row.History, row.FirstSeq
+	if h.Sendable, err = strconv.ParseUint(row.Xid, 10, 64); err != nil {
+		return h, err
+	}
+	h.Newest, err = strconv.ParseUint(row.NewestXid, 10, 64)
+	return h, err
+}
+
+// BeginEventHistory records which history of events the server writes, unless it is known. After a restore it
+// looks at all events once.
+func (s *Store) BeginEventHistory(ctx context.Context) error {
+	return s.q.BeginEventHistory(confirmedWith(ctx, func(c *confirmation) { c.untimed = true }))
+}
+
+// inHistory returns a context whose statements fail with StreamRestarted in another history.
+func inHistory(ctx context.Context, history string) context.Context {
+	return confirmedWith(ctx, func(c *confirmation) { c.history = history })
+}
+
+// ListPickupEvents lists events of a pickup, and returns the history in which their versions are to be
+// understood. If after is not "", AfterVersion is one of that history: StreamRestarted if it has ended.
+func (s *Store) ListPickupEvents(
+	ctx context.Context, after string, p ListPickupEventsParams,
+) (events []PickupEvent, history string, err error) {
+	if after != "" {
+		ctx = inHistory(ctx, after)
+	}
+	rows, err := s.q.ListPickupEvents(ctx, p)
+	if err == nil && len(rows) > 0 && rows[0].History == "" {
+		if err = s.BeginEventHistory(ctx); err == nil {
+			rows, err = s.q.ListPickupEvents(ctx, p)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	events = make([]PickupEvent, 0, len(rows))
+	for _, r := range rows {
+		events, history = append(events, r.PickupEvent), r.History
+	}
+	return events, history, nil
+}
 
 // EventPage is the result of one read of the event stream.
 type EventPage struct {
@@ -17,8 +86,11 @@ type EventPage struct {
 
 // StreamPickupEvents reads the next MaxRows events of the tenant after a position and below a horizon, and
 // returns those that the viewer sees. A page without any may be followed by more.
-func (s *Store) StreamPickupEvents(ctx context.Context, p StreamPickupEventsParams) (EventPage, error) {
-	rows, err := s.q.StreamPickupEvents(ctx, p)
+// It returns StreamRestarted if the server does not write this history any more.
+func (s *Store) StreamPickupEvents(
+	ctx context.Context, history string, p StreamPickupEventsParams,
+) (EventPage, error) {
+	rows, err := s.q.StreamPickupEvents(inHistory(ctx, history), p)
 	if err != nil {
 		return EventPage{}, err
 	}

@@ -12,13 +12,27 @@ import (
 	"github.com/google/uuid"
 )
 
+const beginEventHistory = `-- name: BeginEventHistory :exec
+SELECT begin_event_history()
+`
+
+// Begins the history of events that the server writes now, unless it has begun.
+// Closes: two processes begin one history twice
+func (q *Queries) BeginEventHistory(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, beginEventHistory)
+	return err
+}
+
 const findNewEvents = `-- name: FindNewEvents :many
 SELECT t.tenant_id::uuid AS tenant_id, e.xid
 FROM unnest($1::uuid[], $2::text[]) AS t (tenant_id, since_xid)
 CROSS JOIN LATERAL (
     SELECT e.xid
     FROM pickup_events AS e
-    WHERE e.tenant_id = t.tenant_id AND e.xid >= t.since_xid::xid8
+    WHERE e.tenant_id = t.tenant_id
+        AND e.xid >= t.since_xid::xid8
+        AND e.xid <= pg_snapshot_xmax(pg_current_snapshot())
+        AND e.seq > $3::bigint
     ORDER BY e.xid, e.seq
     LIMIT 1
 ) AS e
@@ -27,6 +41,7 @@ CROSS JOIN LATERAL (
 type FindNewEventsParams struct {
 	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
 	SinceXids []string    `json:"since_xids"`
+	FirstSeq  int64       `json:"first_seq"`
 }
 
 type FindNewEventsRow struct {
@@ -36,9 +51,9 @@ type FindNewEventsRow struct {
 
 // Returns the first new event of each of several tenants, after a position per tenant: one poll for all
 // open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing
-// to find.
+// to find. Restored events may have ids that this cluster has not reached.
 func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([]FindNewEventsRow, error) {
-	rows, err := q.db.Query(ctx, findNewEvents, arg.TenantIds, arg.SinceXids)
+	rows, err := q.db.Query(ctx, findNewEvents, arg.TenantIds, arg.SinceXids, arg.FirstSeq)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +217,8 @@ WITH locks AS MATERIALIZED (
     SELECT x.xid, l.virtualtransaction
     FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
     LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
+), history AS MATERIALIZED (
+    SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
 SELECT
     least(
@@ -215,12 +232,16 @@ SELECT
             LIMIT 1
         )
     )::text AS xid,
-    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid
+    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid,
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history,
+    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq
 `
 
 type GetStreamHorizonRow struct {
 	Xid       string `json:"xid"`
 	NewestXid string `json:"newest_xid"`
+	History   string `json:"history"`
+	FirstSeq  int64  `json:"first_seq"`
 }
 
 // Returns the horizon of the stream: all transactions that wrote an event below it have ended. Above it
@@ -235,15 +256,27 @@ type GetStreamHorizonRow struct {
 // however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 //
 // Events must be read by a later statement: its snapshot includes all writers that had ended here.
+//
+// Ids are comparable within one history only. It is ” if it has not begun: see BeginEventHistory.
 func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, error) {
 	row := q.db.QueryRow(ctx, getStreamHorizon)
 	var i GetStreamHorizonRow
-	err := row.Scan(&i.Xid, &i.NewestXid)
+	err := row.Scan(
+		&i.Xid,
+		&i.NewestXid,
+		&i.History,
+		&i.FirstSeq,
+	)
 	return i, err
 }
 
 const listPickupEvents = `-- name: ListPickupEvents :many
-SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
+WITH history AS MATERIALIZED (
+    SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()
+)
+SELECT
+    e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq,
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
@@ -271,9 +304,15 @@ type ListPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
+type ListPickupEventsRow struct {
+	PickupEvent PickupEvent `json:"pickup_event"`
+	History     string      `json:"history"`
+}
+
 // Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
-// those since their login was linked.
-func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]PickupEvent, error) {
+// those since their login was linked. Versions are comparable within one history only, which is returned
+// with them; it is ” if it has not begun: see BeginEventHistory.
+func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]ListPickupEventsRow, error) {
 	rows, err := q.db.Query(ctx, listPickupEvents,
 		arg.TenantID,
 		arg.PickupID,
@@ -287,24 +326,25 @@ func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsPara
 		return nil, err
 	}
 	defer rows.Close()
-	items := []PickupEvent{}
+	items := []ListPickupEventsRow{}
 	for rows.Next() {
-		var i PickupEvent
+		var i ListPickupEventsRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.PickupID,
-			&i.Version,
-			&i.Transition,
-			&i.ActorID,
-			&i.FromStatus,
-			&i.ToStatus,
-			&i.DriverID,
-			&i.IdempotencyKey,
-			&i.RequestDigest,
-			&i.CreatedAt,
-			&i.Xid,
-			&i.Seq,
+			&i.PickupEvent.TenantID,
+			&i.PickupEvent.ID,
+			&i.PickupEvent.PickupID,
+			&i.PickupEvent.Version,
+			&i.PickupEvent.Transition,
+			&i.PickupEvent.ActorID,
+			&i.PickupEvent.FromStatus,
+			&i.PickupEvent.ToStatus,
+			&i.PickupEvent.DriverID,
+			&i.PickupEvent.IdempotencyKey,
+			&i.PickupEvent.RequestDigest,
+			&i.PickupEvent.CreatedAt,
+			&i.PickupEvent.Xid,
+			&i.PickupEvent.Seq,
+			&i.History,
 		); err != nil {
 			return nil, err
 		}
@@ -329,6 +369,17 @@ func (q *Queries) MoveStreamHorizon(ctx context.Context) (string, error) {
 	return xid, err
 }
 
+const requireEventHistory = `-- name: RequireEventHistory :exec
+SELECT require_event_history($1::text)
+`
+
+// Ends the transaction unless the server writes this history. It goes in one round trip with the statement that
+// it is for.
+func (q *Queries) RequireEventHistory(ctx context.Context, history string) error {
+	_, err := q.db.Exec(ctx, requireEventHistory, history)
+	return err
+}
+
 const streamPickupEvents = `-- name: StreamPickupEvents :many
 WITH page AS MATERIALIZED (
     SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
@@ -336,8 +387,9 @@ WITH page AS MATERIALIZED (
     WHERE e.tenant_id = $1
         AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
         AND e.xid < ($4::text)::xid8
+        AND e.seq > $5::bigint
     ORDER BY e.xid, e.seq
-    LIMIT $5::int
+    LIMIT $6::int
 ), staffs AS MATERIALIZED (
     SELECT p.id
     FROM (SELECT DISTINCT e.pickup_id FROM page AS e) AS k
@@ -345,18 +397,18 @@ WITH page AS MATERIALIZED (
         SELECT p.id
         FROM pickups AS p
         JOIN facility_viewers AS v ON v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id
-        WHERE p.tenant_id = $1 AND p.id = k.pickup_id AND v.user_id = $6
+        WHERE p.tenant_id = $1 AND p.id = k.pickup_id AND v.user_id = $7
         LIMIT 1
     ) AS p
 ), judged AS MATERIALIZED (
     SELECT
         e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq,
         coalesce(
-            (role_sees_event($7::user_role, e.after, e.driver_id, $8::uuid)
-                OR $7 = 'staff' AND e.pickup_id IN (SELECT s.id FROM staffs AS s))
-            AND ($7 <> 'driver' OR e.created_at >= (
+            (role_sees_event($8::user_role, e.after, e.driver_id, $9::uuid)
+                OR $8 = 'staff' AND e.pickup_id IN (SELECT s.id FROM staffs AS s))
+            AND ($8 <> 'driver' OR e.created_at >= (
                 SELECT d.user_since FROM drivers AS d
-                WHERE d.tenant_id = $1 AND d.id = $8 AND d.user_id = $6)),
+                WHERE d.tenant_id = $1 AND d.id = $9 AND d.user_id = $7)),
             false) AS seen,
         row_number() OVER (ORDER BY e.xid, e.seq) AS place,
         count(*) OVER () AS page_rows
@@ -377,6 +429,7 @@ type StreamPickupEventsParams struct {
 	AfterXid       string    `json:"after_xid"`
 	AfterSeq       int64     `json:"after_seq"`
 	Horizon        string    `json:"horizon"`
+	FirstSeq       int64     `json:"first_seq"`
 	MaxRows        int32     `json:"max_rows"`
 	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 	ViewerRole     UserRole  `json:"viewer_role"`
@@ -415,6 +468,7 @@ func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEvents
 		arg.AfterXid,
 		arg.AfterSeq,
 		arg.Horizon,
+		arg.FirstSeq,
 		arg.MaxRows,
 		arg.ViewerID,
 		arg.ViewerRole,

@@ -55,7 +55,7 @@ func (w *fixture) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (na
 		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role,
 		ViewerDriverID: v.DriverID, MaxRows: 200,
 	})) {
-		names = append(names, string(e.Transition))
+		names = append(names, string(e.PickupEvent.Transition))
 	}
 	return names
 }
@@ -160,7 +160,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 }
 
 func streamed(ctx context.Context, w *fixture, v db.Viewer) (names []string, err error) {
-	page, err := w.Store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+	page, err := w.Store.StreamPickupEvents(ctx, w.history(ctx), db.StreamPickupEventsParams{
 		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role,
 		ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
 	})

@@ -27,7 +27,7 @@ type check struct {
 func races() []check {
 	return slices.Concat(
 		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
-		ledgerEntryRaces, loginAttemptRaces, messageRaces,
+		ledgerEntryRaces, loginAttemptRaces, messageRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }

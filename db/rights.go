@@ -129,7 +129,11 @@ func (m *Migrator) explain(ctx context.Context, err error) error {
 // the password nor the URL. Unrelated errors are returned unchanged.
 func ConnectAdvice(err error, c *pgconn.Config) error {
 	var refused *pgconn.PgError
-	if c == nil || !errors.As(err, &refused) {
+	var reason NotWritable
+	switch {
+	case errors.As(err, &reason):
+		return reason
+	case c == nil || !errors.As(err, &refused):
 		return err
 	}
 	user, database := quote(c.User), quote(c.Database)

@@ -72,6 +72,7 @@ func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error)
 
 const getSessionSettings = `-- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
@@ -86,17 +87,46 @@ SELECT
 `
 
 type GetSessionSettingsRow struct {
+	Pid          int32    `json:"pid"`
 	RoleName     string   `json:"role_name"`
 	IsPrivileged bool     `json:"is_privileged"`
 	Settings     []string `json:"settings"`
 }
 
-// Returns the role of the session and some of its settings, each as name=value, to compare them with what this
-// program needs: a connection pooler may ignore the settings that a connection starts with.
+// Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+// with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 func (q *Queries) GetSessionSettings(ctx context.Context, names []string) (GetSessionSettingsRow, error) {
 	row := q.db.QueryRow(ctx, getSessionSettings, names)
 	var i GetSessionSettingsRow
-	err := row.Scan(&i.RoleName, &i.IsPrivileged, &i.Settings)
+	err := row.Scan(
+		&i.Pid,
+		&i.RoleName,
+		&i.IsPrivileged,
+		&i.Settings,
+	)
+	return i, err
+}
+
+const getTimeline = `-- name: GetTimeline :one
+SELECT
+    c.system_identifier::text AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    END AS timeline
+FROM pg_control_system() AS c
+`
+
+type GetTimelineRow struct {
+	SystemIdentifier string  `json:"system_identifier"`
+	Timeline         *string `json:"timeline"`
+}
+
+// Returns which history of which cluster the server writes: a promotion or a recovery to a point in time
+// begins another timeline of the same system. A standby has no timeline of its own.
+func (q *Queries) GetTimeline(ctx context.Context) (GetTimelineRow, error) {
+	row := q.db.QueryRow(ctx, getTimeline)
+	var i GetTimelineRow
+	err := row.Scan(&i.SystemIdentifier, &i.Timeline)
 	return i, err
 }
 
@@ -165,4 +195,14 @@ func (q *Queries) TryMigrationLock(ctx context.Context, lockID int64) (TryMigrat
 	var i TryMigrationLockRow
 	err := row.Scan(&i.IdleTimeout, &i.IsLocked)
 	return i, err
+}
+
+const withoutStatementTimeout = `-- name: WithoutStatementTimeout :exec
+SELECT set_config('statement_timeout', '0', true)
+`
+
+// Lets the statements that follow in the transaction take as long as they need.
+func (q *Queries) WithoutStatementTimeout(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, withoutStatementTimeout)
+	return err
 }

@@ -42,10 +42,8 @@ type statements interface {
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
-	ListPickupEvents(context.Context, ListPickupEventsParams) ([]PickupEvent, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
 
-	GetStreamHorizon(context.Context) (GetStreamHorizonRow, error)
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }

@@ -36,6 +36,10 @@ type Config struct {
 	Pooler           bool          // a connection pooler is in between: settings come from the role
 	StatementMode    StatementMode // "" means Prepare, with Pooler Describe
 
+	// Lineage is shared by the stores of one process, so that none uses a primary of which another knows
+	// that it was replaced; nil if there is only one.
+	Lineage *Lineage
+
 	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
 	// number that the tenants' flags let through.
 	OnTexts func(owed, enqueued int)
@@ -82,6 +86,12 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return c.checkSession(ctx, conn)
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
+	SetConnectDefaults(&config.ConnConfig.Config, c.URL)
+	lineage := cmp.Or(c.Lineage, &Lineage{})
+	alsoValidate(&config.ConnConfig.Config, lineage.validate)
+	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return lineage.isNewest(conn), nil }
+	reach := &reachability{}
+	reach.watch(config)
 	// A disconnecting caller cancels the query on the server; the connection stays open.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
@@ -90,11 +100,12 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	reach.pool.Store(pool)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
-	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
+	p := pooled{pool, reach, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, lockWaitsFor(c), c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
 	return &System{s, s.q}, nil
@@ -148,11 +159,13 @@ func connLimits(conns int32, c Config) quota.Limits {
 }
 
 // pooled runs each query on a connection of its own, for which it waits at most the acquire timeout: a
-// full pool is answered with Overloaded, and is no place to queue. If the context has a caller, it
+// full pool is answered with Overloaded, and is no place to queue; a server that does not answer, with
+// Unavailable. If the context has a caller, it
 // first waits for a share of the caller's quota (ConcurrencyLimit). A batch of several requests needs
 // no share.
 type pooled struct {
 	pool    *pgxpool.Pool
+	reach   *reachability
 	acquire time.Duration
 	shares  *quota.Quota
 }
@@ -190,12 +203,13 @@ func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, p.acquire)
 	defer cancel()
-	conn, err := p.pool.Acquire(limited)
+	wait := &acquiring{Context: limited, begun: time.Now()}
+	conn, err := p.pool.Acquire(wait)
 	if err != nil {
 		if giveBack != nil {
 			giveBack()
 		}
-		return nil, tooLate(ctx, err)
+		return nil, tooLate(ctx, p.reach.explain(wait, err))
 	}
 	return &sharedConn{conn, giveBack}, nil
 }
@@ -213,9 +227,12 @@ func (p pooled) share(ctx context.Context) (giveBack func(), err error) {
 
 // tooLate returns the reason why no connection was available in time, if that is the cause.
 func tooLate(ctx context.Context, err error) error {
+	var known *Error
 	switch {
 	case ctx.Err() != nil:
 		return &Error{Code: Timeout, cause: err}
+	case errors.As(err, &known):
+		return known
 	case errors.Is(err, quota.ErrShare):
 		return &Error{Code: ConcurrencyLimit, cause: err}
 	case errors.Is(err, quota.ErrWhole), errors.Is(err, context.DeadlineExceeded):

@@ -73,7 +73,7 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 			if dearest = max(dearest, plan.Hit+plan.Read); dearest > most || found+removed > looked {
 				t.Fatalf("%s: %.0f events and %d pages in one step", v.Role, found+removed, dearest)
 			}
-			page := must(w.Store.StreamPickupEvents(ctx, p))
+			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), p))
 			for _, e := range page.Events {
 				seen = append(seen, e.PickupID)
 			}
@@ -141,7 +141,8 @@ func TestThePagesOfTheStreamAreWhatItsViewerSees(t *testing.T) {
 			var got []db.PickupEvent
 			page := db.EventPage{LastXid: from.Xid, LastSeq: from.Seq}
 			for !page.IsLast {
-				page = must(w.Store.StreamPickupEvents(ctx, w.positioned(v, page.LastXid, page.LastSeq, size)))
+				page = must(w.Store.StreamPickupEvents(ctx, w.history(ctx),
+					w.positioned(v, page.LastXid, page.LastSeq, size)))
 				got = append(got, page.Events...)
 			}
 			if len(got) != len(want) || len(got) > 0 && !reflect.DeepEqual(got, want) {

@@ -31,7 +31,7 @@ const followedPage = 10
 
 func (f *follower) read(ctx context.Context) (more bool) {
 	horizon := must(f.w.GetStreamHorizon(ctx))
-	page := must(f.w.Store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+	page := must(f.w.Store.StreamPickupEvents(ctx, f.w.history(ctx), db.StreamPickupEventsParams{
 		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon.Xid,
 		ViewerRole: f.by.Role, ViewerID: f.by.UserID, ViewerDriverID: f.by.DriverID, MaxRows: followedPage,
 	}))
@@ -86,6 +86,9 @@ func (f *follower) catchUp(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// history returns the id of the history of events that the database has.
+func (w *fixture) history(ctx context.Context) string { return must(w.StreamHorizon(ctx)).History }
 
 // takeXID gives a transaction an id, and does nothing else.
 func takeXID(ctx context.Context, tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_current_xact_id()")) }

@@ -9,14 +9,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errReadOnly means that the server answers, but would reject a write.
-var errReadOnly = errors.New("the database takes no writes: it is a standby, or default_transaction_read_only is on")
-
-// CheckWritable checks whether a write would be possible, without making one. It returns an *Error with
-// Unavailable if the server does not answer or new sessions are read-only.
+// CheckWritable checks whether a write would be possible, without making one. It returns nil, or an *Error
+// with Unavailable or StorageFull, which wraps the reason: a NotWritable.
 //
 // A session keeps default_transaction_read_only from its start. If only the pool's sessions are
-// read-only, and a new one is not, all of them are replaced.
+// read-only, and a new one is not, all of them are replaced. What a full disk still takes cannot be known
+// without filling it: a refused write counts for a few seconds.
 //
 // It waits for a connection as long as ctx lasts: a busy server is still ready.
 func (s *Store) CheckWritable(ctx context.Context) error {
@@ -25,30 +23,36 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 		readOnly, err = New(conn).IsReadOnly(ctx)
 		return err
 	})
-	if err != nil || !readOnly {
-		return explained(err)
+	switch {
+	case err != nil:
+		return notWritable(err)
+	case s.conns.reach.isStorageFull():
+		return &Error{Code: StorageFull, cause: StorageIsFull}
+	case !readOnly:
+		return nil
 	}
 	conn, err := pgx.ConnectConfig(ctx, s.conns.pool.Config().ConnConfig)
 	if err != nil {
-		return Explain(err)
+		return notWritable(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if readOnly, err = New(conn).IsReadOnly(ctx); err != nil {
-		return Explain(err)
+		return notWritable(err)
 	}
 	if readOnly {
-		return &Error{Code: Unavailable, cause: errReadOnly}
+		return &Error{Code: Unavailable, cause: ReadOnly}
 	}
 	s.conns.pool.Reset()
 	return nil
 }
 
-// explained returns Explain's result as an error, or nil.
-func explained(err error) error {
-	if err == nil {
-		return nil
+// notWritable returns the error of CheckWritable for an error of a connection.
+func notWritable(err error) error {
+	var reason NotWritable
+	if errors.As(err, &reason) {
+		return &Error{Code: Unavailable, cause: reason}
 	}
-	return Explain(err)
+	return &Error{Code: Unavailable, cause: errors.Join(Unreachable, Explain(err))}
 }
 
 // dropReadOnlySessions closes a connection whose session rejected a write as read-only. The pool then

@@ -104,6 +104,8 @@ const (
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
+	ErrorCodeStorageFull          ErrorCode = "storage_full"
+	ErrorCodeStreamRestarted      ErrorCode = "stream_restarted"
 	ErrorCodeTimeout              ErrorCode = "timeout"
 	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
 	ErrorCodeUnavailable          ErrorCode = "unavailable"
@@ -187,6 +189,10 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRequestTimeout:
 		return true
 	case ErrorCodeStaleVersion:
+		return true
+	case ErrorCodeStorageFull:
+		return true
+	case ErrorCodeStreamRestarted:
 		return true
 	case ErrorCodeTimeout:
 		return true
@@ -349,6 +355,51 @@ func (e UserRole) Valid() bool {
 	case UserRoleHub:
 		return true
 	case UserRoleStaff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamRestartedCode.
+const (
+	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamRestartedCode enum.
+func (e StreamRestartedCode) Valid() bool {
+	switch e {
+	case StreamRestartedCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamPickups410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted StreamPickups410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamPickups410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e StreamPickups410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
 		return true
 	default:
 		return false
@@ -1370,6 +1421,45 @@ type UserEdit struct {
 // UserRole The role of a user, which determines their permissions
 type UserRole string
 
+// StreamRestarted defines model for StreamRestarted.
+type StreamRestarted struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code StreamRestartedCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// StreamRestartedCode Stable and meant for programs
+type StreamRestartedCode string
+
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
 	// Limit The maximum number of items
@@ -1655,6 +1745,9 @@ type StreamPickupsParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// StreamPickups410ApplicationProblemPlusJSONResponseBodyCode defines parameters for StreamPickups.
+type StreamPickups410ApplicationProblemPlusJSONResponseBodyCode string
+
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
 	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
@@ -1720,6 +1813,9 @@ type ListPickupEventsParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode defines parameters for ListPickupEvents.
+type ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode string
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
@@ -2106,7 +2202,7 @@ type ClientInterface interface {
 
 	// Readyz Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2716,7 +2812,7 @@ type ClientInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3102,7 +3198,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4332,7 +4428,7 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -9376,7 +9472,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10042,7 +10138,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -13020,10 +13116,17 @@ type StreamPickupsResponse200Headers struct {
 type StreamPickupsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *StreamRestarted
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *StreamPickupsResponse200Headers
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r StreamPickupsResponse) GetApplicationProblemJSON410() *StreamRestarted {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -13462,6 +13565,8 @@ type ListPickupEventsResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *PagePickupEvent
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *StreamRestarted
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -13469,6 +13574,11 @@ type ListPickupEventsResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ListPickupEventsResponse) GetJSON200() *PagePickupEvent {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r ListPickupEventsResponse) GetApplicationProblemJSON410() *StreamRestarted {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -14615,7 +14725,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15653,7 +15763,7 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -18581,6 +18691,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest StreamRestarted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19003,6 +19120,13 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest StreamRestarted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

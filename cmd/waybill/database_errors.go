@@ -39,7 +39,7 @@ func describeDatabaseError(err error) error {
 		return errors.New(fieldMessages[e.Field])
 	case e.Code == db.ValidationFailed:
 		return errors.New("a value contains an unsupported character")
-	case e.Code == db.Unavailable, e.Code == db.Overloaded, e.Code == db.Timeout:
+	case e.Code == db.Unavailable, e.Code == db.StorageFull, e.Code == db.Overloaded, e.Code == db.Timeout:
 		return fmt.Errorf("the database is not available (%s): try again", e.Code)
 	default:
 		return fmt.Errorf("the database refused the change (%s)", e.Code)

@@ -69,9 +69,12 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		}
 	}()
 	metrics := newMetrics()
-	s.store.OnTexts = metrics.countTexts
+	s.store.OnTexts, s.store.Lineage = metrics.countTexts, &db.Lineage{}
 	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
 		return nil, err
+	}
+	if err := r.store.BeginEventHistory(ctx); err != nil { // such as read-only: the first stream does it
+		r.log.Warn("cannot begin the history of events", "code", db.CodeOf(db.Explain(err)))
 	}
 	metrics.watch(r.store)
 	if r.api, err = api.New(ctx, r.store.Store, s.apiOptions(r.log, metrics.observe)); err != nil {

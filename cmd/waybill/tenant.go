@@ -79,6 +79,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, errors.New("the database URL (DATABASE_URL) is not a PostgreSQL connection string")
 	}
+	db.SetConnectDefaults(&config.Config, url)
 	conn, err := db.Connect(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the database: %s", oneLine(err))

@@ -27,7 +27,8 @@ func include(conf string) error {
 }
 
 // choosePort sets the port and the passwords.
-func (s *Server) choosePort(o Options) (err error) {
+func (s *Server) choosePort() (err error) {
+	o := s.options
 	s.port = 5432 // without TCP it is only part of the socket's name
 	if !o.TCP {
 		return nil
@@ -41,7 +42,9 @@ func (s *Server) choosePort(o Options) (err error) {
 			return err
 		}
 	}
-	s.passwords, err = s.folder.passwords()
+	if s.passwords == nil { // a standby has its primary's
+		s.passwords, err = s.folder.passwords()
+	}
 	return err
 }
 
@@ -53,7 +56,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-func (s *Server) settings(o Options) map[string]string {
+func (s *Server) settings() map[string]string {
+	o := s.options
 	all := map[string]string{
 		"unix_socket_directories": s.folder.socket,
 		"unix_socket_permissions": "0700",
@@ -83,10 +87,13 @@ func (s *Server) settings(o Options) map[string]string {
 
 // Access to the socket's private folder is enough to log in as any role; TCP requires a password.
 const hostBased = `local all all trust
+local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 `
 
 // configure writes the files that PostgreSQL reads at start.
+func (s *Server) configure() error { return s.folder.configure(s.settings(), s.account) }
+
 func (f *folder) configure(settings map[string]string, as *account) error {
 	var conf strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(settings)) {

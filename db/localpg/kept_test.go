@@ -71,7 +71,7 @@ func TestCrashedServerIsPickedUpAgain(t *testing.T) {
 	t.Parallel()
 	o := Options{Dir: usedDir(t)}
 	s := startIn(t, o)
-	if err := s.process.cmd.Process.Kill(); err != nil {
+	if err := s.process.Load().cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-s.Done()

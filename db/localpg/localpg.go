@@ -5,6 +5,10 @@
 // that started it, even if that is killed. Root may start it too: the server then runs as another user,
 // because PostgreSQL refuses to run as root.
 //
+// Several servers make a cluster: [Server.Standby] adds a standby that streams from a primary,
+// [Server.Synchronous] lets commits wait for it, [Server.Promote] makes it the primary. [Server.Kill],
+// [Server.Crash] and [Server.Pause] do to a server what happens to real ones.
+//
 // A new server has three roles, the superuser "postgres", [Owner] and [App], and a database [Database]
 // owned by Owner.
 package localpg
@@ -14,9 +18,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -47,6 +53,9 @@ type Options struct {
 	Durable bool
 	// Settings are additional lines of postgresql.conf, which override the package's own.
 	Settings map[string]string
+	// Initdb runs initdb, where the data would be a copy of an archive: the copies share a system
+	// identifier.
+	Initdb bool
 	// Log also receives the server's log, which is always written to the folder too.
 	Log io.Writer
 
@@ -58,11 +67,13 @@ type Server struct {
 	folder    *folder
 	account   *account
 	programs  programs
-	process   *process // nil before the start
+	options   Options
 	log       *os.File
-	port      int
+	port      int               // 0 before the first start
 	passwords map[string]string // by role; nil without TCP
 	stop      func() error
+
+	process atomic.Pointer[process] // of the last start; nil before the first
 }
 
 // Start starts a server and returns when it accepts connections. ctx limits the start, not the lifetime
@@ -76,6 +87,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func start(ctx context.Context, o Options, find func(*account) search) (*Server, error) {
+	return open(o, func(s *Server) error { return s.launch(ctx, find(s.account)) })
+}
+
+// open returns a server in the options' folder that launch has started.
+func open(o Options, launch func(*Server) error) (*Server, error) {
 	as, err := serverAccount()
 	if err != nil {
 		return nil, fmt.Errorf("localpg: %w", err)
@@ -84,26 +100,31 @@ func start(ctx context.Context, o Options, find func(*account) search) (*Server,
 	if err != nil {
 		return nil, fmt.Errorf("localpg: %w", err)
 	}
-	s := &Server{folder: f, account: as}
+	o.Settings = maps.Clone(o.Settings)
+	s := &Server{folder: f, account: as, options: o}
 	s.stop = sync.OnceValue(s.shutdown)
-	if err := s.launch(ctx, o, find(as)); err != nil {
+	if err := launch(s); err != nil {
 		return nil, fmt.Errorf("localpg: %w", errors.Join(err, s.Stop()))
 	}
 	return s, nil
 }
 
 // launch starts the server of a locked folder, until its roles and databases can be used.
-func (s *Server) launch(ctx context.Context, o Options, find search) (err error) {
+func (s *Server) launch(ctx context.Context, find search) (err error) {
 	if err := s.folder.awaitFree(ctx); err != nil {
 		return err
 	}
 	if s.programs, err = find.programs(ctx, s.folder.major()); err != nil {
 		return err
 	}
-	if err := s.folder.initdb(ctx, s.programs, s.account, find.cache); err != nil {
+	cache := find.cache
+	if s.options.Initdb {
+		cache = ""
+	}
+	if err := s.folder.initdb(ctx, s.programs, s.account, cache); err != nil {
 		return err
 	}
-	if err := s.listen(ctx, o); err != nil {
+	if err := s.listen(ctx); err != nil {
 		return err
 	}
 	return s.setUp(ctx)
@@ -111,23 +132,21 @@ func (s *Server) launch(ctx context.Context, o Options, find search) (err error)
 
 // listen runs the server, and retries with another port if the free one was taken before the server
 // could use it: any outgoing connection may take it.
-func (s *Server) listen(ctx context.Context, o Options) (err error) {
+func (s *Server) listen(ctx context.Context) (err error) {
 	for range 5 {
-		if err = s.choosePort(o); err != nil {
+		if err = s.choosePort(); err != nil {
 			return err
 		}
-		if err = s.folder.configure(s.settings(o), s.account); err != nil {
-			return err
-		}
-		if err = s.run(ctx, o.Log); err == nil || o.Port != 0 || !strings.Contains(err.Error(), "could not bind") {
+		err = s.run(ctx)
+		if err == nil || s.options.Port != 0 || !strings.Contains(err.Error(), "could not bind") {
 			return err
 		}
 	}
 	return err
 }
 
-// Done is closed when the server has ended for any reason.
-func (s *Server) Done() <-chan struct{} { return s.process.done }
+// Done is closed when the server has ended for any reason. After [Server.Restart] it is another channel.
+func (s *Server) Done() <-chan struct{} { return s.process.Load().done }
 
 // LogFile returns the path of the server's log since this start.
 func (s *Server) LogFile() string { return s.folder.log() }

@@ -179,7 +179,7 @@ func TestStartFailsWithTheEndOfTheLog(t *testing.T) {
 func TestDoneTellsThatTheServerDied(t *testing.T) {
 	t.Parallel()
 	s := startIn(t, Options{Dir: usedDir(t)})
-	if err := s.process.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := s.process.Load().cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
 	select {

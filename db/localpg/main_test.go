@@ -161,7 +161,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("still not so after 10 s: " + what)
+			t.Fatal("still not so after a minute: " + what)
 		}
 	}
 }

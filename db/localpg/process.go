@@ -36,16 +36,19 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// run starts the server and waits until it accepts connections.
-func (s *Server) run(ctx context.Context, log io.Writer) error {
+// run configures the server, starts it and waits until it accepts connections.
+func (s *Server) run(ctx context.Context) error {
+	if err := s.configure(); err != nil {
+		return err
+	}
 	if err := s.openLog(); err != nil {
 		return err
 	}
 	cmd := exec.Command(s.programs.path("postgres"), "-D", s.folder.data())
 	cmd.Dir, cmd.Env = s.folder.path, environment()
 	cmd.Stderr = s.log // a file, not a pipe: the server can write after this process has ended
-	if log != nil {
-		cmd.Stderr = io.MultiWriter(s.log, log)
+	if s.options.Log != nil {
+		cmd.Stderr = io.MultiWriter(s.log, s.options.Log)
 		cmd.WaitDelay = time.Second
 	}
 	s.account.runs(cmd)
@@ -53,12 +56,12 @@ func (s *Server) run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.process = p
-	return s.awaitReady(ctx)
+	s.process.Store(p)
+	return s.awaitReady(ctx, p)
 }
 
 func (s *Server) openLog() (err error) {
-	if s.log != nil { // of a failed start
+	if s.log != nil { // of an earlier start
 		s.log.Close()
 	}
 	if s.log, err = os.Create(s.folder.log()); err != nil {
@@ -67,18 +70,18 @@ func (s *Server) openLog() (err error) {
 	return s.account.own(s.log.Name(), 0o600)
 }
 
-func (s *Server) awaitReady(ctx context.Context) error {
+func (s *Server) awaitReady(ctx context.Context, started *process) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		// A postmaster.pid left by a crash may say ready too, but has another pid.
-		if p, ok := s.folder.postmaster(); ok && p.ready && p.pid == s.process.cmd.Process.Pid {
+		if p, ok := s.folder.postmaster(); ok && p.ready && p.pid == started.cmd.Process.Pid {
 			return nil
 		}
 		select {
 		case <-time.After(3 * time.Millisecond):
-		case <-s.process.done:
-			return fmt.Errorf("PostgreSQL ended at its start: %w\n%s", s.process.err, s.logTail())
+		case <-started.done:
+			return fmt.Errorf("PostgreSQL ended at its start: %w\n%s", started.err, s.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL did not get ready: %w\n%s", ctx.Err(), s.logTail())
 		}

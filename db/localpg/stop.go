@@ -13,32 +13,33 @@ import (
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) shutdown() error {
-	ended := s.end()
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGQUIT, os.Kill}
+	if !s.folder.kept() { // temporary data needs no checkpoint
+		signals = signals[1:]
+	}
+	ended := s.end(signals...)
 	if s.log != nil {
 		s.log.Close()
 	}
 	return errors.Join(ended, s.folder.close())
 }
 
-// end stops the server, with increasingly strong signals. Temporary data needs no checkpoint, so it
-// starts with SIGQUIT.
-func (s *Server) end() error {
-	if s.process == nil {
+// end stops the server, with increasingly strong signals.
+func (s *Server) end(signals ...os.Signal) error {
+	p := s.process.Load()
+	if p == nil || p.ended() {
 		return nil
 	}
-	signals := []os.Signal{syscall.SIGINT, syscall.SIGQUIT, os.Kill}
-	if !s.folder.kept() {
-		signals = signals[1:]
-	}
+	_ = s.Resume() // a paused one hears nothing; fails if it has ended
 	for _, signal := range signals {
-		_ = s.process.cmd.Process.Signal(signal) // fails if it has ended
+		_ = p.cmd.Process.Signal(signal) // fails if it has ended
 		select {
-		case <-s.process.done:
+		case <-p.done:
 			return nil
 		case <-time.After(10 * time.Second):
 		}
 	}
-	return fmt.Errorf("localpg: PostgreSQL (process %d) does not end", s.process.cmd.Process.Pid)
+	return fmt.Errorf("localpg: PostgreSQL (process %d) does not end", p.cmd.Process.Pid)
 }
 
 // Keep makes Stop, and later starts, keep a temporary folder. [Server.Control] can restart the server.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
 )
 
 // supported rejects systems whose processes and locks differ too much. Nothing below is reached.
@@ -24,3 +25,13 @@ func giveBack(*os.File) error { return errors.ErrUnsupported }
 func alive(int) bool { return false }
 
 func startGuarded(*exec.Cmd) (release func(), err error) { return nil, errors.ErrUnsupported }
+
+const reload = syscall.Signal(0)
+
+func (p *process) freeze() ([]int, error) { return nil, errors.ErrUnsupported }
+
+func (p *process) thaw() error { return errors.ErrUnsupported }
+
+func kill(int) {}
+
+func gone(int) bool { return true }

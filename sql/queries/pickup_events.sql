@@ -39,9 +39,15 @@ FROM told AS t
 JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id;
 
 -- Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
--- those since their login was linked.
+-- those since their login was linked. Versions are comparable within one history only, which is returned
+-- with them; it is '' if it has not begun: see BeginEventHistory.
 -- name: ListPickupEvents :many
-SELECT e.*
+WITH history AS MATERIALIZED (
+    SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()
+)
+SELECT
+    sqlc.embed(e),
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
@@ -70,6 +76,8 @@ LIMIT @max_rows::int;
 -- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 --
 -- Events must be read by a later statement: its snapshot includes all writers that had ended here.
+--
+-- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
     SELECT l.virtualtransaction, l.transactionid, l.relation
@@ -88,6 +96,8 @@ WITH locks AS MATERIALIZED (
     SELECT x.xid, l.virtualtransaction
     FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
     LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
+), history AS MATERIALIZED (
+    SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
 SELECT
     least(
@@ -101,18 +111,33 @@ SELECT
             LIMIT 1
         )
     )::text AS xid,
-    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid;
+    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid,
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history,
+    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq;
+
+-- Begins the history of events that the server writes now, unless it has begun.
+-- Closes: two processes begin one history twice
+-- name: BeginEventHistory :exec
+SELECT begin_event_history();
+
+-- Ends the transaction unless the server writes this history. It goes in one round trip with the statement that
+-- it is for.
+-- name: RequireEventHistory :exec
+SELECT require_event_history(@history::text);
 
 -- Returns the first new event of each of several tenants, after a position per tenant: one poll for all
 -- open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing
--- to find.
+-- to find. Restored events may have ids that this cluster has not reached.
 -- name: FindNewEvents :many
 SELECT t.tenant_id::uuid AS tenant_id, e.xid
 FROM unnest(@tenant_ids::uuid[], @since_xids::text[]) AS t (tenant_id, since_xid)
 CROSS JOIN LATERAL (
     SELECT e.xid
     FROM pickup_events AS e
-    WHERE e.tenant_id = t.tenant_id AND e.xid >= t.since_xid::xid8
+    WHERE e.tenant_id = t.tenant_id
+        AND e.xid >= t.since_xid::xid8
+        AND e.xid <= pg_snapshot_xmax(pg_current_snapshot())
+        AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT 1
 ) AS e;
@@ -136,6 +161,7 @@ WITH page AS MATERIALIZED (
     WHERE e.tenant_id = @tenant_id
         AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
         AND e.xid < (@horizon::text)::xid8
+        AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT @max_rows::int
 ), staffs AS MATERIALIZED (

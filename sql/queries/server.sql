@@ -3,10 +3,21 @@
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
--- Returns the role of the session and some of its settings, each as name=value, to compare them with what this
--- program needs: a connection pooler may ignore the settings that a connection starts with.
+-- Returns which history of which cluster the server writes: a promotion or a recovery to a point in time
+-- begins another timeline of the same system. A standby has no timeline of its own.
+-- name: GetTimeline :one
+SELECT
+    c.system_identifier::text AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    END AS timeline
+FROM pg_control_system() AS c;
+
+-- Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+-- with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 -- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
@@ -57,6 +68,10 @@ SELECT
 -- statement that it is for.
 -- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
+
+-- Lets the statements that follow in the transaction take as long as they need.
+-- name: WithoutStatementTimeout :exec
+SELECT set_config('statement_timeout', '0', true);
 
 -- Forces custom plans in this transaction: the generic plan, which PostgreSQL uses after five
 -- executions, cannot choose an index by the arguments.

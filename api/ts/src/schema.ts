@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check that the server is ready for requests
-         * @description Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+         * @description Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
          */
         get: operations["readyz"];
         put?: never;
@@ -789,7 +789,7 @@ export interface paths {
          *
          *     The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
          *
-         *     The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+         *     The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1486,7 +1486,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         Facility: {
             address: string;
             /**
@@ -3027,7 +3027,7 @@ export interface components {
                 };
             };
         };
-        /** @description Service Unavailable: overloaded, unavailable */
+        /** @description Service Unavailable: overloaded, storage_full, unavailable */
         ServiceUnavailable: {
             headers: {
                 /** @description Seconds to wait before retrying */
@@ -3042,7 +3042,7 @@ export interface components {
                      * @description Stable and meant for programs
                      * @enum {string}
                      */
-                    code: "overloaded" | "unavailable";
+                    code: "overloaded" | "storage_full" | "unavailable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -3084,6 +3084,47 @@ export interface components {
                      * @enum {string}
                      */
                     code: "stale_version";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
+            };
+        };
+        /** @description Gone: stream_restarted */
+        StreamRestarted: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "stream_restarted";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -6396,6 +6437,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            410: components["responses"]["StreamRestarted"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -7105,6 +7147,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
+            410: components["responses"]["StreamRestarted"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];

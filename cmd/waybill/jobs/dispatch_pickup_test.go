@@ -79,7 +79,7 @@ func TestAnotherRunOfADispatchIsHarmless(t *testing.T) {
 	}
 	c.exec("INSERT INTO river_job (kind, queue, args) SELECT DISTINCT kind, queue, args FROM river_job")
 	c.eventually("all jobs are finished", func() bool { return c.count(countUnfinished) == 0 })
-	rows, err := c.store.ListPickupEvents(t.Context(), db.ListPickupEventsParams{
+	rows, _, err := c.store.ListPickupEvents(t.Context(), "", db.ListPickupEventsParams{
 		TenantID: c.staff.TenantID, PickupID: dispatched, ViewerRole: db.UserRoleAdmin, MaxRows: 10,
 	})
 	c.must(err)
