@@ -174,7 +174,7 @@ func numberGap(c *change.Change) (all []finding.Finding) {
 	if most >= dates {
 		return nil
 	}
-	for _, m := range c.All {
+	for _, m := range c.New { // into a gap of before nothing falls any more: it would be out of order
 		before := m.Number - 1
 		if m.Number > 1 && !have[before] && !slices.Contains(c.Settings.Closed, before) {
 			all = append(all, Gap.At(m.Path, 1, path.Base(m.Path), fmt.Sprintf("there is no migration %d", before)))
