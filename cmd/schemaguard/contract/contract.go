@@ -26,6 +26,9 @@ var Broken = finding.Rule{
 		"file of breaks",
 }
 
+// Changed tells of differences that clients must be prepared for, and of breaks that are declared.
+var Changed = finding.Rule{Name: "api-change"}
+
 // difference is what oasdiff reports.
 type difference struct {
 	ID          string `json:"id"`
@@ -36,6 +39,8 @@ type difference struct {
 	Path        string `json:"path"`
 	BaseSource  place  `json:"baseSource"`
 	NewSource   place  `json:"revisionSource"`
+
+	more int // other operations with the same difference
 }
 
 type place struct {
@@ -67,23 +72,44 @@ func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err er
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range differences {
-		f := Broken.At(document, max(d.NewSource.Line, 1), d.OperationID, d.message())
+	for _, d := range grouped(differences) {
+		line := max(d.NewSource.Line, 1)
 		switch {
 		case slices.Contains(open, d.ID):
-			all = append(all, f.Told())
+			all = append(all, Changed.At(document, line, d.OperationID, d.message()).Told())
 		case d.Level < breaking && !slices.Contains(further, d.ID):
 		case slices.ContainsFunc(declared, func(b Break) bool { return b.covers(d) }):
-			all = append(all, f.Told())
+			all = append(all, Changed.At(document, line, d.OperationID, d.message()+", as is declared").Told())
 		default:
-			all = append(all, f)
+			all = append(all, Broken.At(document, line, d.OperationID, d.message()))
 		}
 	}
 	return all, nil
 }
 
+// grouped returns one difference for those that one change of a shared schema makes in several operations, unless
+// it breaks them: a declaration names one operation.
+func grouped(all []difference) (groups []difference) {
+	at := map[string]int{}
+	for _, d := range all {
+		key := fmt.Sprint(d.ID, d.Text, d.NewSource.Line)
+		if i, known := at[key]; known && slices.Contains(open, d.ID) {
+			groups[i].more++
+			continue
+		}
+		at[key] = len(groups)
+		groups = append(groups, d)
+	}
+	return groups
+}
+
 func (d difference) message() string {
-	return strings.TrimSpace(fmt.Sprintf("%s %s: %s (%s)", d.Operation, d.Path, strings.ReplaceAll(d.Text, "`", ""), d.ID))
+	message := strings.TrimSpace(fmt.Sprintf("%s %s: %s (%s)", d.Operation, d.Path, strings.ReplaceAll(d.Text, "`", ""),
+		d.ID))
+	if d.more > 0 {
+		message += fmt.Sprintf(", and in %d other operations", d.more)
+	}
+	return message
 }
 
 // compare runs oasdiff on the two texts.

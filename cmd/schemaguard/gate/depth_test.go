@@ -26,7 +26,7 @@ var (
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,
 		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name,
-		contract.Broken.Name, contract.BadBreak.Name}
+		contract.Broken.Name, contract.Changed.Name, contract.BadBreak.Name}
 )
 
 func depthOf(rule string) gate.Depth {
