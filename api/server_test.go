@@ -93,7 +93,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	c := db.Config{URL: base.SettledURL(), MaxConns: 12, AcquireTimeout: 5 * time.Second}
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
-		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		slog.NewTextHandler(logged.of(t.Name()), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond,
 		Undeclared: func(operation string, code db.Code) {
 			t.Errorf("%s returned %s, which the document does not declare", operation, code)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"waybill/db/retry"
 )
@@ -160,25 +159,13 @@ func CompareSession(wanted map[string]string, have GetSessionSettingsRow) error 
 
 // WithMigrationLock calls do while it has the migrators' lock.
 func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
-	config, err := pgx.ParseConfig(ownerURL)
+	m, err := NewMigrator(ownerURL)
 	if err != nil {
 		return err
 	}
-	oneOff(config)
-	pool := stdlib.OpenDB(*config)
-	defer pool.Close()
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	locker, err := newLocker(config)
-	if err != nil {
-		return err
-	}
-	if err := locker.SessionLock(ctx, conn); err != nil {
-		return err
-	}
-	do()
-	return locker.SessionUnlock(ctx, conn)
+	defer m.Close()
+	return m.locked(ctx, func() error {
+		do()
+		return nil
+	})
 }

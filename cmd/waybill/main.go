@@ -27,7 +27,7 @@ func commands() []command {
 		{"serve", "serve a migrated database", runServe},
 		{"work", "run the job workers of a migrated database: send texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
-			"them again", runJobs},
+			"them again; backfills [stop NAME | resume NAME]: show what migrations left to the workers", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
 		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
