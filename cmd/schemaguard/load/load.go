@@ -87,10 +87,10 @@ func (t *trial) step(ctx context.Context, m *migration.Migration, applied []*mig
 		return false, err
 	}
 	previous := int64(0)
-	if len(applied) > 1 {
-		previous = applied[len(applied)-2].Number
+	for _, a := range applied[:len(applied)-1] {
+		previous = max(previous, a.Number)
 	}
-	if len(m.Down) == 0 { // which the rules of its text refuse
+	if len(m.Down) == 0 || m.Number < previous { // which other rules refuse
 		return true, nil
 	}
 	if ok, err := t.down(ctx, m, applied, previous, before); !ok || err != nil {
