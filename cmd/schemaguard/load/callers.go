@@ -21,8 +21,9 @@ import (
 // callers send the statements of the base, one after the other, each in a transaction that is rolled back.
 // Their arguments are NULL: a statement takes the locks of all its tables, and finds or writes no row.
 type callers struct {
-	end  context.CancelFunc
-	wait sync.WaitGroup
+	end   context.CancelFunc
+	wait  sync.WaitGroup
+	conns []*pgx.Conn
 
 	mu      sync.Mutex
 	quick   []query.Query
@@ -32,7 +33,7 @@ type callers struct {
 	longest time.Duration
 }
 
-// call starts the callers, and returns when each statement has answered once.
+// call starts the callers, and returns when each statement has answered on one of their connections.
 func (t *trial) call(ctx context.Context) (*callers, error) {
 	calling, end := context.WithCancel(ctx)
 	c := &callers{end: end, normal: map[string]string{}, failed: map[string]string{}}
@@ -48,16 +49,32 @@ func (t *trial) call(ctx context.Context) (*callers, error) {
 		if i == 0 {
 			c.tryOut(ctx, conn, t.queries)
 		}
+		c.conns = append(c.conns, conn)
 		c.wait.Go(func() {
-			defer conn.Close(context.WithoutCancel(ctx))
 			for n := i * 7; calling.Err() == nil; n++ {
-				q := c.quick[n%len(c.quick)]
-				begin := time.Now()
-				c.answered(q, send(ctx, conn, q), time.Since(begin))
+				c.send(ctx, conn, c.quick[n%len(c.quick)])
 			}
 		})
 	}
 	return c, nil
+}
+
+// send sends a statement, and notes the answer.
+func (c *callers) send(ctx context.Context, conn *pgx.Conn, q query.Query) {
+	begin := time.Now()
+	err := send(ctx, conn, q)
+	c.answered(q, err, time.Since(begin))
+}
+
+// last has each statement sent once more, by a connection that knows the old schema, when the others have ended.
+func (c *callers) last(ctx context.Context) {
+	c.end()
+	c.wait.Wait()
+	if len(c.conns) > 0 {
+		for _, q := range c.quick {
+			c.send(ctx, c.conns[0], q)
+		}
+	}
 }
 
 // slow is a statement that nobody sends: without arguments it reads what no caller reads, and a migration would
@@ -127,17 +144,21 @@ func (c *callers) answered(q query.Query, err error, took time.Duration) {
 	}
 }
 
-// stop ends the callers, and returns when each has its last answer.
+// stop ends the callers, when each has its last answer.
 func (c *callers) stop() {
 	c.end()
 	c.wait.Wait()
+	for _, conn := range c.conns {
+		conn.Close(context.Background())
+	}
 }
 
 var (
 	// CallerFails is the rule that no caller notices a migration.
 	CallerFails = finding.Rule{
 		Name: "caller-fails",
-		Load: "while the migration runs, and until the last server of the release before is gone, each such call is a 500",
+		Load: "while the migration runs, and until the last server of the release before is gone, each such call is " +
+			"a 500",
 		Safe: "expand and contract: add the new beside the old, and remove the old a release after its last reader",
 	}
 	// Waits tells how long callers waited.
@@ -147,11 +168,13 @@ var (
 func (t *trial) judgeCallers(m *migration.Migration, c *callers) {
 	for _, name := range slices.Sorted(maps.Keys(c.failed)) {
 		t.add(CallerFails, m, first(m.Up), name, fmt.Sprintf(
-			"%s, called while the migration ran, failed (SQLSTATE %s)", name, c.failed[name]))
+			"%s, called on a connection of before, while the migration ran or after it, failed (SQLSTATE %s)",
+				name, c.failed[name]))
 	}
 	if c.calls > 0 {
 		t.found = append(t.found, Waits.At(m.Path, first(m.Up), "", fmt.Sprintf(
-			"%d calls of %d callers, who sent %d of %d statements; %d failed; the longest took %d ms", c.calls, t.Callers,
+			"%d calls of %d callers, who sent %d of %d statements; %d failed; the longest took %d ms", c.calls,
+				t.Callers,
 			len(c.quick), len(t.queries), len(c.failed), c.longest.Milliseconds())).Told())
 	}
 }

@@ -118,13 +118,13 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 	if err != nil {
 		return false, err
 	}
+	defer callers.stop()
 	watch, err := t.watch(ctx)
 	if err != nil {
-		callers.stop()
 		return false, err
 	}
 	failure := t.patiently(ctx, applied)
-	callers.stop()
+	callers.last(ctx)
 	if refusedBy(failure, lockNotAvailable) {
 		t.found = append(t.found, NotGranted.At(m.Path, first(m.Up), "", fmt.Sprintf(
 			"beside %d callers its lock was not granted in %d attempts; it was applied without them", t.Callers,
