@@ -169,12 +169,12 @@ func (t *trial) judgeCallers(m *migration.Migration, c *callers) {
 	for _, name := range slices.Sorted(maps.Keys(c.failed)) {
 		t.add(CallerFails, m, first(m.Up), name, fmt.Sprintf(
 			"%s, called on a connection of before, while the migration ran or after it, failed (SQLSTATE %s)",
-				name, c.failed[name]))
+			name, c.failed[name]))
 	}
 	if c.calls > 0 {
 		t.found = append(t.found, Waits.At(m.Path, first(m.Up), "", fmt.Sprintf(
 			"%d calls of %d callers, who sent %d of %d statements; %d failed; the longest took %d ms", c.calls,
-				t.Callers,
+			t.Callers,
 			len(c.quick), len(t.queries), len(c.failed), c.longest.Milliseconds())).Told())
 	}
 }
