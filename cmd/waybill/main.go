@@ -36,7 +36,8 @@ func commands() []command {
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
-		{"prove", "replay known concurrency bugs against a running server, and print the results", runProve},
+		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
+			"clusters of its own fail under load", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }
