@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 )
 
 const awaitStandbys = `-- name: AwaitStandbys :one
@@ -34,6 +35,18 @@ func (q *Queries) GetBackendPID(ctx context.Context) (int32, error) {
 	var pid int32
 	err := row.Scan(&pid)
 	return pid, err
+}
+
+const getDatabaseTime = `-- name: GetDatabaseTime :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+// Returns the time by the database's clock, to which those of the processes need not agree.
+func (q *Queries) GetDatabaseTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, getDatabaseTime)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
 }
 
 const getOwnerRights = `-- name: GetOwnerRights :one

@@ -64,6 +64,10 @@ SELECT
     coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'),
         false)::boolean AS may_create;
 
+-- Returns the time by the database's clock, to which those of the processes need not agree.
+-- name: GetDatabaseTime :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- Sets the lock timeout of the transaction's next statements. It is sent in one round trip with the
 -- statement that it is for.
 -- name: SetLockTimeout :exec

@@ -5,7 +5,6 @@ import (
 	_ "embed" // check.sql
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/url"
 	"path/filepath"
@@ -180,9 +179,6 @@ func (s *stage) databaseURL() (string, error) {
 		hosts = append(hosts, other.Host)
 	}
 	u.Host = strings.Join(hosts, ",")
-	query := u.Query()
-	maps.Copy(query, url.Values{"connect_timeout": {"2"}, "target_session_attrs": {"read-write"}})
-	u.RawQuery = query.Encode()
 	return u.String(), nil
 }
 
