@@ -30,7 +30,8 @@ func commands() []command {
 			"them again; backfills [stop NAME | resume NAME]: show what migrations left to the workers", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
-		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
+		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
+			"to deploy", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
