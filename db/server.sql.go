@@ -10,6 +10,20 @@ import (
 	"time"
 )
 
+const awaitStandbys = `-- name: AwaitStandbys :one
+SELECT (pg_logical_emit_message(true, 'waybill', '') IS NOT NULL)::boolean AS waited
+WHERE current_setting('synchronous_standby_names') <> ''
+`
+
+// Commits a record, if commits wait for standbys; otherwise it returns no row. Once the commit has ended
+// without the warning that its wait was canceled, the standbys have everything that was committed before.
+func (q *Queries) AwaitStandbys(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, awaitStandbys)
+	var waited bool
+	err := row.Scan(&waited)
+	return waited, err
+}
+
 const getBackendPID = `-- name: GetBackendPID :one
 SELECT pg_backend_pid()::int AS pid
 `
