@@ -68,8 +68,9 @@ type server struct {
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // the roles that may make each transition
-	stopping       chan struct{}
-	streams        *shares[uuid.UUID] // open event streams
+	draining       chan struct{}                       // closed when /readyz fails
+	stopping       chan struct{}                       // closed when the streams end
+	streams        *shares[uuid.UUID]                  // open event streams
 	events         *eventWatch
 	feeds          *shares[uuid.UUID] // feeds being read
 	bodies         *quota.Quota       // bytes of request bodies
@@ -81,9 +82,12 @@ type API struct {
 	server *server
 }
 
-// Drain makes /readyz fail and ends the event streams, for a server about to stop. It must be called
-// only once.
-func (a *API) Drain() { close(a.server.stopping) }
+// Drain makes /readyz fail, for a server about to stop. It must be called only once.
+func (a *API) Drain() { close(a.server.draining) }
+
+// EndStreams ends the event streams, whose clients are told to connect again at once: when no load balancer
+// brings them back here. It must be called only once.
+func (a *API) EndStreams() { close(a.server.stopping) }
 
 // OpenStreams returns the number of open event streams.
 func (a *API) OpenStreams() int { return a.server.streams.inUse() }
@@ -114,7 +118,7 @@ func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
-		undeclared:  o.Undeclared, stopping: make(chan struct{}),
+		undeclared:  o.Undeclared, draining: make(chan struct{}), stopping: make(chan struct{}),
 		loginPause: cmp.Or(o.LoginPause, loginPause),
 		streams:    newShares[uuid.UUID]("event streams", o.Streams.withDefaults(streamsAtOnce)),
 		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),

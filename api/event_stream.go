@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -22,10 +23,10 @@ const aboutStream = "Sends a server-sent event for each transition, named after 
 	"Last-Event-ID without a gap. Ids are opaque.\n\nThe first event is a `checkpoint`, whose data is an empty " +
 	"object. It is sent again after events that you may not see were skipped: store its id for resuming, and " +
 	"otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.\n\nThe " +
-	"stream ends with the session and when the server stops: reconnect with the last id. It also ends when the " +
-	"database is restored, or another server takes over after a failure; then the last id is answered with " +
-	"`stream_restarted`: start without an id, and then read again what you keep of the pickups. By default a user may " +
-	"have 8 open streams, and a tenant 256."
+	"stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last " +
+	"id. It also ends when the database is restored, or another server takes over after a failure; then the last id " +
+	"is answered with `stream_restarted`: start without an id, and then read again what you keep of the pickups. By " +
+	"default a user may have 8 open streams, and a tenant 256."
 
 // describeStream adds the events to the document. An array of events in JSON is the closest description
 // of a stream in OpenAPI 3.1.
@@ -162,6 +163,9 @@ const (
 	heartbeatInterval = 15 * time.Second // interval of heartbeats
 	streamAuth        = 2 * time.Second  // interval of session checks
 	streamWrite       = 10 * time.Second // timeout of one write to the client
+
+	streamRetry = time.Second            // how long clients wait before they connect again
+	streamMoves = 250 * time.Millisecond // the most of it when the server stops
 )
 
 // eventStream is an open stream.
@@ -188,7 +192,7 @@ func (s *eventStream) run(hc huma.Context) {
 	awake := time.NewTimer(streamAuth)
 	defer awake.Stop()
 	// The first bytes come at once, so that proxies and clients see the open stream.
-	if s.send(fmt.Appendf(nil, "retry: 1000\n%s", s.checkpoint())) != nil {
+	if s.send(fmt.Appendf(nil, "retry: %d\n%s", streamRetry.Milliseconds(), s.checkpoint())) != nil {
 		return
 	}
 	news, _ := s.events.news()
@@ -206,6 +210,7 @@ func (s *eventStream) run(hc huma.Context) {
 		if more {
 			select {
 			case <-s.server.stopping:
+				s.part()
 				return
 			case <-s.events.over():
 				return
@@ -217,6 +222,7 @@ func (s *eventStream) run(hc huma.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.server.stopping:
+			s.part()
 			return
 		case <-s.events.over():
 			return // the client is told when it reconnects
@@ -228,6 +234,12 @@ func (s *eventStream) run(hc huma.Context) {
 			s.horizon = s.events.horizon()
 		}
 	}
+}
+
+// part tells the client to connect again at once, to another server, and not all clients at the same moment.
+// From that one it gets the usual time again. No empty line follows: some parsers would make an event of it.
+func (s *eventStream) part() {
+	_ = s.send(fmt.Appendf(nil, "retry: %d\n", rand.N(streamMoves).Milliseconds())) // it ends in any case
 }
 
 // writer returns a function that writes and flushes with a timeout of its own.

@@ -33,6 +33,7 @@ type stream struct {
 	lines  *bufio.Scanner
 	cancel context.CancelFunc
 	last   string // the id of the last event
+	retry  int    // in how many ms to connect again
 }
 
 type event struct {
@@ -66,7 +67,7 @@ func follow(t testing.TB, url string, as *user, last string) *stream {
 	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("stream: %d %s", response.StatusCode, response.Header.Get("Content-Type"))
 	}
-	st := &stream{t, response, bufio.NewScanner(response.Body), cancel, last}
+	st := &stream{t, response, bufio.NewScanner(response.Body), cancel, last, 0}
 	if e, ok := st.next(); !ok || e.name != "checkpoint" || e.id == "" || e.data == nil || len(e.data) > 0 {
 		t.Fatalf("the stream begins with %v", e)
 	}
@@ -78,6 +79,8 @@ func (st *stream) next() (e event, ok bool) {
 	for st.lines.Scan() {
 		name, value, _ := strings.Cut(st.lines.Text(), ": ")
 		switch name {
+		case "retry":
+			st.retry, _ = strconv.Atoi(value)
 		case "id":
 			e.id = value
 		case "event":
@@ -211,7 +214,7 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 			t.Errorf("stream %d differs from the table", i)
 		}
 	}
-	s.api.Drain() // also ends a lagging stream
+	s.api.EndStreams() // also ends a lagging stream
 	sent := 0
 	st := follow(t, url, s.dispatcher, before.last)
 	for e, ok := st.next(); ok; e, ok = st.next() {
@@ -478,13 +481,37 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 	}
 	// No more events: all streams end with what they received.
 	time.Sleep(30 * time.Millisecond)
-	s.api.Drain()
+	s.api.EndStreams()
 	for as, st := range streams {
 		for e, ok := st.next(); ok; e, ok = st.next() {
 			if e.isTransition() {
 				t.Errorf("%s also gets %v", as.role, e)
 			}
 		}
+	}
+}
+
+// A draining server goes on with its streams, until no load balancer brings anybody here: only then do they end, and
+// their clients connect again at once.
+func TestStreamsMoveWhenTheServerHasDrained(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	st := follow(t, s.listen(), s.dispatcher, "")
+	if st.retry != 1000 {
+		t.Errorf("retry: %d", st.retry)
+	}
+	s.api.Drain()
+	s.do(nil, "GET", "/readyz", nil).refused(503, "unavailable")
+	s.do(s.dispatcher, "POST", s.pickup()+"/submit", nil).want(200)
+	if e := st.transition(); e.name != "submit" {
+		t.Errorf("told of %v", e)
+	}
+	s.api.EndStreams()
+	if e, ok := st.next(); ok {
+		t.Errorf("told of %v", e)
+	}
+	if err := st.lines.Err(); err != nil || st.retry < 0 || st.retry > 250 {
+		t.Errorf("retry: %d, %v", st.retry, err)
 	}
 }
 

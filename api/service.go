@@ -46,7 +46,7 @@ func (a *server) livez(context.Context, *struct{}) (*healthOutput, error) {
 
 func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	select {
-	case <-a.stopping:
+	case <-a.draining:
 		return nil, problem(db.Unavailable, "", "The server is shutting down.")
 	default:
 	}

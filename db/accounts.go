@@ -58,11 +58,7 @@ func (e entry) pickupIDs() []uuid.UUID { return nil }
 // it. It returns NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
 func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
 	err = retryWrite(ctx, func(attempt int) error {
-		send := s.entries.do
-		if attempt > 0 {
-			send = s.entries.unbatched
-		}
-		made, err := send(ctx, entry{e, v})
+		made, err := s.entries.retried(ctx, entry{e, v}, attempt)
 		switch {
 		case err != nil:
 			return Explain(err)
@@ -76,21 +72,35 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 	return booked, replayed, err
 }
 
-func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
-	rows, err := s.q.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
-		TenantIds:      mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
-		Ids:            mapSlice(asks, func(e entry) uuid.UUID { return e.ID }),
-		AccountIds:     mapSlice(asks, func(e entry) uuid.UUID { return e.AccountID }),
-		Kinds:          mapSlice(asks, func(e entry) string { return string(e.Kind) }),
-		AmountsCents:   mapSlice(asks, func(e entry) int64 { return e.AmountCents }),
-		Notes:          mapSlice(asks, func(e entry) string { return e.Note }),
-		ActorIds:       mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
-		RequestDigests: mapSlice(asks, func(e entry) []byte { return e.Digest }),
-	})
-	return byKey(asks,
-		func(e entry) key { return key{e.viewer.TenantID, e.ID} },
-		mapSlice(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
-		func(e LedgerEntry) key { return key{e.TenantID, e.ID} }), err
+// enterPastLocks skips entries of locked accounts.
+func (s *Store) enterPastLocks(
+	ctx context.Context, p CreateLedgerEntriesParams,
+) ([]CreateLedgerEntriesRow, error) {
+	rows, err := s.q.CreateLedgerEntriesSkipLocked(ctx, CreateLedgerEntriesSkipLockedParams(p))
+	return mapSlice(rows,
+		func(r CreateLedgerEntriesSkipLockedRow) CreateLedgerEntriesRow { return CreateLedgerEntriesRow(r) }), err
+}
+
+// entering books the entries in one statement.
+func (s *Store) entering(
+	enter func(context.Context, CreateLedgerEntriesParams) ([]CreateLedgerEntriesRow, error),
+) func(context.Context, []entry) ([]found[LedgerEntry], error) {
+	return func(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
+		rows, err := enter(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
+			TenantIds:      mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
+			Ids:            mapSlice(asks, func(e entry) uuid.UUID { return e.ID }),
+			AccountIds:     mapSlice(asks, func(e entry) uuid.UUID { return e.AccountID }),
+			Kinds:          mapSlice(asks, func(e entry) string { return string(e.Kind) }),
+			AmountsCents:   mapSlice(asks, func(e entry) int64 { return e.AmountCents }),
+			Notes:          mapSlice(asks, func(e entry) string { return e.Note }),
+			ActorIds:       mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
+			RequestDigests: mapSlice(asks, func(e entry) []byte { return e.Digest }),
+		})
+		return byKey(asks,
+			func(e entry) key { return key{e.viewer.TenantID, e.ID} },
+			mapSlice(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
+			func(e LedgerEntry) key { return key{e.TenantID, e.ID} }), err
+	}
 }
 
 // resolveEntry finds the outcome of an entry whose statement may have been committed: either its id
@@ -107,7 +117,7 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 	if f, err := find(); f.ok || err != nil {
 		return f, err
 	}
-	f, err := single(s.flushEntries(ctx, []entry{e}))
+	f, err := s.entries.FlushWaiting(ctx, e)
 	if f.ok || err != nil {
 		return f, err
 	}

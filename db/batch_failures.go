@@ -19,12 +19,36 @@ func classify(err error) batch.Failure {
 		return batch.Revoked
 	case isLockTimeout(err):
 		return batch.LockTimeout
-	case !isServerError(err), isUnavailable(err):
+	case !isServerError(err), isUnavailable(err), isOutOfResources(err):
 		return batch.Unavailable
 	case lostAuthority(err):
 		return batch.Revoked
+	case !isAboutTheRequest(err):
+		return batch.Failed
 	}
 	return batch.Rejected
+}
+
+// isAboutTheRequest reports whether the server rejected what a request asks for: its values, or what a
+// constraint or a trigger says of them. Nobody is quarantined for anything else.
+func isAboutTheRequest(err error) bool {
+	switch class := classOf(err); class {
+	case "21", "22", "23", "44", "P0", "WB": // cardinality, data, constraint, view, RAISE, refuse_authority
+		return true
+	}
+	return false
+}
+
+// isOutOfResources reports whether the server lacks memory, disk space or connections, for whomever.
+func isOutOfResources(err error) bool { return classOf(err) == "53" }
+
+// classOf returns the class of a server error's SQLSTATE, or "".
+func classOf(err error) string {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || len(server.Code) < 2 {
+		return ""
+	}
+	return server.Code[:2]
 }
 
 // isServerError reports whether the server itself rejected the statement, which is then rolled back.

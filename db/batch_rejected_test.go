@@ -2,13 +2,16 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // neighbours is the number of valid requests that share a batch with an offender.
@@ -162,5 +165,57 @@ func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	errs, _ := w.sharing("entry", func(i int) act { return refusedOn(fundedAccounts[i]) }, acts...)
 	if err := first(first(errs...), w.expectBalance(ctx, w.account, 1_000_000)); err != nil {
 		t.Error(err)
+	}
+}
+
+// The server rejects everything for a while, as it does when its disk is full. When that is over, the requests share
+// statements as before, whatever they were rejected with.
+func TestAfterABurstOfRefusalsRequestsShareStatementsAgain(t *testing.T) {
+	t.Parallel()
+	for state, most := range map[string]int{
+		"53100": blockers + 1, // disk full
+		"53200": blockers + 1, // out of memory
+		"XX000": blockers + 1, // internal error
+		"57014": blockers + 1, // statement timeout
+		"23514": blockers + 3, // as if each were at fault: they are in quarantine, together
+	} {
+		t.Run(state, func(t *testing.T) {
+			ctx, w := batchingFixture(t)
+			must(w.owner.Exec(ctx, `
+				CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+					$$ BEGIN RAISE 'no' USING ERRCODE = '`+state+`'; END $$;
+				CREATE TRIGGER full_disk BEFORE INSERT ON ledger_entries EXECUTE FUNCTION full_disk()`,
+				pgx.QueryExecModeSimpleProtocol))
+			f := w.flushing()
+			s := db.BatchingOver(f)
+			var acts, refused []act
+			fails := func(by db.Viewer, account uuid.UUID) act {
+				return func(s *db.Raw) error {
+					if enter(ctx, s, by, charge(account, 1)) == nil {
+						return errors.New("it is booked")
+					}
+					return nil
+				}
+			}
+			for range neighbours {
+				var by db.Viewer
+				w.make(ctx, func(r *seed.Rows) { by = r.User(db.UserRoleAdmin).Viewer })
+				acts = append(acts, func(s *db.Raw) error { return enter(ctx, s, by, charge(w.account, 1)) })
+				refused = append(refused, fails(by, w.account))
+			}
+			blocker := func(int) act { return fails(w.admin, newID()) } // an account that is not there
+			if err := first(w.sharingOver(s, f, "entry", blocker, refused...)...); err != nil {
+				t.Fatal(err)
+			}
+			must(w.owner.Exec(ctx, "DROP TRIGGER full_disk ON ledger_entries"))
+			f.hold()
+			before := f.count("CreateLedgerEntries")
+			if err := first(w.sharingOver(s, f, "entry", w.blockerCharges(ctx), acts...)...); err != nil {
+				t.Error(err)
+			}
+			if n := f.count("CreateLedgerEntries") - before; n > most {
+				t.Errorf("%d statements for %d requests", n, blockers+len(acts))
+			}
+		})
 	}
 }

@@ -53,8 +53,8 @@ func (f *flushing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	return f.DBTX.Query(ctx, sql, args...)
 }
 
-// queryName matches a statement's name; the variant that skips locked rows has its source's.
-var queryName = regexp.MustCompile(`-- name: (\w+?)(?:SkipLocked)? :`)
+// queryName matches a statement's name; a variant that skips locked rows has its source's.
+var queryName = regexp.MustCompile(`-- name: (\w+?)(?:Skip(?:Any)?Locked)? :`)
 
 // count returns how often a statement was sent.
 func (f *flushing) count(name string) (n int) {

@@ -26,13 +26,22 @@ type config[Q, A any] = batch.Config[Q, A, key]
 var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
 
 // batchedReads returns a batcher for reads: if an answer is lost, the read is repeated.
-func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
-	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush)})
+func batchedReads[Q, A any](
+	oneByOne bool, tenant func(Q) key, flush func(context.Context, []Q) ([]A, error),
+) *batcher[Q, A] {
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush), Tenant: tenant})
 }
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
 // quarantined.
-func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+func batchedWrites[Q confirmed, A any](waits lockWaits, oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+	if waits.brief > 0 {
+		c.LockWait = waits.total
+		c.Lane = func(ctx context.Context, ask Q) (func(), error) { return waits.lane(ctx, ask.by()) }
+	}
+	c.Flush, c.FlushSkipping = briefly(waits, c.Flush), briefly(waits, c.FlushSkipping)
+	c.FlushWaiting = briefly(waits, c.FlushWaiting)
+	c.Tenant = func(ask Q) key { return key{tenantID: ask.by().TenantID} }
 	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
 	resolve := c.Resolve
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) {
@@ -45,6 +54,16 @@ func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q
 	b := newBatcher(oneByOne, c)
 	b.viewer = Q.by
 	return b
+}
+
+// briefly returns flush with statements that wait only briefly for each lock; nil for nil.
+func briefly[Q, A any](
+	waits lockWaits, flush func(context.Context, []Q) ([]A, error),
+) func(context.Context, []Q) ([]A, error) {
+	if flush == nil {
+		return nil
+	}
+	return func(ctx context.Context, asks []Q) ([]A, error) { return flush(waits.briefly(ctx), asks) }
 }
 
 func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
@@ -68,6 +87,15 @@ func (b *batcher[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 // unbatched serves one request in a statement of its own, which waits for locked rows.
 func (b *batcher[Q, A]) unbatched(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.DoUnbatched)
+}
+
+// retried is do for one attempt of several: what a batch left out is left to the next one, in which most
+// succeed, and then waits for the row that it needs, in a statement of its own.
+func (b *batcher[Q, A]) retried(ctx context.Context, ask Q, attempt int) (A, error) {
+	if attempt > 1 {
+		return b.answer(ctx, ask, b.DoWaiting)
+	}
+	return b.do(ctx, ask)
 }
 
 func (b *batcher[Q, A]) answer(

@@ -24,24 +24,31 @@ type batchers struct {
 // newBatchers returns the batchers of a store. With oneByOne, none of them shares a statement.
 func newBatchers(s *Store, oneByOne bool) batchers {
 	return batchers{
-		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
-			Resolve: s.resolveMove, OwnRows: move.rows,
+		transitions: batchedWrites(s.waits, oneByOne, config[move, found[Moved]]{
+			Flush: s.transitioning(s.transitionUnlocked), FlushSkipping: s.transitioning(s.transitionPastLocks),
+			FlushWaiting: s.transitioning(s.q.TransitionPickups), Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
-		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
-		entries: batchedWrites(oneByOne, config[entry, found[LedgerEntry]]{
-			Flush: s.flushEntries, Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
+		dispatches: batchedWrites(s.waits, true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
+		entries: batchedWrites(s.waits, oneByOne, config[entry, found[LedgerEntry]]{
+			Flush: s.entering(s.q.CreateLedgerEntries), FlushSkipping: s.entering(s.enterPastLocks),
+			Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
 		}),
-		drafts: batchedWrites(oneByOne, config[draftBatch, []Pickup]{
-			Flush: s.flushDrafts, Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
+		drafts: batchedWrites(s.waits, oneByOne, config[draftBatch, []Pickup]{
+			Flush: s.drafting(s.q.CreatePickups), FlushSkipping: s.drafting(s.createPastLocks),
+			Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
 		}),
-		locations: batchedWrites(oneByOne, config[location, found[Driver]]{
-			Flush: s.flushLocations, Resolve: s.resolveLocation, OwnRows: location.driverRow,
+		locations: batchedWrites(s.waits, oneByOne, config[location, found[Driver]]{
+			Flush: s.locating(s.q.LocateDrivers), FlushSkipping: s.locating(s.locatePastLocks),
+			Resolve: s.resolveLocation, OwnRows: location.driverRow,
 		}),
-		pickups:  batchedReads(oneByOne, s.flushSeen),
-		sessions: batchedReads(oneByOne, s.flushSessions),
+		pickups:  batchedReads(oneByOne, seen.tenant, s.flushSeen),
+		sessions: batchedReads(oneByOne, session.tenant, s.flushSessions),
 	}
 }
+
+func (a seen) tenant() key { return key{tenantID: a.viewer.TenantID} }
+
+func (a session) tenant() key { return key{tenantID: a.tenantID} }
 
 // The rows that a request locks alone (own), or together with others of its batch (shared).
 

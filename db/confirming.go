@@ -118,6 +118,9 @@ type confirmed interface {
 // requests.
 func confirmedBy[Q confirmed](ctx context.Context, asks []Q) context.Context {
 	c := confirmationOf(mapSlice(asks, Q.by)...)
+	if known := confirmationIn(ctx); known != nil {
+		c.lockTimeout = known.lockTimeout
+	}
 	for _, ask := range asks {
 		c.addPickups(ask.by(), ask.pickupIDs()...)
 	}

@@ -56,29 +56,60 @@ func (l location) pickupIDs() []uuid.UUID { return nil }
 // Locate updates a driver's location. applied is false if a newer observation is known, or the viewer
 // may not update it.
 func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver, applied bool, err error) {
-	moved, err := s.locations.do(ctx, location{l, v})
-	return moved.row, moved.ok, err
+	err = retryWrite(ctx, func(attempt int) error {
+		moved, err := s.locations.retried(ctx, location{l, v}, attempt)
+		if driver, applied = moved.row, moved.ok; applied || err != nil {
+			return err
+		}
+		return s.explainLocation(ctx, v, l)
+	})
+	return driver, applied, err
 }
 
-func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Driver], error) {
-	rows, err := s.q.LocateDrivers(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
-		TenantIds:       mapSlice(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
-		Ids:             mapSlice(asks, func(l location) uuid.UUID { return l.DriverID }),
-		ViewerRoles:     mapSlice(asks, func(l location) string { return string(l.viewer.Role) }),
-		ViewerDriverIds: mapSlice(asks, func(l location) uuid.UUID { return l.viewer.DriverID }),
-		Latitudes:       mapSlice(asks, func(l location) float64 { return l.Latitude }),
-		Longitudes:      mapSlice(asks, func(l location) float64 { return l.Longitude }),
-		LocatedAts:      mapSlice(asks, func(l location) time.Time { return l.At }),
-	})
-	return byKey(asks,
-		func(l location) key { return key{l.viewer.TenantID, l.DriverID} },
-		rows, func(d Driver) key { return key{d.TenantID, d.ID} }), err
+// explainLocation returns errRetry if the location, which was not updated, would be by a fresh read: the
+// row was locked.
+func (s *Store) explainLocation(ctx context.Context, v Viewer, l Location) error {
+	d, err := s.q.GetDriver(ctx, getDriverParams(v, l.DriverID))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case d.LocatedAt == nil || d.LocatedAt.Before(l.At.Truncate(time.Microsecond)):
+		return errRetry
+	}
+	return nil
+}
+
+// locatePastLocks skips drivers whose rows are locked.
+func (s *Store) locatePastLocks(ctx context.Context, p LocateDriversParams) ([]Driver, error) {
+	return s.q.LocateDriversSkipLocked(ctx, LocateDriversSkipLockedParams(p))
+}
+
+// locating updates the locations in one statement.
+func (s *Store) locating(
+	locate func(context.Context, LocateDriversParams) ([]Driver, error),
+) func(context.Context, []location) ([]found[Driver], error) {
+	return func(ctx context.Context, asks []location) ([]found[Driver], error) {
+		rows, err := locate(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
+			TenantIds:       mapSlice(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
+			Ids:             mapSlice(asks, func(l location) uuid.UUID { return l.DriverID }),
+			ViewerRoles:     mapSlice(asks, func(l location) string { return string(l.viewer.Role) }),
+			ViewerDriverIds: mapSlice(asks, func(l location) uuid.UUID { return l.viewer.DriverID }),
+			Latitudes:       mapSlice(asks, func(l location) float64 { return l.Latitude }),
+			Longitudes:      mapSlice(asks, func(l location) float64 { return l.Longitude }),
+			LocatedAts:      mapSlice(asks, func(l location) time.Time { return l.At }),
+		})
+		return byKey(asks,
+			func(l location) key { return key{l.viewer.TenantID, l.DriverID} },
+			rows, func(d Driver) key { return key{d.TenantID, d.ID} }), err
+	}
 }
 
 // resolveLocation finds the outcome of an observation whose statement may have been committed: it was
 // applied if the stored location equals it, whoever reported it.
 func (s *Store) resolveLocation(ctx context.Context, l location) (found[Driver], error) {
-	f, err := single(s.flushLocations(ctx, []location{l}))
+	f, err := s.locations.FlushWaiting(ctx, l)
 	if f.ok || err != nil {
 		return f, err
 	}

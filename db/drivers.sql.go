@@ -260,7 +260,7 @@ WITH asked AS (
     WHERE coalesce(d.located_at, '-infinity') < a.located_at
         AND (a.viewer_role <> 'driver' OR d.id = a.viewer_driver_id)
     ORDER BY d.tenant_id, d.id
-    FOR NO KEY UPDATE OF d
+    FOR NO KEY UPDATE OF d /* LocateDriversSkipLocked: SKIP LOCKED */
 )
 UPDATE drivers AS d
 SET latitude = l.latitude,

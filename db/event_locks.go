@@ -1,49 +1,50 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
-	"waybill/db/retry"
+	"waybill/db/quota"
 )
 
-// eventLockTimeout is the lock timeout of a statement that writes events. The statement locks several rows,
-// so its transaction may have an id while it waits, and no tenant's stream advances beyond that id before the
-// transaction ends (GetStreamHorizon): one locked row, such as an account's, would delay all streams. So the
-// statement gives up early and is retried.
-const eventLockTimeout = 500 * time.Millisecond
+// briefLockWait bounds each wait for a lock of a statement that serves others too: the other requests of a
+// batch, and the streams of all tenants. For a transaction that writes events may have an id by the time it
+// waits, as it locks several rows, and until it ends no stream goes beyond that id (GetStreamHorizon). So
+// it gives up soon, and who needs the locked row tries again, alone, for as long as the setting says.
+const briefLockWait = 50 * time.Millisecond
 
-// lockWaits are the lock timeouts of the attempts of a statement that writes events. The zero value is one
-// attempt with the session's lock timeout.
+// lockWaits are how long writes wait for locks. The zero value is one wait, as long as the session's
+// setting.
 type lockWaits struct {
-	each  time.Duration
-	tries int
+	brief, total time.Duration
+	lanes        *quota.Quota // for those who wait for a locked row
 }
 
-// lockWaitsFor returns waits whose sum is total, the lock timeout of other statements.
-func lockWaitsFor(total time.Duration) lockWaits {
-	each := min(total, eventLockTimeout)
-	return lockWaits{each, int((total + each - 1) / each)}
+// lockWaitsFor returns the waits of a store with these settings.
+func lockWaitsFor(c Config) lockWaits {
+	total := cmp.Or(c.LockTimeout, 3*time.Second)
+	lanes := max(2, int64(maxConns(c))/4)
+	return lockWaits{min(total, briefLockWait), total,
+		quota.New(quota.Limits{Whole: lanes, PerTenant: lanes - 1, PerUser: lanes - 1})}
 }
 
-// inShortWaits sends a statement and retries it with the same arguments after a lock timeout, which rolled it
-// back. It returns the error of the last attempt.
-func inShortWaits[R any](
-	ctx context.Context, w lockWaits, send func(context.Context) ([]R, error),
-) (rows []R, err error) {
-	if w.tries == 0 {
-		return send(ctx)
+// lane waits for one of the few connections of those who wait for locked rows. A tenant never has all of
+// them.
+func (w lockWaits) lane(ctx context.Context, v Viewer) (release func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, w.total)
+	defer cancel()
+	release, err = w.lanes.Take(limited, v.TenantID, v.UserID, 1)
+	if err != nil {
+		return nil, tooLate(ctx, err)
 	}
-	_ = retry.Do(ctx, w.tries, func(int) error {
-		if rows, err = send(withLockTimeout(ctx, w.each)); isLockTimeout(err) {
-			return errRetry
-		}
-		return nil
-	})
-	return rows, err
+	return release, nil
 }
 
-// withLockTimeout returns a context whose statements wait no longer for each lock.
-func withLockTimeout(ctx context.Context, d time.Duration) context.Context {
-	return confirmedWith(ctx, func(c *confirmation) { c.lockTimeout = milliseconds(d) })
+// briefly returns a context whose statements wait only briefly for each lock.
+func (w lockWaits) briefly(ctx context.Context) context.Context {
+	if w.brief == 0 {
+		return ctx
+	}
+	return confirmedWith(ctx, func(c *confirmation) { c.lockTimeout = milliseconds(w.brief) })
 }

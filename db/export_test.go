@@ -56,7 +56,7 @@ func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) stri
 	}
 	over.take = over.take.rewriting(text)
 	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
-	return raw(newStore(rewrite(over), viewing, true))
+	return raw(newStore(rewrite(over), viewing, lockWaits{}, true))
 }
 
 func (take taker) rewriting(text func(string) string) taker {
@@ -80,7 +80,7 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // BatchingOver returns a store whose concurrent requests share statements.
-func BatchingOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
+func BatchingOver(q DBTX) *Raw { return raw(newStore(q, nil, lockWaits{}, false)) }
 
 // DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }
@@ -108,9 +108,49 @@ func (r *Raw) SendMoves(
 	return mapSlice(all, func(m found[Moved]) bool { return m.ok }), err
 }
 
+// The forms of statements that skip locked rows, each with two requests or more in one statement: they return
+// which of them were done.
+
+// MovePastLocks moves pickups; drivers are those that an assign names.
+func (r *Raw) MovePastLocks(
+	ctx context.Context, v Viewer, name TransitionName, pickups, drivers []uuid.UUID,
+) ([]bool, error) {
+	var asks []move
+	for i, id := range pickups {
+		t := Transition{Name: name, PickupID: id, Digest: id[:]}
+		if drivers != nil {
+			t.DriverID = drivers[i]
+		}
+		asks = append(asks, move{t, v, newID()})
+	}
+	return wereFound(r.transitioning(r.transitionPastLocks)(ctx, asks))
+}
+
+// EnterPastLocks books entries.
+func (r *Raw) EnterPastLocks(ctx context.Context, v Viewer, entries ...Entry) ([]bool, error) {
+	return wereFound(r.entering(r.enterPastLocks)(ctx, mapSlice(entries, func(e Entry) entry { return entry{e, v} })))
+}
+
+// CreatePastLocks creates pickups.
+func (r *Raw) CreatePastLocks(ctx context.Context, v Viewer, drafts ...Draft) ([]bool, error) {
+	all, err := r.drafting(r.createPastLocks)(ctx,
+		mapSlice(drafts, func(d Draft) draftBatch { return draftBatch{[]Draft{d}, v} }))
+	return mapSlice(all, func(made []Pickup) bool { return len(made) == 1 }), err
+}
+
+// LocatePastLocks updates locations.
+func (r *Raw) LocatePastLocks(ctx context.Context, v Viewer, locations ...Location) ([]bool, error) {
+	return wereFound(r.locating(r.locatePastLocks)(ctx,
+		mapSlice(locations, func(l Location) location { return location{l, v} })))
+}
+
+func wereFound[T any](all []found[T], err error) ([]bool, error) {
+	return mapSlice(all, func(f found[T]) bool { return f.ok }), err
+}
+
 // SendDrafts sends the statement without checking the drafts first.
 func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
-	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
+	return r.drafting(r.CreatePickups)(ctx, []draftBatch{{drafts, v}})
 }
 
 // CompareSession is compareSession.

@@ -40,8 +40,8 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 			return nil, 0, &Error{Code: ValidationFailed, Field: field, Item: i}
 		}
 	}
-	err = retryWrite(ctx, func(int) error {
-		rows, err := s.create(ctx, draftBatch{drafts, v})
+	err = retryWrite(ctx, func(attempt int) error {
+		rows, err := s.create(ctx, draftBatch{drafts, v}, attempt)
 		created += len(rows)
 		if err == nil && len(rows) == len(drafts) {
 			pickups = inOrder(drafts, rows)
@@ -138,9 +138,9 @@ func (b draftBatch) pickupIDs() []uuid.UUID { return nil }
 
 // create creates the batch. It returns fewer rows than drafts if it did not create all. A single draft
 // may share its statement, unless it has a patient.
-func (s *Store) create(ctx context.Context, b draftBatch) ([]Pickup, error) {
+func (s *Store) create(ctx context.Context, b draftBatch, attempt int) ([]Pickup, error) {
 	if len(b.drafts) == 1 && b.drafts[0].PatientID == nil {
-		return s.drafts.do(ctx, b)
+		return s.drafts.retried(ctx, b, attempt)
 	}
 	return s.drafts.unbatched(ctx, b)
 }
@@ -166,9 +166,31 @@ func (p *CreatePickupsParams) Add(batch int, v Viewer, d Draft) {
 	p.RequestDigests = append(p.RequestDigests, d.Digest)
 }
 
-func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup, error) {
-	var p CreatePickupsParams
-	place := map[key]int{}
+// createPastLocks skips pickups of facilities whose rows are locked.
+func (s *Store) createPastLocks(ctx context.Context, p CreatePickupsParams) ([]CreatePickupsRow, error) {
+	rows, err := s.q.CreatePickupsSkipLocked(ctx, CreatePickupsSkipLockedParams(p))
+	return mapSlice(rows, func(r CreatePickupsSkipLockedRow) CreatePickupsRow { return CreatePickupsRow(r) }), err
+}
+
+// drafting creates the pickups of all batches in one statement.
+func (s *Store) drafting(
+	create func(context.Context, CreatePickupsParams) ([]CreatePickupsRow, error),
+) func(context.Context, []draftBatch) ([][]Pickup, error) {
+	return func(ctx context.Context, asks []draftBatch) ([][]Pickup, error) {
+		p, place := createParams(asks)
+		rows, err := create(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
+		made := make([][]Pickup, len(asks))
+		for _, r := range rows {
+			i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
+			made[i] = append(made[i], r.Pickup)
+		}
+		return made, err
+	}
+}
+
+// createParams returns the arguments of the statement, and the batch of each pickup.
+func createParams(asks []draftBatch) (p CreatePickupsParams, place map[key]int) {
+	place = map[key]int{}
 	for i, b := range asks {
 		for _, d := range b.drafts {
 			place[key{b.viewer.TenantID, d.ID}] = i
@@ -176,19 +198,13 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // drafts in a shared statement have no patient
-	rows, err := s.q.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
-	made := make([][]Pickup, len(asks))
-	for _, r := range rows {
-		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
-		made[i] = append(made[i], r.Pickup)
-	}
-	return made, err
+	return p, place
 }
 
 // resolveDrafts finds the outcome of a batch whose statement may have been committed, by repeating it:
 // existing rows are not created again, and CreateDrafts reads them.
 func (s *Store) resolveDrafts(ctx context.Context, b draftBatch) ([]Pickup, error) {
-	return single(s.flushDrafts(ctx, []draftBatch{b}))
+	return s.drafts.FlushWaiting(ctx, b)
 }
 
 func operationOf(drafts []Draft) string { return cmp.Or(drafts[0].Operation, "create-pickup") }

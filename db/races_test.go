@@ -36,7 +36,7 @@ func races() []check {
 // affected.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules,
+		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)

@@ -54,7 +54,7 @@ type Store struct {
 	viewing func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
-	waits   lockWaits // of statements that write events
+	waits   lockWaits // of batched writes
 	viewers *viewerCache
 
 	batchers
@@ -74,7 +74,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
 	}
-	config.MaxConns = cmp.Or(c.MaxConns, 16)
+	config.MaxConns = maxConns(c)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
 	config.PingTimeout = time.Second
 	if err := c.configureSessions(config.ConnConfig); err != nil {
@@ -106,11 +106,12 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, reach, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
-	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
+	s := newStore(confirming{p, p.take}, p.as, lockWaitsFor(c), c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
-	s.waits = lockWaitsFor(cmp.Or(c.LockTimeout, 3*time.Second))
 	return &System{s, s.q}, nil
 }
+
+func maxConns(c Config) int32 { return cmp.Or(c.MaxConns, 16) }
 
 // SessionSettings returns the settings of each of the store's connections.
 func SessionSettings(c Config) map[string]string {
@@ -128,9 +129,9 @@ func SessionSettings(c Config) map[string]string {
 }
 
 // newStore returns a store that sends its statements to q, and those of one viewer to viewing.
-func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
+func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, waits lockWaits, oneByOne bool) *Store {
 	all := New(q)
-	s := &Store{statements: all, q: all, viewing: viewing,
+	s := &Store{statements: all, q: all, viewing: viewing, waits: waits,
 		viewers: newViewerCache(maxCachedViewers)}
 	s.batchers = newBatchers(s, oneByOne)
 	return s

@@ -82,7 +82,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 			}
 		}
 	}
-	if len(all) != 3 { // TransitionPickups, its variant, and DispatchPickup
+	if len(all) != 4 { // TransitionPickups, its two variants, and DispatchPickup
 		t.Fatalf("%d statements write events", len(all))
 	}
 	return all

@@ -73,14 +73,9 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 	return pickup, replayed, err
 }
 
-// move makes one attempt. A retry is not batched: it waits for rows that the batch skipped because they
-// were locked.
+// move makes one attempt.
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
-	c := s.batcherOf(m.Name)
-	if attempt > 0 {
-		return c.unbatched(ctx, m)
-	}
-	return c.do(ctx, m)
+	return s.batcherOf(m.Name).retried(ctx, m, attempt)
 }
 
 func (s *Store) batcherOf(name TransitionName) *batcher[move, found[Moved]] {
@@ -90,11 +85,18 @@ func (s *Store) batcherOf(name TransitionName) *batcher[move, found[Moved]] {
 	return s.transitions
 }
 
-// transitionUnlocked skips locked pickups.
+// transitionUnlocked skips locked pickups, and waits for slots and accounts.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.q.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
 	return mapSlice(rows,
 		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+}
+
+// transitionPastLocks skips moves that need any locked row.
+func (s *Store) transitionPastLocks(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
+	rows, err := s.q.TransitionPickupsSkipAnyLocked(ctx, TransitionPickupsSkipAnyLockedParams(p))
+	return mapSlice(rows,
+		func(r TransitionPickupsSkipAnyLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
 // transitioning makes the moves in one statement.
@@ -116,8 +118,7 @@ func (s *Store) transitioning(
 			DriverIds:       mapSlice(asks, func(m move) uuid.UUID { return m.DriverID }),
 			Reasons:         mapSlice(asks, func(m move) string { return m.Reason }),
 		}
-		rows, err := inShortWaits(plannedOnce(confirmedBy(ctx, asks), len(asks)), s.waits,
-			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
+		rows, err := transition(plannedOnce(confirmedBy(ctx, asks), len(asks)), p)
 		return s.results(asks, mapSlice(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
@@ -130,8 +131,7 @@ func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], erro
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
 	}
-	rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
-		func(ctx context.Context) ([]DispatchPickupRow, error) { return s.q.DispatchPickup(ctx, p) })
+	rows, err := s.q.DispatchPickup(confirmedBy(ctx, asks), p)
 	return s.results(asks, mapSlice(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
@@ -181,7 +181,7 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	if r, err := find(); r.ok || err != nil {
 		return r, err
 	}
-	r, err := single(s.batcherOf(m.Name).FlushWaiting(ctx, []move{m}))
+	r, err := s.batcherOf(m.Name).FlushWaiting(ctx, m)
 	if r.ok || err != nil && !isServerError(err) {
 		return r, err
 	}

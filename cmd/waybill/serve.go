@@ -24,7 +24,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	start := time.Now()
 	var s settings
 	flags := newFlags("serve", out)
-	env := s.register(flags, defaults{addr: "127.0.0.1:8080", adminAddr: "127.0.0.1:9090", drain: time.Second})
+	env := s.register(flags, defaults{addr: "127.0.0.1:8080", adminAddr: "127.0.0.1:9090", drain: defaultDrain})
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
 		"database URL, as the role waybill_app or a member of it")
 	if err := parse(flags, args); err != nil {
@@ -45,6 +45,10 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	fmt.Fprintf(out, "serving %s, ready in %d ms\n", running.url(), time.Since(start).Milliseconds())
 	return running.serve(ctx)
 }
+
+// defaultDrain is longer than haproxy needs to notice, with its defaults: three checks that fail, every two
+// seconds. That of Kubernetes takes no longer.
+const defaultDrain = 7 * time.Second
 
 // server is a listening server.
 type server struct {
@@ -144,9 +148,9 @@ func (r *server) adminURL() string {
 	return "http://" + r.admins.Addr().String()
 }
 
-// serve serves until ctx ends, then shuts down gracefully: /readyz fails and the streams end, the load
-// balancer has time to notice, the running requests finish, and the connections close. The workers stop
-// at the same time.
+// serve serves until ctx ends, then shuts down gracefully: /readyz fails, and the load balancer has time to
+// notice, while requests are answered and their connections closed. Then the streams end, to be opened again
+// elsewhere, the running requests finish, and the connections close. The workers stop at the first moment.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
 	r.warnAboutLogSettings(ctx)
@@ -174,6 +178,7 @@ func (r *server) serve(ctx context.Context) error {
 	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
+	r.api.EndStreams()
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {

@@ -25,8 +25,16 @@ type Batcher[Q, A any, K comparable] struct {
 	sharedRows map[K]struct{}       // rows of the batches in flight
 	watching   bool                 // a timer checks for a slow batch
 
-	quarantine     map[K]int // how many more requests of a caller are sent alone
-	quarantineBusy bool      // a quarantined request is in flight
+	quarantine     map[K]int // how many more requests of a caller stay out of the others' batches
+	quarantineBusy bool      // a batch of quarantined requests is in flight
+
+	records      map[K]record  // of tenants whose statements may be slow
+	slowInFlight int           // the number of batches of suspects
+	usual        time.Duration // how long a batch of others takes
+	finished     int           // the number of those that have finished
+
+	heldUntil atomic.Int64 // a row is held until then, as far as known: nanoseconds since epoch
+	epoch     time.Time
 
 	statements, requests, refused atomic.Int64 // for Stats
 }
@@ -49,16 +57,26 @@ func New[Q, A any, K comparable](c Config[Q, A, K]) *Batcher[Q, A, K] {
 		c.FlushWaiting = c.Flush
 	}
 	return &Batcher[Q, A, K]{config: c, ownRows: map[K]struct{}{},
-		sharedRows: map[K]struct{}{}, quarantine: map[K]int{}}
+		sharedRows: map[K]struct{}{}, quarantine: map[K]int{},
+		records: map[K]record{}, epoch: time.Now()}
 }
 
 // Do returns the answer to one request after its commit. If the caller disconnects before its batch
-// starts, the request is dropped; afterwards it is served. Do returns the error of the statement or of
-// the context, ErrQueueFull, ErrUnknownOutcome or a PanicError.
-func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (answer A, err error) {
+// starts, the request is dropped; afterwards it is served. A request that needs a locked row waits for it
+// outside of any batch. Do returns the error of the statement or of the context, ErrQueueFull,
+// ErrUnknownOutcome or a PanicError.
+func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (A, error) {
 	if b.config.Unbatched {
 		return b.DoUnbatched(ctx, value)
 	}
+	answer, err := b.doBatched(ctx, value)
+	if b.waitsOn(err) {
+		return b.DoWaiting(ctx, value)
+	}
+	return answer, err
+}
+
+func (b *Batcher[Q, A, K]) doBatched(ctx context.Context, value Q) (answer A, err error) {
 	r := &request[Q, A, K]{ctx: ctx, value: value}
 	if b.config.OwnRows != nil {
 		r.ownRows = b.config.OwnRows(value)
@@ -89,20 +107,6 @@ func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (answer A, err error
 	case <-ctx.Done(): // r's answer may be written concurrently
 		return answer, ctx.Err()
 	}
-}
-
-// DoUnbatched returns the answer to a request that is sent in a statement of its own. The statement
-// waits for locked rows, next to the batches in flight.
-func (b *Batcher[Q, A, K]) DoUnbatched(ctx context.Context, value Q) (A, error) {
-	r := &request[Q, A, K]{ctx: ctx, value: value, waitForLocks: true}
-	b.serve([]*request[Q, A, K]{r})
-	return r.answer, r.err
-}
-
-// FlushWaiting sends one statement outside of any batch, in the form that waits for locked rows. It is
-// for Resolve, which may have to repeat a statement.
-func (b *Batcher[Q, A, K]) FlushWaiting(ctx context.Context, values []Q) ([]A, error) {
-	return b.config.FlushWaiting(ctx, values)
 }
 
 // complete sets the answer of a request.

@@ -20,10 +20,13 @@
 //	                    ├─ Deadlock ───► the same batch again, a few times
 //	                    ├─ Rejected ───► rolled back. Split in halves until the offender is
 //	                    │                alone: it gets the error, and its caller's next
-//	                    │                requests go alone, in quarantine
-//	                    ├─ Revoked ────► likewise, without the quarantine
-//	                    ├─ LockTimeout ► rolled back. Split by shared row, the parts in
-//	                    │                parallel: only those of the locked row wait on
+//	                    │                requests are kept apart, in quarantine
+//	                    ├─ Revoked, ───► likewise, without the quarantine
+//	                    │  Failed
+//	                    ├─ LockTimeout ► rolled back. Sent again in the form that skips locked
+//	                    │                rows; if that times out too, or there is none, split
+//	                    │                in halves, in parallel: only who needs the locked
+//	                    │                row waits on, alone
 //	                    ├─ Unavailable ► the error for each request
 //	                    └─ Unknown ────► Resolve for each request
 //

@@ -20,6 +20,7 @@ var (
 	errDeadlock    error = failed(Deadlock)
 	errLockTimeout error = failed(LockTimeout)
 	errRevoked     error = failed(Revoked)
+	errFailed      error = failed(Failed)
 )
 
 func classify(err error) Failure {
@@ -50,6 +51,13 @@ func (f *flushes) flush(_ context.Context, asks []int) ([]int, error) {
 		answers[i] = -a
 	}
 	return answers, nil
+}
+
+// sent returns the number of statements.
+func (f *flushes) sent() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked)
 }
 
 // config is that of a batcher of numbers. Each number is its own row and, modulo 256, a caller.

@@ -17,7 +17,7 @@ type inFlight[Q, A any, K comparable] struct {
 // mayStartAlone reports whether a request that has just arrived may start at once.
 func (b *Batcher[Q, A, K]) mayStartAlone(r *request[Q, A, K]) bool {
 	return len(b.queue) == 0 && b.mayStart() && !b.rowsTaken(r) && !anyIn(b.sharedRows, r.sharedRows) &&
-		!b.quarantined(r)
+		!b.quarantined(r) && !b.isSuspect(r)
 }
 
 // mayStart reports whether a batch may start now, next to those in flight.
@@ -67,6 +67,9 @@ func (b *Batcher[Q, A, K]) finish(batch *inFlight[Q, A, K]) {
 	runtime.Gosched()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	took := time.Since(batch.started)
+	b.judge(batch, took)
+	b.noteUsual(took)
 	b.release(batch.requests)
 	b.inFlight = slices.DeleteFunc(b.inFlight, func(other *inFlight[Q, A, K]) bool { return other == batch })
 	b.startNext()
@@ -89,17 +92,24 @@ func (b *Batcher[Q, A, K]) watch() {
 
 // collect takes a batch and its rows from the queue, in order. A request stays in the queue if its rows
 // are taken, or if a request that stays before it needs the same row. It is dropped if its caller has
-// disconnected. Quarantined requests are started separately.
+// disconnected. Quarantined requests and those of suspects are started separately; the former do not keep
+// shared rows from batches.
 func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
-	var waiting []*request[Q, A, K]
+	var waiting, apart []*request[Q, A, K]
+	suspects := map[K][]*request[Q, A, K]{}
 	passed, elsewhere := map[K]struct{}{}, maps.Clone(b.sharedRows)
 	for _, r := range b.queue {
 		blocked := b.rowsTaken(r) || anyIn(passed, r.ownRows)
 		switch {
 		case r.ctx.Err() != nil:
-		case b.quarantined(r) && !b.quarantineBusy && !blocked:
-			b.startInQuarantine(r)
-		case b.quarantined(r), blocked, len(requests) == b.config.MaxBatch, anyIn(elsewhere, r.sharedRows):
+		case b.quarantined(r) && !b.quarantineBusy && !blocked && len(apart) < b.config.MaxBatch:
+			r.sharedRows = nil
+			b.take(r)
+			apart = append(apart, r)
+		case !b.quarantined(r) && b.isSuspect(r) && !blocked && !anyIn(elsewhere, r.sharedRows) &&
+			b.collectSuspect(suspects, r):
+		case b.quarantined(r), b.isSuspect(r), blocked, len(requests) == b.config.MaxBatch,
+			anyIn(elsewhere, r.sharedRows):
 			waiting = append(waiting, r)
 			addAll(passed, r.ownRows)
 		default:
@@ -108,5 +118,9 @@ func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
 		}
 	}
 	b.queue = waiting
+	if len(apart) > 0 {
+		b.startInQuarantine(apart)
+	}
+	b.startSuspects(suspects)
 	return requests
 }

@@ -1,7 +1,7 @@
 package batch
 
-// quarantineSize is the number of an offender's requests that are sent alone. Another rejection
-// restarts the count.
+// quarantineSize is the number of an offender's requests that are kept apart. Another rejection restarts
+// the count.
 const quarantineSize = 16
 
 // isCallersFault reports whether an error is the server's rejection of what the request asks for. Not
@@ -27,18 +27,20 @@ func (b *Batcher[Q, A, K]) quarantined(r *request[Q, A, K]) bool {
 	return len(b.quarantine) > 0 && b.quarantine[b.config.Caller(r.value)] > 0
 }
 
-// startInQuarantine sends a request alone, next to the batches in flight, so that nobody else waits if
-// it is rejected again. Only one such request is in flight at a time.
-func (b *Batcher[Q, A, K]) startInQuarantine(r *request[Q, A, K]) {
-	r.sharedRows = nil // do not block batches on these rows
-	b.take(r)
+// startInQuarantine sends requests in a batch of their own, next to those in flight, so that nobody else
+// waits if one of them is rejected again. They share statements, like others: whatever made the server
+// reject the requests of many callers, they are not served one by one when it is over. One such batch is
+// in flight at a time.
+func (b *Batcher[Q, A, K]) startInQuarantine(requests []*request[Q, A, K]) {
 	b.quarantineBusy = true
 	go func() {
-		b.serve([]*request[Q, A, K]{r})
+		b.serve(requests)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.countQuarantine(r)
-		b.release([]*request[Q, A, K]{r})
+		for _, r := range requests {
+			b.countQuarantine(r)
+		}
+		b.release(requests)
 		b.quarantineBusy = false
 		b.startNext()
 	}()

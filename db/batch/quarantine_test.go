@@ -62,17 +62,71 @@ func TestRevokedCallerIsNotQuarantined(t *testing.T) {
 	})
 }
 
-// The lane of the quarantine takes one request at a time, and keeps its order.
-func TestQuarantineIsServedOneByOne(t *testing.T) {
+// The server rejects what many callers ask for, and all of them are in quarantine. When it is over, they share
+// statements like others.
+func TestQuarantineServesNobodyOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func([]int) error { return errRejected }}
+		b := f.batcher(2)
+		go b.Do(t.Context(), 100) // the first goes alone
+		synctest.Wait()
+		together(b, upTo(40)...)
+		if len(b.quarantine) < 40 {
+			t.Fatalf("%d are in quarantine", len(b.quarantine))
+		}
+		f.fails, f.asked = nil, nil
+		for range 2 {
+			for ask, err := range errsOf(together(b, upTo(40)...)) {
+				if err != nil {
+					t.Errorf("%d got %v", ask, err)
+				}
+			}
+		}
+		synctest.Wait()
+		if len(f.asked) > 6 {
+			t.Errorf("%d statements for twice 40 requests", len(f.asked))
+		}
+		if !b.idle() {
+			t.Error("rows are still taken")
+		}
+	})
+}
+
+func errsOf(_ []int, errs []error) []error { return errs }
+
+// Nobody is quarantined for a fault of the server.
+func TestServersFaultQuarantinesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func([]int) error { return errFailed }}
+		b := f.batcher(1)
+		for ask, err := range errsOf(together(b, upTo(40)...)) {
+			if err != errFailed {
+				t.Errorf("%d got %v", ask, err)
+			}
+		}
+		if len(b.quarantine) > 0 {
+			t.Errorf("%d are in quarantine", len(b.quarantine))
+		}
+	})
+}
+
+// Requests of one row keep their order in quarantine.
+func TestQuarantineKeepsTheOrderOfARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		b := f.batcher(2)
+		config := f.config(2)
+		config.OwnRows = func(int) []int { return []int{1} }
+		config.Caller = func(int) int { return 13 }
+		b := New(config)
 		b.startQuarantine(&request[int, int, int]{value: 13})
-		b.config.Caller = func(int) int { return 13 }
-		start := time.Now()
-		together(b, upTo(4)...)
-		if took := time.Since(start); len(f.asked) != 4 || took < 4*time.Millisecond {
-			t.Errorf("batches of %v after %v; want four of one, one after the other", f.asked, took)
+		var all sync.WaitGroup
+		for ask := range 4 {
+			all.Go(func() { b.Do(t.Context(), ask) })
+			synctest.Wait()
+		}
+		all.Wait()
+		if got := slices.Concat(f.asked...); len(f.asked) != 4 || !slices.Equal(got, upTo(4)) {
+			t.Errorf("batches of %v", f.asked)
 		}
 	})
 }

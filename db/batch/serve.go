@@ -43,7 +43,7 @@ func (b *Batcher[Q, A, K]) serveBatch(ctx context.Context, requests []*request[Q
 	if requests = dropCanceled(requests); len(requests) == 0 {
 		return
 	}
-	answers, err := b.flushUnlessDeadlock(ctx, requests)
+	answers, err := b.flushPastLocks(ctx, requests)
 	if err == nil {
 		for i, r := range requests {
 			r.complete(answers[i], nil)
@@ -58,7 +58,7 @@ func (b *Batcher[Q, A, K]) serveBatch(ctx context.Context, requests []*request[Q
 	case Unavailable:
 		fail(requests, err)
 	case LockTimeout:
-		b.splitByRow(ctx, requests, from, err)
+		b.splitOnLock(ctx, requests, from, err)
 	default:
 		b.splitOnError(ctx, requests, from, err)
 	}
@@ -77,12 +77,15 @@ func dropCanceled[Q, A any, K comparable](requests []*request[Q, A, K]) []*reque
 	return present
 }
 
+// flusher sends one statement for requests.
+type flusher[Q, A any] = func(context.Context, []Q) ([]A, error)
+
 // flushUnlessDeadlock sends the requests' statement, and repeats it after a deadlock.
 func (b *Batcher[Q, A, K]) flushUnlessDeadlock(
-	ctx context.Context, requests []*request[Q, A, K],
+	ctx context.Context, flush flusher[Q, A], requests []*request[Q, A, K],
 ) (answers []A, err error) {
 	_ = retry.Do(ctx, 1+maxDeadlockRetries, func(int) error {
-		answers, err = b.flush(ctx, requests)
+		answers, err = b.flush(ctx, flush, requests)
 		if err != nil && b.classify(err) == Deadlock { // and rolled back
 			return retry.ErrRetry
 		}
@@ -92,11 +95,9 @@ func (b *Batcher[Q, A, K]) flushUnlessDeadlock(
 }
 
 // flush sends the requests' statement once.
-func (b *Batcher[Q, A, K]) flush(ctx context.Context, requests []*request[Q, A, K]) ([]A, error) {
-	flush := b.config.Flush
-	if requests[0].waitForLocks {
-		flush = b.config.FlushWaiting
-	}
+func (b *Batcher[Q, A, K]) flush(
+	ctx context.Context, flush flusher[Q, A], requests []*request[Q, A, K],
+) ([]A, error) {
 	b.statements.Add(1)
 	b.requests.Add(int64(len(requests)))
 	values := make([]Q, len(requests))

@@ -13,7 +13,6 @@ type origin int
 const (
 	fromQueue origin = iota
 	fromSplitOnError
-	fromSplitByRow
 )
 
 // splitOnError serves the halves of a rejected batch separately, until the offender is alone. Its
@@ -32,45 +31,24 @@ func (b *Batcher[Q, A, K]) splitOnError(ctx context.Context, requests []*request
 	offender.complete(offender.answer, err)
 }
 
-// splitByRow serves the parts of a batch with a lock timeout in parallel. A part that times out again
-// fails. The rows of a part are released as soon as it is served.
-func (b *Batcher[Q, A, K]) splitByRow(ctx context.Context, requests []*request[Q, A, K], from origin, err error) {
-	parts := b.partsByRow(requests)
-	if from == fromSplitByRow || len(parts) == 1 {
+// splitOnLock serves the halves of a batch with a lock timeout in parallel, until who needs the locked row
+// is alone, and waits for it outside of the batch. The rows of a half are released as soon as it is served.
+func (b *Batcher[Q, A, K]) splitOnLock(ctx context.Context, requests []*request[Q, A, K], from origin, err error) {
+	if len(requests) == 1 {
 		fail(requests, err)
 		return
 	}
 	var served sync.WaitGroup
-	for _, part := range parts {
+	for half := range halves(requests) {
 		served.Go(func() {
-			b.serveBatch(ctx, part, fromSplitByRow)
+			b.serveBatch(ctx, half, from)
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.release(part)
+			b.release(half)
 			b.startNext()
 		})
 	}
 	served.Wait()
-}
-
-// partsByRow groups requests by their first shared row, so that only those of the locked row keep
-// waiting. Without shared rows it halves the batch.
-func (b *Batcher[Q, A, K]) partsByRow(requests []*request[Q, A, K]) (parts [][]*request[Q, A, K]) {
-	if b.config.SharedRows == nil {
-		return slices.Collect(halves(requests))
-	}
-	partOf := map[K]int{}
-	for _, r := range requests {
-		row := b.config.SharedRows(r.value)[0]
-		part, ok := partOf[row]
-		if !ok {
-			part = len(parts)
-			partOf[row] = part
-			parts = append(parts, nil)
-		}
-		parts[part] = append(parts[part], r)
-	}
-	return parts
 }
 
 func halves[R any](requests []R) iter.Seq[[]R] { return slices.Chunk(requests, (len(requests)+1)/2) }

@@ -1,6 +1,6 @@
 // Package retry repeats what failed, or found nothing, and may succeed a moment later. It is
-// the only such loop of this module: a bounded number of attempts, exponential backoff with
-// jitter, and an end when the context ends.
+// the only such loop of this module, beside the wait for a locked row in package batch: a
+// bounded number of attempts, exponential backoff with jitter, and an end when the context ends.
 //
 // It decides nothing about what is safe to repeat: an attempt that returns ErrRetry says that
 // it was not applied (the server refused it and rolled back, or no row matched), or that

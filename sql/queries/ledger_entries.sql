@@ -25,7 +25,7 @@ WITH asked AS (
     FROM accounts AS c
     WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
     ORDER BY c.tenant_id, c.id
-    FOR NO KEY UPDATE OF c
+    FOR NO KEY UPDATE OF c /* CreateLedgerEntriesSkipLocked: SKIP LOCKED */
 ), spent AS (
     SELECT
         a.*,

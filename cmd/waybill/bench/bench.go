@@ -25,6 +25,8 @@ func All() []Benchmark {
 		{"login-storm", "latency of a cheap request, alone and during a login storm", loginStorm},
 		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
 			"of events", benchCrowd},
+		{"held", "latency of writes beside a row that another session holds, and without: a pickup, an account, a slot",
+			benchHeld},
 		{"ranges", "reads of a day's appointments, early, in the middle and late among millions", ranges},
 		{"scale", "cost of each operation for each role on 10 thousand to 10 million pickups: latency, pages, " +
 			"ratios", benchScale},

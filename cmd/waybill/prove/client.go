@@ -144,6 +144,16 @@ func read(response *http.Response, err error) answer {
 	return a
 }
 
+// readStream reads a stream to its end; one that breaks off is no answer.
+func readStream(response *http.Response, err error) answer {
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return answer{status: response.StatusCode, code: strconv.Itoa(response.StatusCode), err: err}
+}
+
 func (u user) get(ctx context.Context, path string) answer {
 	return u.do(ctx, http.MethodGet, path, nil)
 }
