@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func noCanary(log []byte) error {
 		return nil
 	}
 	if at := canaries.FindIndex(log); at != nil {
-		begin, end := bytes.LastIndexByte(log[:at[0]], '\n')+1, len(log)
+		begin, end := entryBefore(log, at[0]), len(log)
 		if n := bytes.IndexByte(log[at[0]:], '\n'); n >= 0 {
 			end = at[0] + n
 		}
@@ -43,7 +44,19 @@ func noCanary(log []byte) error {
 	return nil
 }
 
-// logged receives the debug log of the servers of all tests, and searches it.
+// entryBefore returns where the log's entry begins that has a place in it: the further lines of one begin
+// with a tab, and without the name of the test.
+func entryBefore(log []byte, at int) int {
+	for {
+		begin := bytes.LastIndexByte(log[:at], '\n') + 1
+		if begin == 0 || log[begin] != '\t' {
+			return begin
+		}
+		at = begin - 1
+	}
+}
+
+// logged searches the debug logs of the servers of all tests.
 var logged = &canaryLog{}
 
 type canaryLog struct {
@@ -52,12 +65,20 @@ type canaryLog struct {
 	err   error
 }
 
-func (l *canaryLog) Write(line []byte) (int, error) {
+// of returns a writer for the log of a test's server, which names the test.
+func (l *canaryLog) of(test string) io.Writer { return testLog{l, test} }
+
+type testLog struct {
+	*canaryLog
+	test string
+}
+
+func (l testLog) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines++
-	if err := noCanary(line); l.err == nil {
-		l.err = err
+	if err := noCanary(line); l.err == nil && err != nil {
+		l.err = fmt.Errorf("%s: %w", l.test, err)
 	}
 	return len(line), nil
 }
@@ -205,5 +226,23 @@ func TestCanariesAreFound(t *testing.T) {
 	p[word] = []db.UserRole{db.UserRoleAdmin}
 	if p.leaked(db.UserRoleStaff, "a "+word+"b") != word || p.leaked(db.UserRoleAdmin, word) != "" {
 		t.Error("a canary's viewers are wrong")
+	}
+}
+
+// What a log should not have is told with the name of the test, also where the entry has several lines.
+func TestACanaryInALogNamesItsTest(t *testing.T) {
+	t.Parallel()
+	l := &canaryLog{}
+	fmt.Fprintln(l.of("TestQuiet"), "nothing")
+	fmt.Fprintln(l.of("TestLeaks"), "name="+canary)
+	fmt.Fprintln(l.of("TestLater"), "name="+canary)
+	if err := l.check(); err == nil || !strings.HasPrefix(err.Error(), "TestLeaks: ") {
+		t.Errorf("the server's log: %v", err)
+	}
+	err := noCanary([]byte("1 TestQuiet LOG: a\n" +
+		"2 TestLeaks ERROR: b\n\tVALUES (1,\n\t'" + canary + "')\n3 TestLater LOG: c\n"))
+	if err == nil || !strings.Contains(err.Error(), "2 TestLeaks ERROR: b\n\tVALUES") ||
+		strings.Contains(err.Error(), "TestQuiet") || strings.Contains(err.Error(), "TestLater") {
+		t.Errorf("PostgreSQL's log: %v", err)
 	}
 }

@@ -32,7 +32,5 @@ type clearing interface{ clears() reflect.Type }
 
 // Schema implements huma.SchemaProvider: a nullable T.
 func (c Clearable[T]) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[T](), true, "")
-	s.Nullable = true
-	return &s
+	return orNull(*r.Schema(reflect.TypeFor[T](), true, ""))
 }

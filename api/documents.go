@@ -149,7 +149,13 @@ func downgrade(o *huma.OpenAPI) (any, error) {
 	return document, nil
 }
 
-// forget31 removes what 3.0 does not support: dependentRequired, and keywords next to a $ref.
+// isNull reports whether a schema is that of null.
+func isNull(schema any) bool {
+	s, ok := schema.(map[string]any)
+	return ok && s["type"] == "null"
+}
+
+// forget31 removes what 3.0 does not support: dependentRequired, the type null, and keywords next to a $ref.
 func forget31(value any) {
 	switch v := value.(type) {
 	case []any:
@@ -158,6 +164,10 @@ func forget31(value any) {
 		}
 	case map[string]any:
 		delete(v, "dependentRequired")
+		if either, ok := v["anyOf"].([]any); ok && len(either) == 2 && isNull(either[1]) {
+			delete(v, "anyOf")
+			v["allOf"], v["nullable"] = either[:1], true
+		}
 		if ref, ok := v["$ref"]; ok && len(v) > 1 {
 			delete(v, "$ref")
 			v["allOf"] = []any{map[string]any{"$ref": ref}}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,6 +14,7 @@ const largestInteger = 1<<53 - 1
 // runs when all operations are registered: huma validates requests with the same schemas.
 func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
+	describeNulls(schemas)
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
 	responses := func(all map[string]*huma.Response) {
@@ -81,7 +83,7 @@ func reach(schemas huma.Registry, s *huma.Schema, reached map[*huma.Schema]bool)
 	for _, property := range s.Properties {
 		reach(schemas, property, reached)
 	}
-	for _, part := range s.OneOf {
+	for _, part := range slices.Concat(s.OneOf, s.AnyOf) {
 		reach(schemas, part, reached)
 	}
 	if values, ok := s.AdditionalProperties.(*huma.Schema); ok {

@@ -141,7 +141,5 @@ func (o Optional[T]) IsZero() bool { return !o.told }
 
 // Schema implements huma.SchemaProvider: a nullable T.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[T](), true, "")
-	s.Nullable = true
-	return &s
+	return orNull(*r.Schema(reflect.TypeFor[T](), true, ""))
 }

@@ -22,22 +22,25 @@ WITH found AS MATERIALIZED (
         WHERE k.tenant_id = a.tenant_id
             AND k.id = a.patient_id
             AND EXISTS (
-                SELECT FROM patient_viewers AS v
-                WHERE v.tenant_id = k.tenant_id
-                    AND v.patient_id = k.id
-                    AND v.facility_id = a.facility_id
-                    AND v.user_id = $2::uuid)
+                SELECT FROM facility_patients AS f
+                WHERE f.tenant_id = k.tenant_id
+                    AND f.facility_id = a.facility_id
+                    AND f.patient_id = k.id
+                    AND f.allowed)
         LIMIT 1
     ) AS p
-    WHERE a.tenant_id = $3
-        AND a.facility_id = $4
+    WHERE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = $2 AND v.facility_id = $3 AND v.user_id = $4::uuid)
+        AND a.tenant_id = $2
+        AND a.facility_id = $3
         AND (a.starts_at, a.id) > (
             greatest($5::timestamptz, ($6::timestamptz) - longest_appointment()), $7::uuid)
         AND a.starts_at < $8::timestamptz
         AND a.ends_at > $6
         AND ($9::appointment_status IS NULL OR a.status = $9)
     ORDER BY a.starts_at, a.id
-    LIMIT 1 + $1::int
+    LIMIT (SELECT 1 + $1::int)
 ), shown AS MATERIALIZED (
     SELECT tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status, created_at, updated_at, given_name, family_name
     FROM found AS f
@@ -45,7 +48,7 @@ WITH found AS MATERIALIZED (
     LIMIT $1::int
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT DISTINCT s.tenant_id, s.patient_id, $2::uuid, 'list-appointments'
+    SELECT DISTINCT s.tenant_id, s.patient_id, $4::uuid, 'list-appointments'
     FROM shown AS s
 )
 SELECT
@@ -58,9 +61,9 @@ ORDER BY s.starts_at, s.id
 
 type ListAppointmentsParams struct {
 	MaxRows       int32              `json:"max_rows"`
-	ViewerID      uuid.UUID          `format:"uuid" json:"viewer_id"`
 	TenantID      uuid.UUID          `format:"uuid" json:"-"`
 	FacilityID    uuid.UUID          `format:"uuid" json:"facility_id"`
+	ViewerID      uuid.UUID          `format:"uuid" json:"viewer_id"`
 	AfterStartsAt time.Time          `json:"after_starts_at"`
 	FromTime      time.Time          `json:"from_time"`
 	AfterID       uuid.UUID          `format:"uuid" json:"after_id"`
@@ -92,9 +95,9 @@ type ListAppointmentsRow struct {
 func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsParams) ([]ListAppointmentsRow, error) {
 	rows, err := q.db.Query(ctx, listAppointments,
 		arg.MaxRows,
-		arg.ViewerID,
 		arg.TenantID,
 		arg.FacilityID,
+		arg.ViewerID,
 		arg.AfterStartsAt,
 		arg.FromTime,
 		arg.AfterID,

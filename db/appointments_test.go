@@ -64,6 +64,16 @@ var appointmentRules = []check{
 			}
 			return nil
 		}},
+	{"ListAppointments", "who does not see the facility reads who comes", func(ctx context.Context, w *fixture) error {
+		w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour))))
+		rows, err := w.As(w.staff).ListAppointments(ctx, db.ListAppointmentsParams{ // the policies are of staff
+			TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.stranger.UserID, MaxRows: 2,
+			FromTime: feedDay, ToTime: feedDay.Add(day)})
+		if err == nil && len(rows) > 0 {
+			err = fmt.Errorf("listed %d appointments", len(rows))
+		}
+		return err
+	}},
 }
 
 const day = 24 * time.Hour

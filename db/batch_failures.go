@@ -74,5 +74,7 @@ func isLockTimeout(err error) bool {
 func notApplied(err error) bool {
 	var refused *Error // no connection was available
 	var connect *pgconn.ConnectError
-	return isServerError(err) || errors.As(err, &refused) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
+	var session *SessionError // of a new connection
+	return isServerError(err) || errors.As(err, &refused) || errors.As(err, &connect) || errors.As(err, &session) ||
+		pgconn.SafeToRetry(err)
 }

@@ -38,6 +38,14 @@ var violations = map[string]violation{
 	"login_buckets_pkey":       {Internal, ""},
 	"login_buckets_key_check":  {Internal, ""},
 
+	"backfills_pkey":           {Internal, ""}, // the inserting statement handles conflicts
+	"backfills_state_check":    {Internal, ""},
+	"backfills_finished_check": {Internal, ""},
+
+	"migration_files_pkey":             {Internal, ""}, // the owner's alone
+	"migration_files_checksum_check":   {Internal, ""},
+	"migration_files_compatible_check": {Internal, ""},
+
 	"facilities_pkey":                   {IDReused, "id"},
 	"facilities_tenant_fkey":            {NotFound, ""},
 	"facilities_name_check":             {ValidationFailed, "name"},

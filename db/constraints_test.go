@@ -39,12 +39,13 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("a constraint without a code: %s", name)
+			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and "+
+				"a statement that breaks it into breaches (db/constraints_test.go)", name)
 		}
 	}
 	for name := range codes {
 		if !slices.Contains(catalog, name) {
-			t.Errorf("in no catalog: %s", name)
+			t.Errorf("no migration makes %s, which constraints (db/constraints.go) has", name)
 		}
 	}
 }
@@ -84,6 +85,16 @@ var breaches = map[string]string{
 	"login_buckets_pkey": "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() " +
 		"FROM generate_series(1, 2)",
 	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
+
+	"backfills_pkey": "INSERT INTO backfills (name, table_name) SELECT $w::text, '' " +
+		"FROM generate_series(1, 2)",
+	"backfills_state_check":    "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'OTHER')",
+	"backfills_finished_check": "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'DONE')",
+
+	"migration_files_pkey": "INSERT INTO migration_files SELECT * FROM migration_files",
+	"migration_files_checksum_check": `INSERT INTO migration_files (version, name, checksum)
+		VALUES (99999, '', '\x00')`,
+	"migration_files_compatible_check": "UPDATE migration_files SET compatible_from = version + 1",
 
 	"facilities_pkey":                   "UPDATE facilities SET id = $hidden WHERE id = $facility",
 	"facilities_tenant_fkey":            "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",

@@ -72,3 +72,13 @@ func TestAPoolersErrorIsNotTheServers(t *testing.T) {
 		}
 	}
 }
+
+// A session that is not used has run nothing.
+func TestASessionThatIsNotUsedHasRunNothing(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&SessionError{"wrong"}, Explain(&pgconn.PgError{Code: "57P01", Severity: "FATAL"})} {
+		if !notApplied(err) || classify(err) != batch.Unavailable {
+			t.Errorf("%v is %v", err, classify(err))
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"waybill/db/retry"
 )
@@ -52,7 +51,9 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
-		over = confirming{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }}
+		over = confirming{q, func(context.Context) (batches, func(error) error, error) {
+			return q.(batches), asItIs, nil
+		}}
 	}
 	over.take = over.take.rewriting(text)
 	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
@@ -60,11 +61,13 @@ func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) stri
 }
 
 func (take taker) rewriting(text func(string) string) taker {
-	return func(ctx context.Context) (batches, func(), error) {
-		conn, release, err := take(ctx)
-		return rewritten{conn, text}, release, err
+	return func(ctx context.Context) (batches, func(error) error, error) {
+		conn, end, err := take(ctx)
+		return rewritten{conn, text}, end, err
 	}
 }
+
+func asItIs(err error) error { return err }
 
 // rewritten changes the statements of a batch.
 type rewritten struct {
@@ -160,25 +163,13 @@ func CompareSession(wanted map[string]string, have GetSessionSettingsRow) error 
 
 // WithMigrationLock calls do while it has the migrators' lock.
 func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
-	config, err := pgx.ParseConfig(ownerURL)
+	m, err := NewMigrator(ownerURL)
 	if err != nil {
 		return err
 	}
-	oneOff(config)
-	pool := stdlib.OpenDB(*config)
-	defer pool.Close()
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	locker, err := newLocker(config)
-	if err != nil {
-		return err
-	}
-	if err := locker.SessionLock(ctx, conn); err != nil {
-		return err
-	}
-	do()
-	return locker.SessionUnlock(ctx, conn)
+	defer m.Close()
+	return m.locked(ctx, func() error {
+		do()
+		return nil
+	})
 }

@@ -32,6 +32,10 @@ var invariants = []struct{ name, query string }{
 		WHERE NOT EXISTS (
 			SELECT FROM driver_slots AS s WHERE s.tenant_id = d.tenant_id AND s.driver_id = d.id)
 			AND coalesce($1::uuid, d.tenant_id) = d.tenant_id`},
+	{"an event tells the facility of its pickup, or none", `
+		SELECT count(*) FROM pickup_events AS e
+		JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+		WHERE e.facility_id <> p.facility_id AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
 	{"an appointment is with a patient whom its facility's records know", `
 		SELECT count(*) FROM appointments AS a
 		JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id

@@ -11,17 +11,41 @@ import (
 )
 
 const countJobs = `-- name: CountJobs :many
+WITH RECURSIVE found AS (
+    (
+        SELECT j.state, j.queue
+        FROM river_job AS j
+        ORDER BY j.state, j.queue
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT n.state, n.queue
+    FROM found AS f
+    CROSS JOIN LATERAL (
+        SELECT j.state, j.queue
+        FROM river_job AS j
+        WHERE (j.state, j.queue) > (f.state, f.queue)
+        ORDER BY j.state, j.queue
+        LIMIT 1
+    ) AS n
+)
 SELECT
-    w.queue, w.state::text AS state, w.jobs,
+    f.queue, f.state::text AS state, w.jobs::bigint AS jobs,
     extract(epoch FROM now() - j.created_at)::float8 AS oldest_seconds
-FROM (
-    SELECT queue, state, count(*) AS jobs, min(id) AS oldest
-    FROM river_job
-    WHERE state IN ('available', 'cancelled', 'discarded', 'pending', 'retryable', 'running', 'scheduled')
-    GROUP BY queue, state
+FROM found AS f
+CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs, min(n.id) AS oldest
+    FROM (
+        SELECT j.id
+        FROM river_job AS j
+        WHERE j.state = f.state AND j.queue = f.queue
+        ORDER BY j.priority, j.scheduled_at, j.id
+        LIMIT 100000
+    ) AS n
 ) AS w
 JOIN river_job AS j ON j.id = w.oldest
-ORDER BY w.queue, w.state
+WHERE f.state <> 'completed'
+ORDER BY f.queue, f.state::text
 LIMIT 100
 `
 
@@ -32,8 +56,9 @@ type CountJobsRow struct {
 	OldestSeconds float64 `json:"oldest_seconds"`
 }
 
-// Counts the unfinished jobs in each queue by state, with the creation time of the oldest. It uses the
-// index that River fetches by, so that completed jobs cost nothing.
+// Counts the unfinished jobs in each queue by state, with the creation time of the oldest: of each, the next
+// 100,000 in the order in which River fetches them. It finds queues and states, and the jobs, by the index
+// that River fetches by: completed jobs cost nothing, and a queue that grows without end no more.
 func (q *Queries) CountJobs(ctx context.Context) ([]CountJobsRow, error) {
 	rows, err := q.db.Query(ctx, countJobs)
 	if err != nil {
@@ -93,7 +118,10 @@ func (q *Queries) GetJobTable(ctx context.Context) (GetJobTableRow, error) {
 const listPausedQueues = `-- name: ListPausedQueues :many
 SELECT
     q.name, q.paused_at::timestamptz AS paused_at,
-    (SELECT count(*) FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available') AS waiting
+    (
+        SELECT count(*)
+        FROM (SELECT FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available' LIMIT 100000) AS j
+    ) AS waiting
 FROM river_queue AS q
 WHERE q.paused_at IS NOT NULL
 ORDER BY q.name
@@ -106,8 +134,8 @@ type ListPausedQueuesRow struct {
 	Waiting  int64     `json:"waiting"`
 }
 
-// Lists the paused queues in River's own table, with the number of waiting jobs. No process works the
-// jobs of a paused queue.
+// Lists the paused queues in River's own table, with the number of waiting jobs, 100,000 at most. No process
+// works the jobs of a paused queue.
 func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, error) {
 	rows, err := q.db.Query(ctx, listPausedQueues)
 	if err != nil {
@@ -130,21 +158,31 @@ func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, 
 
 const listTroubledJobs = `-- name: ListTroubledJobs :many
 SELECT
-    id, kind, state::text AS state, args, attempt, max_attempts, created_at, scheduled_at,
-    coalesce((metadata ->> 'snoozes')::int, 0)::int AS snoozes,
-    coalesce(errors[cardinality(errors)] ->> 'error', '')::text AS last_error
-FROM river_job
-WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
-    AND (state <> 'running' OR attempted_at < $1::timestamptz)
-    AND id > $2
-ORDER BY id
-LIMIT $3::int
+    j.id, j.kind, j.state::text AS state, j.args, j.attempt, j.max_attempts, j.created_at, j.scheduled_at,
+    coalesce((j.metadata ->> 'snoozes')::int, 0)::int AS snoozes,
+    coalesce(j.errors[cardinality(j.errors)] ->> 'error', '')::text AS last_error
+FROM (
+    (
+        SELECT t.id
+        FROM river_job AS t
+        WHERE t.state IN ('cancelled', 'discarded', 'retryable', 'scheduled') AND t.id > $1
+        ORDER BY t.id
+        LIMIT $2::int
+    )
+    UNION ALL
+    SELECT r.id
+    FROM river_job AS r
+    WHERE r.state = 'running' AND r.attempted_at < $3::timestamptz AND r.id > $1
+) AS t
+JOIN river_job AS j ON j.id = t.id
+ORDER BY j.id
+LIMIT $2
 `
 
 type ListTroubledJobsParams struct {
-	StuckSince time.Time `json:"stuck_since"`
 	AfterID    int64     `json:"after_id"`
 	MaxRows    int32     `json:"max_rows"`
+	StuckSince time.Time `json:"stuck_since"`
 }
 
 type ListTroubledJobsRow struct {
@@ -163,7 +201,7 @@ type ListTroubledJobsRow struct {
 // Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
 // been running for too long.
 func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsParams) ([]ListTroubledJobsRow, error) {
-	rows, err := q.db.Query(ctx, listTroubledJobs, arg.StuckSince, arg.AfterID, arg.MaxRows)
+	rows, err := q.db.Query(ctx, listTroubledJobs, arg.AfterID, arg.MaxRows, arg.StuckSince)
 	if err != nil {
 		return nil, err
 	}

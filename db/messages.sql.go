@@ -129,7 +129,7 @@ WHERE m.tenant_id = $1
     AND m.status = 'FAILED'
     AND m.reason <> 'no_number'
     AND (m.created_at, m.id) > ($2::timestamptz, $3::uuid)
-    AND starts_with(m.reason, $4::text)
+    AND ($4::text = '' OR starts_with(m.reason, $4))
 ORDER BY m.created_at, m.id
 LIMIT $5::int
 `

@@ -441,6 +441,19 @@ type Account struct {
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
 }
 
+type Backfill struct {
+	Name       string     `json:"name"`
+	TableName  string     `json:"table_name"`
+	State      string     `json:"state"`
+	Position   []byte     `json:"position"`
+	Batches    int64      `json:"batches"`
+	RowsDone   int64      `json:"rows_done"`
+	Held       string     `json:"held"`
+	CreatedAt  time.Time  `doc:"When it was created" json:"created_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	FinishedAt *time.Time `json:"finished_at" nullable:"true"`
+}
+
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`
@@ -526,6 +539,16 @@ type Message struct {
 	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
 	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
+}
+
+type MigrationFile struct {
+	Version        int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Name           string     `json:"name"`
+	Checksum       []byte     `json:"checksum"`
+	CompatibleFrom *int64     `json:"compatible_from"`
+	Found          bool       `json:"found"`
+	BegunAt        time.Time  `json:"begun_at"`
+	AppliedAt      *time.Time `json:"applied_at" nullable:"true"`
 }
 
 type Patient struct {
@@ -616,6 +639,8 @@ type PickupEvent struct {
 	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
 	Xid uint64 `json:"-"`
 	Seq int64  `json:"-"`
+	// That of the pickup. NULL for events from before it was recorded.
+	FacilityID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
 }
 
 type Tenant struct {

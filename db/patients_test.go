@@ -266,6 +266,8 @@ var patientRules = []check{
 			w.disallow(ctx, id, w.facility)
 			return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
 		}},
+	{"ListPatients", "a list of patients is not what its viewer sees", patientListsOfEveryViewer},
+	{"ListPatients", "a list of patients looks at more than it needs", patientListsLookAtFew},
 }
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }

@@ -121,5 +121,6 @@ func (r StreamPickupEventsRow) event() PickupEvent {
 		CreatedAt:      r.CreatedAt,
 		Xid:            r.Xid,
 		Seq:            r.Seq,
+		FacilityID:     r.FacilityID,
 	}
 }

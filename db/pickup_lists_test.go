@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,24 +24,31 @@ type listed struct {
 }
 
 // manyFacilities is above the number of facilities that are read one by one.
-const manyFacilities = 60
+const manyFacilities = 100
+
+// clinics makes facilities.
+func (w *fixture) clinics(ctx context.Context, n int) (facilities []uuid.UUID) {
+	must(w.owner.Exec(ctx,
+		`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+			SELECT $1, md5(($1::uuid)::text || 'f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, ''
+			FROM generate_series(0, $2::int - 1) AS n`, w.tenant, n))
+	rows := must(w.owner.Query(ctx, `SELECT md5($1::text || 'f' || n)::uuid FROM generate_series(0, $2::int - 1) AS n`,
+		w.tenant.String(), n))
+	return must(pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]))
+}
 
 // manyPickups makes pickups in all statuses, in as many facilities, of a few drivers; the old ones are in
 // other facilities than the new ones. It returns the facilities, in this order, and a driver of some.
 func (w *fixture) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver db.Viewer) {
-	driver = w.driver(ctx, 1, 1)
+	driver, facilities = w.driver(ctx, 1, 1), w.clinics(ctx, manyFacilities)
 	for _, statement := range []string{
-		`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-			SELECT $1, md5(($1::uuid)::text || 'f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, ''
-			FROM generate_series(0, 59) AS n
-			WHERE ($2::uuid, $3::uuid) IS NOT NULL`,
 		`INSERT INTO drivers (tenant_id, id, name, request_digest)
 			SELECT $1, md5(($1::uuid)::text || 'd' || n)::uuid, 'Driver', '' FROM generate_series(0, 29) AS n
 			WHERE ($2::uuid, $3::uuid) IS NOT NULL`,
 		`INSERT INTO pickups (tenant_id, id, facility_id, account_id, requested_by, price_cents, pickup_address,
 				dropoff_address, request_digest, created_at)
 			SELECT $1, gen_random_uuid(), md5(($1::uuid)::text || 'f' || n / 5)::uuid, $2, $3, 0, 'a', 'b', '',
-				now() - n / 3 * interval '1 minute' FROM generate_series(0, 299) AS n`,
+				now() - n / 3 * interval '1 minute' FROM generate_series(0, 499) AS n`,
 		`UPDATE pickups SET status = 'SUBMITTED', previous_status = 'DRAFT'
 			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int > 1 AND ($2::uuid, $3::uuid) IS NOT NULL`,
 		`UPDATE pickups SET status = 'CANCELED', previous_status = 'SUBMITTED'
@@ -50,10 +58,6 @@ func (w *fixture) manyPickups(ctx context.Context) (facilities []uuid.UUID, driv
 		must(w.owner.Exec(ctx, statement, w.tenant, w.account, w.admin.UserID))
 	}
 	w.giveToDrivers(ctx, driver.DriverID)
-	for n := range manyFacilities {
-		facilities = append(facilities,
-			scan[uuid.UUID](ctx, w.owner, "SELECT md5($1::text || 'f' || $2::int)::uuid", w.tenant.String(), n))
-	}
 	return facilities, driver
 }
 
@@ -111,11 +115,13 @@ func listsOfEveryViewer(ctx context.Context, w *fixture) error {
 	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
 	viewers := map[string]db.Viewer{
 		"admin": w.admin, "hub": w.hub, "driver": driver, "stranger": w.stranger,
-		"staff of one": {}, "staff of some": {}, "staff of the oldest": {}, "staff of all": {},
+		"staff of one": {}, "staff of some": {}, "staff of the older": {}, "staff of the oldest": {},
+		"staff of all": {},
 	}
 	mine := map[string][]uuid.UUID{
 		"staff of one": facilities[3:4], "staff of some": facilities[2:9],
-		"staff of the oldest": append(slices.Clone(facilities[8:]), facilities[1]), "staff of all": facilities,
+		"staff of the older":  append(slices.Clone(facilities[8:]), facilities[1]),
+		"staff of the oldest": append(slices.Clone(facilities[40:]), facilities[1]), "staff of all": facilities,
 	}
 	for name, of := range mine {
 		viewers[name] = w.staffOf(ctx, of)
@@ -195,6 +201,55 @@ func (w *fixture) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsPar
 		}
 		if want = want[n:]; len(want) == 0 {
 			break
+		}
+	}
+	return nil
+}
+
+// driversNewest has the driver's newest pickups in a status at facilities of others. Behind them is one of
+// the viewer's, which is newer than all that the viewer sees in another status.
+func driversNewest(ctx context.Context, w *fixture) error {
+	driver, facilities := w.driver(ctx, 1, 1), w.clinics(ctx, manyFacilities)
+	viewer, other := w.staffOf(ctx, facilities[1:]), facilities[0]
+	w.shows(ctx, w.staff, other) // who asks for them
+	w.shows(ctx, w.staff, facilities[1])
+	collect := func(facility uuid.UUID) uuid.UUID {
+		id := w.assigned(ctx, driver, func(d *db.Draft) { d.FacilityID = facility })
+		w.must(move(ctx, w.as, driver, db.TransitionNameCollect, id))
+		return id
+	}
+	var want []uuid.UUID // oldest first
+	for range 4 {
+		want = append(want, collect(facilities[1]))
+	}
+	for n := range 5 {
+		id := collect([]uuid.UUID{facilities[1], other, other, other, other}[n])
+		w.must(move(ctx, w.as, w.hub, db.TransitionNameReceive, id))
+		if n == 0 {
+			want = append(want, id)
+		}
+	}
+	slices.Reverse(want)
+	return w.pagesAre(ctx, viewer, db.ListPickupsParams{
+		DriverID: &driver.DriverID, CreatedTo: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), MaxRows: 1}, want)
+}
+
+// listsLookAtFew counts how often the lists of staff of many facilities look into an index of pickups, where
+// many pickups of others are newer than theirs.
+func listsLookAtFew(ctx context.Context, w *fixture) error {
+	facilities, _ := w.manyPickups(ctx)
+	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
+	for name, of := range map[string][]uuid.UUID{"staff of all": facilities, "staff of the older": facilities[17:]} {
+		v := w.staffOf(ctx, of)
+		var plan node
+		_, err := w.explained(w.Raw, &plan).ListPickups(ctx, db.ListPickupsParams{
+			TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, MaxRows: 7,
+			CreatedTo: endOfTime, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max})
+		if !strings.Contains(fmt.Sprint(err), errExplained.Error()) {
+			return err
+		}
+		if looks := plan.looks("pickups"); looks > 20 {
+			return fmt.Errorf("%s: %.0f looks into pickups", name, looks)
 		}
 	}
 	return nil

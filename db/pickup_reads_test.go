@@ -129,6 +129,8 @@ var pickupReadRules = []check{
 				func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }))
 	}},
 	{"ListPickups", "a list is not what its viewer sees, newest first", listsOfEveryViewer},
+	{"ListPickups", "a list of a driver's pickups leaves out one behind those of others", driversNewest},
+	{"ListPickups", "a list of many facilities looks into each", listsLookAtFew},
 	{"ListPickups", "what is not shown is recorded", func(ctx context.Context, w *fixture) error {
 		older, unread := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		newer, shown := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)

@@ -260,6 +260,7 @@ WITH locked AS MATERIALIZED (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
+        m.facility_id,
         l.transition, $6::uuid AS viewer_id, $5::text AS idempotency_key,
         $7::bytea AS request_digest, $8::uuid AS move_id, l.text,
         coalesce(role_sees_pickup($1::user_role, m.status, m.driver_id, NULL), false) AS seen
@@ -273,10 +274,10 @@ WITH locked AS MATERIALIZED (
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
+        idempotency_key, request_digest, facility_id)
     SELECT
         w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
-        nullif(w.idempotency_key, ''), w.request_digest
+        nullif(w.idempotency_key, ''), w.request_digest, w.facility_id
     FROM won AS w
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -1033,10 +1034,12 @@ WITH asked AS MATERIALIZED (
             ELSE '00000000-0000-0000-0000-000000000000'
         END AS id,
         1 + $1::int AS most
+), every AS MATERIALIZED (
+    SELECT s.status FROM unnest(enum_range(NULL::pickup_status)) AS s (status)
 ), listed AS MATERIALIZED (
     SELECT s.status
     FROM asked AS a
-    CROSS JOIN unnest(enum_range(NULL::pickup_status)) AS s (status)
+    CROSS JOIN every AS s
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
         AND s.status = coalesce(a.status, s.status)
         AND a.is_own
@@ -1044,8 +1047,7 @@ WITH asked AS MATERIALIZED (
     -- A single NULL if all statuses are listed.
     SELECT DISTINCT
         CASE
-            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < cardinality(enum_range(NULL::pickup_status))
-                THEN l.status
+            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < (SELECT count(*) FROM every) THEN l.status
         END AS status
     FROM asked AS a
     CROSS JOIN listed AS l
@@ -1055,10 +1057,19 @@ WITH asked AS MATERIALIZED (
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
 ), wide AS MATERIALIZED (
-    SELECT CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 2 * a.most ELSE 0 END AS most
+    SELECT
+        CASE
+            WHEN (SELECT count(*) FROM mine) * (SELECT count(*) FROM statuses)
+                > CASE WHEN a.driver_id IS NULL THEN 50 ELSE 10 END
+                THEN 2 * a.most
+            ELSE 0
+        END AS most
     FROM asked AS a
 ), newest AS MATERIALIZED (
-    SELECT n.created_at, n.id, f.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
+    SELECT
+        s.status, n.created_at, n.id,
+        n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs,
+        row_number() OVER (PARTITION BY s.status ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
     CROSS JOIN wide AS w
     CROSS JOIN statuses AS s
@@ -1066,40 +1077,86 @@ WITH asked AS MATERIALIZED (
     CROSS JOIN LATERAL newest_pickups(
         a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
     ) AS n (created_at, id, facility_id)
-    -- By primary key: the planner would rather scan an index that contains the facility.
-    CROSS JOIN LATERAL (
-        SELECT k.facility_id
-        FROM pickups AS k
-        WHERE k.tenant_id = a.tenant_id AND k.id = n.id
-        LIMIT 1
-    ) AS f
-), tried AS MATERIALIZED (
+), wider AS MATERIALIZED (
+    -- How many more rows are read of each status if too few are the viewer's: no more pages than an index
+    -- lookup for each facility costs, and 500 at most.
     SELECT
-        (SELECT count(*) FROM mine) > 50
-            AND (count(n.id) < 2 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+        CASE
+            WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most
+                THEN least(10 * a.most, 500, 3 * (SELECT count(*) FROM mine))::int
+            ELSE 0
+        END AS most
     FROM asked AS a
     LEFT JOIN newest AS n ON true
     GROUP BY a.most
-), places AS MATERIALIZED (
-    -- Facilities and statuses to merge, in the order of their newest pickups.
-    SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+), older AS MATERIALIZED (
+    SELECT
+        l.status, n.created_at, n.id,
+        n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs,
+        row_number() OVER (PARTITION BY l.status ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
-    CROSS JOIN statuses AS s
+    CROSS JOIN wide AS w
+    CROSS JOIN wider AS x
+    CROSS JOIN newest AS l
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, NULL, a.driver_id, l.status, a.since, l.created_at, l.id, x.most
+    ) AS n (created_at, id, facility_id)
+    WHERE l.place = w.most
+), theirs AS MATERIALIZED (
+    SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
+    UNION ALL
+    SELECT o.created_at, o.id FROM older AS o WHERE o.is_theirs
+), ends AS MATERIALIZED (
+    -- Where reading stopped: a status that has more rows may have some of the viewer's below its last one.
+    SELECT e.created_at, e.id
+    FROM wide AS w
+    CROSS JOIN wider AS x
+    CROSS JOIN LATERAL (
+        SELECT n.created_at, n.id FROM newest AS n WHERE n.place = w.most AND x.most = 0
+        UNION ALL
+        SELECT o.created_at, o.id FROM older AS o WHERE o.place = x.most
+    ) AS e
+    ORDER BY e.created_at DESC, e.id DESC
+    LIMIT 1
+), tried AS MATERIALIZED (
+    SELECT
+        w.most > 0 AND (
+            NOT EXISTS (SELECT FROM ends)
+            OR a.most <= (
+                SELECT count(*)
+                FROM theirs AS n
+                JOIN ends AS e ON (n.created_at, n.id) >= (e.created_at, e.id))
+        ) AS is_enough
+    FROM asked AS a
+    CROSS JOIN wide AS w
+), spots AS MATERIALIZED (
+    SELECT f.facility_id, s.status, count(*) OVER () AS spots
+    FROM statuses AS s
     CROSS JOIN (
         SELECT b.facility_id FROM asked AS b WHERE b.viewer_role <> 'staff'
         UNION ALL
         SELECT m.facility_id FROM mine AS m
     ) AS f
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, f.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
-    ) AS n (created_at, id, facility_id)
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
+), places AS MATERIALIZED (
+    -- Facilities and statuses to merge, in the order of their newest pickups; up to fifty in any order.
+    SELECT s.facility_id, s.status, 1 AS place
+    FROM spots AS s
+    WHERE s.spots <= 50
+    UNION ALL
+    SELECT s.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    FROM asked AS a
+    CROSS JOIN spots AS s
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, s.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
+    ) AS n (created_at, id, facility_id)
+    WHERE s.spots > 50
 ), found AS MATERIALIZED (
     SELECT u.created_at, u.id
     FROM (
         SELECT n.created_at, n.id
-        FROM newest AS n
-        WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+        FROM theirs AS n
+        WHERE (SELECT t.is_enough FROM tried AS t)
         UNION ALL
         SELECT n.created_at, n.id
         FROM asked AS a
@@ -1163,7 +1220,7 @@ type ListPickupsRow struct {
 //
 // The cost depends on the size of the page only, for any viewer and filters. The list merges the newest
 // pickups (newest_pickups) of each of the viewer's facilities and of each status visible to the role.
-// For staff with many facilities it first reads twice a page of the tenant's newest pickups and keeps
+// For staff with many facilities it first reads the newest pickups of the tenant, or of the driver, and keeps
 // those of the viewer's facilities; it merges only if these are fewer than a page. Stored rows decide
 // between the two, not the planner: one generic plan serves all arguments.
 func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]ListPickupsRow, error) {
@@ -1360,6 +1417,7 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
+        m.facility_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
@@ -1396,10 +1454,10 @@ WITH asked AS (
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
+        idempotency_key, request_digest, facility_id)
     SELECT
         w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
-        nullif(w.idempotency_key, ''), w.request_digest
+        nullif(w.idempotency_key, ''), w.request_digest, w.facility_id
     FROM won AS w
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)

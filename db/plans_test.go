@@ -22,6 +22,7 @@ type node struct {
 	Type     string  `json:"Node Type"`
 	Relation string  `json:"Relation Name"`
 	CTE      string  `json:"CTE Name"`
+	Subplan  string  `json:"Subplan Name"`
 	Loops    float64 `json:"Actual Loops"`
 	Rows     float64 `json:"Actual Rows"` // of each loop, like those removed
 	Removed  float64 `json:"Rows Removed by Filter"`
@@ -47,6 +48,16 @@ func (n node) scanned(table string) (found, removed float64) {
 		}
 	})
 	return found, removed
+}
+
+// looks returns how often a table was scanned, by whatever index.
+func (n node) looks(table string) (loops float64) {
+	n.walk(func(n node) {
+		if n.Relation == table && strings.HasSuffix(n.Type, "Scan") {
+			loops += n.Loops
+		}
+	})
+	return loops
 }
 
 // explained returns the statements of s, the mutant included, which are explained.

@@ -101,10 +101,18 @@ func (c Config) checkSession(ctx context.Context, conn *pgx.Conn) error {
 	wanted := SessionSettings(c)
 	have, err := New(unprepared(conn)).GetSessionSettings(ctx, slices.Sorted(maps.Keys(wanted)))
 	if err != nil {
-		return err
+		return Explain(err) // no statement of a request was sent
+	}
+	if uint32(have.Pid) != conn.PgConn().PID() && !c.Pooler && c.StatementMode == "" {
+		return errPooler
 	}
 	return compareSession(wanted, have)
 }
+
+// errPooler means that the mode of statements was left to a default that may fail now and then. A pooler tells a
+// connection the number of another process than that which serves it.
+var errPooler = &SessionError{"the database URL leads to a connection pooler: set WAYBILL_POOLER=true; or " +
+	"WAYBILL_STATEMENT_MODE=prepare, if it keeps the session, or the prepared statements, of each connection"}
 
 func compareSession(wanted map[string]string, have GetSessionSettingsRow) error {
 	var wrong []string

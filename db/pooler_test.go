@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,10 @@ import (
 	"waybill/db"
 	"waybill/db/dbtest"
 )
+
+// ignoredSettings are those that PgBouncer is told to ignore.
+const ignoredSettings = "role,default_transaction_isolation,statement_timeout,lock_timeout," +
+	"idle_in_transaction_session_timeout,jit"
 
 // setSessions gives waybill_app the settings of its sessions in the test's database, as waybill pooler prints them.
 func setSessions(t testing.TB, d *dbtest.DB, c db.Config) {
@@ -44,23 +49,76 @@ func sessionError(t testing.TB, c db.Config) string {
 func TestASessionWithoutItsRoleOrLimitsIsRefused(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
-	const ignored = "role,default_transaction_isolation,statement_timeout,lock_timeout," +
-		"idle_in_transaction_session_timeout,jit"
 	for _, mode := range []string{"session", "transaction"} {
-		p := d.PgBouncer(map[string]string{"pool_mode": mode, "ignore_startup_parameters": ignored})
+		p := d.PgBouncer(map[string]string{"pool_mode": mode, "ignore_startup_parameters": ignoredSettings})
 		for url, wrong := range map[string][]string{
 			p.AppURL: {"statement_timeout is 0 and must be 5000", "lock_timeout is 0 and must be 3000",
 				"idle_in_transaction_session_timeout is 0 and must be 5000"},
 			p.URL("postgres", d.Name()): {"role is postgres and must be waybill_app", "statement_timeout is 0 and"},
 			p.OwnerURL:                  {"role is waybill_owner and must be waybill_app"},
 		} {
-			says := sessionError(t, db.Config{URL: url})
+			says := sessionError(t, db.Config{URL: url, StatementMode: db.Prepare})
 			for _, part := range append(wrong, "waybill pooler") {
 				if !strings.Contains(says, part) {
 					t.Errorf("%s: %q is not in: %s", mode, part, says)
 				}
 			}
 		}
+	}
+}
+
+// A pooler that was not expected is noticed, even if all settings are right: its prepared statements may fail.
+func TestAPoolerThatWasNotExpectedIsRefused(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	setSessions(t, d, db.Config{})
+	for _, mode := range []string{"session", "transaction"} {
+		p := d.PgBouncer(map[string]string{"pool_mode": mode, "ignore_startup_parameters": ignoredSettings})
+		if says := sessionError(t, db.Config{URL: p.AppURL}); !strings.Contains(says, "set WAYBILL_POOLER=true") {
+			t.Errorf("%s: %s", mode, says)
+		}
+		must(openStore(t, db.Config{URL: p.AppURL, StatementMode: db.Describe}).ListTransitions(t.Context()))
+		must(openStore(t, db.Config{URL: p.AppURL, Pooler: true}).ListTransitions(t.Context()))
+	}
+	must(openStore(t, db.Config{URL: d.AppURL}).ListTransitions(t.Context()))
+}
+
+// The migrations give the sessions of waybill_app what a program without settings of its own needs.
+func TestMigrationsSetWhatSessionsStartWith(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := dbtest.Bare(t, "")
+	own := func() map[string]string {
+		rows := must(d.Owner().Query(ctx, `SELECT split_part(c, '=', 1), split_part(c, '=', 2)
+			FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c
+			WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND s.setrole = 'waybill_app'::regrole`))
+		settings := map[string]string{}
+		var name, value string
+		must(pgx.ForEachRow(rows, []any{&name, &value}, func() error {
+			settings[strings.ToLower(name)] = value
+			return nil
+		}))
+		return settings
+	}
+	m := must(db.NewMigrator(d.OwnerURL))
+	t.Cleanup(func() { m.Close() })
+	must(m.Up(ctx))
+	want := db.SessionSettings(db.Config{})
+	delete(want, "role")
+	if got := own(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	p := d.PgBouncer(map[string]string{"pool_mode": "transaction"})
+	must(openStore(t, db.Config{URL: p.AppURL, Pooler: true}).ListTransitions(ctx))
+	must(d.App().Exec(ctx, "ALTER ROLE waybill_app IN DATABASE "+d.Name()+" SET work_mem = '8MB'"))
+	for _, source := range m.ListSources() {
+		if strings.HasSuffix(source.Path, "_session_settings.sql") {
+			must(m.DownTo(ctx, source.Version-1))
+		}
+	}
+	if got := own(); !maps.Equal(got, map[string]string{"work_mem": "8MB"}) {
+		t.Errorf("after the way down: %v", got)
 	}
 }
 

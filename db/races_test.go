@@ -26,8 +26,8 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
-		ledgerEntryRaces, loginAttemptRaces, messageRaces, eventHistoryRaces,
+		accountRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
+		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }

@@ -1,15 +1,14 @@
 package db
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -21,59 +20,13 @@ func setupCommand(database, owner string) string {
 	return fmt.Sprintf("waybill setup --database %s --owner %s | sudo -u postgres psql", database, owner)
 }
 
-// Up applies the pending migrations. Before the first one it checks the role's privileges, so that
-// nothing is started that cannot be completed. It returns what was done, and an error that says what is
-// missing and how to fix it.
-func (m *Migrator) Up(ctx context.Context) ([]*goose.MigrationResult, error) {
-	if err := m.checkRights(ctx); err != nil {
-		return nil, err
-	}
-	results, err := m.Provider.Up(ctx)
-	return results, m.explain(ctx, err)
-}
-
-// Down reverts the newest migration. It returns [goose.ErrNoNextVersion] if there is none.
-func (m *Migrator) Down(ctx context.Context) (*goose.MigrationResult, error) {
-	result, err := m.Provider.Down(ctx)
-	return result, m.explain(ctx, err)
-}
-
-// Status lists the migrations, each with whether it was made.
-func (m *Migrator) Status(ctx context.Context) ([]*goose.MigrationStatus, error) {
-	rows, err := m.Provider.Status(ctx)
-	return rows, m.explain(ctx, err)
-}
-
-// GetDBVersion returns the newest migration that was made.
-func (m *Migrator) GetDBVersion(ctx context.Context) (int64, error) {
-	version, err := m.Provider.GetDBVersion(ctx)
-	return version, m.explain(ctx, err)
-}
-
 // checkRights applies only before the first migration: later ones change what it created.
 func (m *Migrator) checkRights(ctx context.Context) error {
-	version, err := schemaVersion(ctx, m.conn)
-	if err != nil || version > 0 {
-		return m.explain(ctx, err)
-	}
-	rights, err := m.rights(ctx)
+	rights, err := New(m.admin).GetOwnerRights(ctx)
 	if err != nil {
-		return m.explain(ctx, err)
+		return err
 	}
 	return rights.missing()
-}
-
-func (m *Migrator) rights(ctx context.Context) (rights GetOwnerRightsRow, err error) {
-	conn, err := m.conn.Conn(ctx)
-	if err != nil {
-		return rights, err
-	}
-	defer conn.Close()
-	err = conn.Raw(func(driver any) (err error) {
-		rights, err = New(driver.(*stdlib.Conn).Conn()).GetOwnerRights(ctx)
-		return err
-	})
-	return rights, err
 }
 
 // missing returns an error for the first privilege that the migrations need and the role lacks.
@@ -107,7 +60,7 @@ func quote(name string) string {
 }
 
 // explain returns a better error if a migrator's error is about the role.
-func (m *Migrator) explain(ctx context.Context, err error) error {
+func (m *Migrator) explain(err error) error {
 	var refused *pgconn.PgError
 	switch {
 	case err == nil, errors.Is(err, goose.ErrNoNextVersion):
@@ -115,12 +68,8 @@ func (m *Migrator) explain(ctx context.Context, err error) error {
 	case isConnectError(err):
 		return ConnectAdvice(err, m.config)
 	case errors.As(err, &refused) && refused.Code == "42501":
-		if rights, failed := m.rights(ctx); failed == nil {
-			return fmt.Errorf("%s may not do that: migrations run as the owner of the schema, whose URL is the "+
-				"DATABASE_URL of waybill migrate", rights.RoleName)
-		}
-	case errors.As(err, &refused) && refused.Hint != "":
-		return fmt.Errorf("%w; %s", err, refused.Hint)
+		return fmt.Errorf("%s may not do that: migrations run as the owner of the schema, whose URL is the "+
+			"DATABASE_URL of waybill migrate", quote(cmp.Or(m.config.RuntimeParams["role"], m.config.User)))
 	}
 	return err
 }
@@ -163,34 +112,4 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 		}
 	}
 	return err
-}
-
-// ErrNoSchema means that the database was never migrated, or that the first migration failed.
-var ErrNoSchema = errors.New(
-	"the database has no schema, or its first migration failed: run as its owner: waybill migrate up")
-
-// CheckSchema checks that the database has the schema that this program needs; its error says what to
-// run.
-func (s *System) CheckSchema(ctx context.Context) error {
-	conn := stdlib.OpenDBFromPool(s.Pool())
-	defer conn.Close() // the pool stays open
-	return checkSchema(ctx, conn)
-}
-
-func checkSchema(ctx context.Context, conn *sql.DB) error {
-	have, err := schemaVersion(ctx, conn)
-	var refused *pgconn.PgError
-	switch want := NewestMigration(); {
-	case errors.As(err, &refused) && refused.Code == "42501":
-		// goose has created its table, but no migration has granted access
-		return ErrNoSchema
-	case err != nil:
-		return fmt.Errorf("cannot read the schema's version: %w", Explain(err))
-	case have == 0:
-		return ErrNoSchema
-	case have < want:
-		return fmt.Errorf("the schema is at version %d, this program needs %d: run as its owner: waybill migrate up",
-			have, want)
-	}
-	return nil
 }

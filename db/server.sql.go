@@ -9,6 +9,20 @@ import (
 	"context"
 )
 
+const awaitStandbys = `-- name: AwaitStandbys :one
+SELECT (pg_logical_emit_message(true, 'waybill', '') IS NOT NULL)::boolean AS waited
+WHERE current_setting('synchronous_standby_names') <> ''
+`
+
+// Commits a record, if commits wait for standbys; otherwise it returns no row. Once the commit has ended
+// without the warning that its wait was canceled, the standbys have everything that was committed before.
+func (q *Queries) AwaitStandbys(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, awaitStandbys)
+	var waited bool
+	err := row.Scan(&waited)
+	return waited, err
+}
+
 const getBackendPID = `-- name: GetBackendPID :one
 SELECT pg_backend_pid()::int AS pid
 `
@@ -72,6 +86,7 @@ func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error)
 
 const getSessionSettings = `-- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
@@ -86,17 +101,23 @@ SELECT
 `
 
 type GetSessionSettingsRow struct {
+	Pid          int32    `json:"pid"`
 	RoleName     string   `json:"role_name"`
 	IsPrivileged bool     `json:"is_privileged"`
 	Settings     []string `json:"settings"`
 }
 
-// Returns the role of the session and some of its settings, each as name=value, to compare them with what this
-// program needs: a connection pooler may ignore the settings that a connection starts with.
+// Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+// with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 func (q *Queries) GetSessionSettings(ctx context.Context, names []string) (GetSessionSettingsRow, error) {
 	row := q.db.QueryRow(ctx, getSessionSettings, names)
 	var i GetSessionSettingsRow
-	err := row.Scan(&i.RoleName, &i.IsPrivileged, &i.Settings)
+	err := row.Scan(
+		&i.Pid,
+		&i.RoleName,
+		&i.IsPrivileged,
+		&i.Settings,
+	)
 	return i, err
 }
 

@@ -68,6 +68,13 @@ type systemStatements interface {
 
 	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
 
+	ListBackfills(context.Context) ([]Backfill, error)
+	GetBackfill(context.Context, string) (Backfill, error)
+	HoldBackfill(context.Context, HoldBackfillParams) (int64, error)
+	StopBackfill(context.Context, string) (int64, error)
+	ResumeBackfill(context.Context, string) (int64, error)
+	GetReplicaLag(context.Context) (GetReplicaLagRow, error)
+
 	CountJobs(context.Context) ([]CountJobsRow, error)
 	ListTroubledJobs(context.Context, ListTroubledJobsParams) ([]ListTroubledJobsRow, error)
 	GetJobTable(context.Context) (GetJobTableRow, error)

@@ -15,14 +15,16 @@ import (
 	"waybill/db/seed"
 )
 
-// eventsOf gives a pickup n more events, in one transaction.
+// eventsOf gives a pickup n more events, in one transaction, every other one as from before events told their
+// facility.
 func (w *fixture) eventsOf(ctx context.Context, pickup uuid.UUID, driver *uuid.UUID, after db.PickupStatus, n int) {
 	must(w.owner.Exec(ctx, `
 		INSERT INTO pickup_events (
 			tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key,
-			request_digest)
+			request_digest, facility_id)
 		SELECT p.tenant_id, gen_random_uuid(), p.id, last.version + n, 'cancel', p.requested_by, 'DRAFT',
-			$2::text::pickup_status, $3, gen_random_uuid()::text, 'digest'
+			$2::text::pickup_status, $3, gen_random_uuid()::text, 'digest',
+			CASE WHEN (last.version + n) % 2 = 0 THEN p.facility_id END
 		FROM pickups AS p
 		CROSS JOIN (SELECT coalesce(max(version), 1) FROM pickup_events WHERE pickup_id = $1) AS last (version)
 		CROSS JOIN generate_series(1, $4) AS n
@@ -88,6 +90,23 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 			t.Errorf("%s: saw %d events, want %d", v.Role, len(seen), want)
 		}
 		t.Logf("%s: %d steps, %d pages at most", v.Role, steps, dearest)
+	}
+}
+
+// Each statement that moves a pickup tells its facility in the event.
+func TestEventsTellTheFacilityOfTheirPickup(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).fixture(ctx)
+	w.driver(ctx, 1, 1)
+	dispatched, canceled := w.submitted(ctx), w.pickup(ctx)
+	w.must(move(ctx, w.Raw, w.staff, db.TransitionNameCancel, canceled))
+	w.must(w.moving(ctx, db.TransitionNameDispatch, dispatched)(w.Raw))
+	rows := must(w.owner.Query(ctx, `SELECT transition::text FROM pickup_events
+		WHERE tenant_id = $1 AND facility_id = $2 ORDER BY 1`, w.tenant, w.facility))
+	got := must(pgx.CollectRows(rows, pgx.RowTo[string]))
+	if want := []string{"cancel", "dispatch", "submit"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v tell the facility, want %v", got, want)
 	}
 }
 

@@ -10,6 +10,12 @@ import "embed"
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
+// Backfills are statements that fill in rows in batches, in the folder "backfills". Its README.md says what
+// they take and return.
+//
+//go:embed backfills
+var Backfills embed.FS
+
 // Queries are the sources of package db, one file a noun, in the folder
 // "queries". Tests read them: the mutation test takes guards out of them.
 //

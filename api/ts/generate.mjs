@@ -66,22 +66,29 @@ for (const op of operations) {
   if (same.length > 2) throw new Error(`${op.tag}.${op.name} is the name of ${same.length} operations`);
 }
 
-function signature(op) {
+/** The arguments of an operation's function, in front of its options. */
+function argumentsOf(op) {
   const id = `"${op.id}"`;
   const path = op.params.map((p) => `${camel(p.split("_"))}: string`);
+  const type = op.key === "id" ? "BodyWithId" : "Body";
+  const body = op.body ? [`body${op.body === "optional" ? "?" : ""}: ${type}<${id}>`] : [];
   const query = op.query.length > 0 ? [`query${op.query.some((p) => p.required) ? "" : "?"}: Query<${id}>`] : [];
+  return [...path, ...body, ...query];
+}
+
+function signature(op) {
+  const id = `"${op.id}"`;
+  const withOptions = (options) => [...argumentsOf(op), `options?: ${options}`].join(", ");
   switch (op.kind) {
     case "stream":
       return `(options?: StreamOptions): Stream`;
     case "list":
-      return `(${[...path, ...query, "options?: CallOptions"].join(", ")}): Listing<${id}>`;
+      return `(${withOptions("CallOptions")}): Listing<${id}>`;
     case "edit":
       return `(row: Value<${id}>, change: Body<${id}>, options?: EditOptions<${id}>): Promise<EditResult<${id}>>`;
     default: {
-      const type = op.key === "id" ? "BodyWithId" : "Body";
-      const body = op.body ? [`body${op.body === "optional" ? "?" : ""}: ${type}<${id}>`] : [];
       const options = op.comparable ? "TransitionOptions" : op.key === "key" ? "KeyedOptions" : "CallOptions";
-      return `(${[...path, ...body, ...query, `options?: ${options}`].join(", ")}): Promise<Result<${id}>>`;
+      return `(${withOptions(options)}): Promise<Result<${id}>>`;
     }
   }
 }
@@ -104,6 +111,11 @@ for (const tag of tags) {
     lines.push(`    /** ${op.about}: ${op.id}. */`, `    ${op.name}${signature(op)};`);
   }
   lines.push("  };");
+}
+lines.push("}", "", "/** The arguments of the functions that call and list, in front of their options. */");
+lines.push("export interface Arguments {");
+for (const op of operations.filter((o) => o.kind === "call" || o.kind === "list")) {
+  lines.push(`  "${op.id}": [${argumentsOf(op).join(", ")}];`);
 }
 lines.push("}", "", "export const operations = {");
 for (const op of operations) {

@@ -36,12 +36,14 @@ var layers = []layer{
 	{"db/seed", []string{"db"}},
 	{"api", []string{"db", "db/quota"}},
 	{"api/client", nil},
+	{"cmd/begin", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/sqlguard", []string{"db/localpg", "cmd/sqlguard/..."}},
 	{"cmd/variants", nil},
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/pgproxy", "db/scale", "db/seed", "api",
 		"cmd/waybill/..."}},
-	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
+	{"cmd/waybill/jobs", []string{"sql", "db", "cmd/waybill/texts"}},
+	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/pgbouncer", "db/seed"}},
 	{"cmd/waybill/texts", nil},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},
@@ -228,5 +230,50 @@ func TestLongFunctionsAreNamed(t *testing.T) {
 				t.Errorf("%s, %d lines: got %s, want %s", name, c.lines, got, c.want)
 			}
 		}
+	}
+}
+
+// The first "task --list" of a newcomer builds task and whatever it needs: clients of clouds once made
+// that minutes.
+func TestTaskIsCheapToBuild(t *testing.T) {
+	text, err := os.ReadFile("../tools/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "// indirect"); n > 60 || !strings.Contains(string(text), "go-task/task/v3") {
+		t.Errorf("cmd/tools/go.mod requires %d modules: it is for task alone, other tools have a folder below", n)
+	}
+	for _, heavy := range []string{"google.golang.org/grpc", "cloud.google.com", "aws-sdk-go", "sqlc-dev", "honnef.co"} {
+		if strings.Contains(string(text), heavy) {
+			t.Errorf("cmd/tools/go.mod requires %s", heavy)
+		}
+	}
+}
+
+// What "task new" has begun says in each place what is to be done there, until it is.
+func TestNoRecipeIsUnfinished(t *testing.T) {
+	const root = "../.."
+	mark := "UNFINISHED" + "("
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git" || name == "cmd/begin"):
+			return fs.SkipDir
+		case strings.HasSuffix(name, ".sql.go"): // generated
+			return nil
+		case entry.IsDir() || !slices.Contains([]string{".go", ".sql", ".md", ".yaml", ".yml"}, path.Ext(name)):
+			return nil
+		}
+		text, err := os.ReadFile(path.Join(root, name))
+		for n, line := range strings.Split(string(text), "\n") {
+			if _, what, ok := strings.Cut(line, mark); ok {
+				t.Errorf("%s:%d: %s", name, n+1, what)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -142,7 +143,7 @@ type readyUser struct {
 // longer timeouts than for requests.
 func loadDemoSessions(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
 	c.AcquireTimeout = time.Minute
-	store, err := openStore(ctx, c)
+	store, err := openStore(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -40,15 +40,16 @@ type queueCollector struct {
 	paused      *prometheus.Desc
 }
 
-// queueTimeout is shorter than a scrape's timeout. If counting a long queue takes longer, its metrics
-// are missing.
+// queueTimeout is shorter than a scrape's timeout. If counting takes longer, the queues' metrics are
+// missing: so only so many jobs are counted.
 const queueTimeout = 3 * time.Second
 
 func newQueueCollector(store *db.System) queueCollector {
 	labels := []string{"queue", "state"}
 	return queueCollector{
 		store,
-		prometheus.NewDesc("waybill_jobs", "Unfinished jobs, by queue and state.", labels, nil),
+		prometheus.NewDesc("waybill_jobs",
+			"Unfinished jobs, by queue and state; of each, 100,000 at most are counted.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest unfinished job.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_dead_rows", "Dead rows of the jobs table.", nil, nil),
 		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the jobs table including its indexes.", nil, nil),

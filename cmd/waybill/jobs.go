@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -31,6 +32,9 @@ var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, r
 
 // runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "backfills" {
+		return runBackfills(ctx, args[1:], out)
+	}
 	c := jobsCommand{verb: "list", store: db.Config{MaxConns: 2, AcquireTimeout: 5 * time.Second}}
 	if len(args) > 0 && isWord(args[0]) {
 		c.verb, args = args[0], args[1:]
@@ -54,7 +58,7 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	if err := cmp.Or(env.err, checkLimits(&c.store), checkStatementMode(&c.store), c.check()); err != nil {
 		return err
 	}
-	store, err := openStore(ctx, c.store)
+	store, err := openStore(ctx, c.store, slog.Default())
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func commands() []command {
 		{"serve", "serve a migrated database", runServe},
 		{"work", "run the job workers of a migrated database: send texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
-			"them again", runJobs},
+			"them again; backfills [stop NAME | resume NAME]: show what migrations left to the workers", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
 		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
@@ -35,7 +35,8 @@ func commands() []command {
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
-		{"prove", "replay known concurrency bugs against a running server, and print the results", runProve},
+		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
+			"clusters of its own fail under load", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -14,11 +15,35 @@ import (
 	"waybill/db"
 )
 
+// migrateSettings are the flags of migrate.
+type migrateSettings struct {
+	url         string
+	config      db.MigratorConfig
+	yesLoseData bool
+}
+
+func (s *migrateSettings) register(env *environment) {
+	env.secret(&s.url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
+	f := env.flags
+	f.DurationVar(&s.config.LockTimeout, "lock-timeout", 500*time.Millisecond,
+		"up, down: longest wait for a lock that requests would queue behind; then they go first, and it tries again")
+	f.IntVar(&s.config.LockAttempts, "lock-attempts", 30, "up, down: how often it tries to get a migration's locks")
+	f.DurationVar(&s.config.StatementTimeout, "statement-timeout", time.Minute,
+		"up, down: time limit of each statement that may keep requests waiting, unless its file has another")
+	f.BoolVar(&s.config.AllowMissing, "allow-missing", false,
+		"up: also apply migrations that come before one that is applied")
+	f.BoolVar(&s.yesLoseData, "yes-lose-data", false, "down: revert the newest migration, with the data that is in it")
+}
+
+// migrateVerbs are the subcommands.
+var migrateVerbs = map[string]func(context.Context, *db.Migrator, *migrateSettings, io.Writer) error{
+	"up": migrateUp, "down": migrateDown, "status": migrateStatus, "version": migrateVersion,
+}
+
 func runMigrate(ctx context.Context, args []string, out io.Writer) error {
-	var url string
+	var s migrateSettings
 	flags := newFlags("migrate", out)
-	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
+	s.register(&environment{flags: flags})
 	var verb string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		verb, args = args[0], args[1:]
@@ -26,22 +51,23 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	verbs := map[string]func(context.Context, *db.Migrator, io.Writer) error{
-		"up": migrateUp, "down": migrateDown, "status": migrateStatus, "version": migrateVersion,
-	}
-	do, ok := verbs[verb]
-	if !ok {
+	do, ok := migrateVerbs[verb]
+	switch {
+	case !ok:
 		return errors.New("migrate needs one of: up, down, status, version")
-	}
-	if url == "" {
+	case s.url == "":
 		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")
+	case s.config.LockTimeout < time.Millisecond || s.config.StatementTimeout < time.Millisecond ||
+		s.config.LockAttempts < 1:
+		return errors.New("--lock-timeout, --statement-timeout and --lock-attempts must be positive")
 	}
-	m, err := db.NewMigrator(url)
+	s.config.Tell = func(line string) { fmt.Fprintln(os.Stderr, line) }
+	m, err := db.NewMigratorWith(s.url, s.config)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if err := do(ctx, m, out); err != nil {
+	if err := do(ctx, m, &s, out); err != nil {
 		return inOneLine(err)
 	}
 	return nil
@@ -49,19 +75,14 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 
 // inOneLine returns an error in one line, with the name of a failed migration.
 func inOneLine(err error) error {
-	var partial *goose.PartialError
 	var connect *pgconn.ConnectError
-	switch {
-	case errors.As(err, &partial):
-		why := strings.Replace(oneLine(err), oneLine(partial), oneLine(partial.Err), 1) // with a hint after it
-		return fmt.Errorf("the migration %s failed: %s", path.Base(partial.Failed.Source.Path), why)
-	case errors.As(err, &connect):
+	if errors.As(err, &connect) {
 		return fmt.Errorf("cannot use the database: %s", oneLine(connect))
 	}
 	return errors.New(oneLine(err))
 }
 
-func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
+func migrateUp(ctx context.Context, m *db.Migrator, _ *migrateSettings, out io.Writer) error {
 	results, err := m.Up(ctx)
 	for _, r := range results {
 		fmt.Fprintln(out, r)
@@ -72,32 +93,52 @@ func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	return err
 }
 
-// migrateDown reverts one migration.
-func migrateDown(ctx context.Context, m *db.Migrator, out io.Writer) error {
-	result, err := m.Down(ctx)
+// migrateDown reverts one migration. It refuses unless it was said that data may be lost: the programs
+// that need the migration fail, and what it holds is gone.
+func migrateDown(ctx context.Context, m *db.Migrator, s *migrateSettings, out io.Writer) error {
+	name, lost, err := m.Losses(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
 		fmt.Fprintln(out, "nothing to revert")
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	if !s.yesLoseData {
+		return fmt.Errorf("to revert %s loses %s, and fails the requests of each program that needs it: if that is "+
+			"meant, waybill migrate down --yes-lose-data", name, lossText(lost))
+	}
+	result, err := m.Down(ctx)
 	if err == nil {
 		fmt.Fprintln(out, result)
 	}
 	return err
 }
 
-func migrateStatus(ctx context.Context, m *db.Migrator, out io.Writer) error {
+func lossText(lost []string) string {
+	if len(lost) == 0 {
+		return "no rows and no columns"
+	}
+	return strings.Join(lost, ", ")
+}
+
+func migrateStatus(ctx context.Context, m *db.Migrator, _ *migrateSettings, out io.Writer) error {
 	rows, err := m.Status(ctx)
 	for _, r := range rows {
 		when := ""
-		if r.State == goose.StateApplied {
+		if !r.AppliedAt.IsZero() {
 			when = r.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
 		}
-		fmt.Fprintf(out, "%-8s  %-20s  %s\n", r.State, when, r.Source.Path)
+		line := fmt.Sprintf("%-8s  %-20s  %s", r.State, when, r.Name)
+		if r.Note != "" {
+			line += "  (" + r.Note + ")"
+		}
+		fmt.Fprintln(out, line)
 	}
 	return err
 }
 
-func migrateVersion(ctx context.Context, m *db.Migrator, out io.Writer) error {
+func migrateVersion(ctx context.Context, m *db.Migrator, _ *migrateSettings, out io.Writer) error {
 	version, err := m.GetDBVersion(ctx)
 	if err == nil {
 		fmt.Fprintln(out, version)

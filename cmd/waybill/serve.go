@@ -70,7 +70,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	}()
 	metrics := newMetrics()
 	s.store.OnTexts, s.store.Lineage = metrics.countTexts, &db.Lineage{}
-	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
+	if r.store, err = openStore(ctx, s.storeConfig(), r.log); err != nil {
 		return nil, err
 	}
 	if err := r.store.BeginEventHistory(ctx); err != nil { // such as read-only: the first stream does it
@@ -100,8 +100,9 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	return r, nil
 }
 
-// openStore connects, and checks that the schema is a known one.
-func openStore(ctx context.Context, c db.Config) (*db.System, error) {
+// openStore connects, and checks that the schema is one that this program may serve. It warns of one that
+// is newer.
+func openStore(ctx context.Context, c db.Config, log *slog.Logger) (*db.System, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
 		return nil, err
@@ -109,9 +110,14 @@ func openStore(ctx context.Context, c db.Config) (*db.System, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the database: %s", oneLine(err))
 	}
-	if err := store.CheckSchema(ctx); err != nil {
+	newer, err := store.CheckSchema(ctx)
+	if err != nil {
 		store.Close()
 		return nil, err
+	}
+	if len(newer) > 0 {
+		log.Warn("the schema is newer than this program, and declares that it may serve", "migrations", newer,
+			"program", db.NewestMigration())
 	}
 	return store, nil
 }

@@ -89,8 +89,8 @@ func TestServeRefuses(t *testing.T) {
 	}
 	t.Cleanup(func() { taken.Close() })
 	behind := emptyDatabase(t, d)
-	for _, verb := range []string{"up", "down"} {
-		if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + behind}, "migrate", verb); code != 0 {
+	for _, args := range [][]string{{"migrate", "up"}, {"migrate", "down", "--yes-lose-data"}} {
+		if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + behind}, args...); code != 0 {
 			t.Fatal(errors)
 		}
 	}

@@ -84,7 +84,7 @@ func startWorkers(ctx context.Context, s *settings, log *slog.Logger, m *metrics
 	own.OnTexts = m.countTexts
 	own.MaxConns = min(4+s.workers/4, own.MaxConns)
 	own.AcquireTimeout = own.LockTimeout // no client waits for a worker
-	store, err := openStore(ctx, own)
+	store, err := openStore(ctx, own, log)
 	if err != nil {
 		return nil, err
 	}

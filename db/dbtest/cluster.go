@@ -93,7 +93,11 @@ func (c *cluster) connect(ctx context.Context, databaseURL string) (err error) {
 	if databaseURL != "" {
 		c.login, err = external(databaseURL)
 	} else {
-		c.server, err = localpg.Start(ctx, localpg.Options{Settings: map[string]string{"timezone": timeZone}})
+		c.server, err = localpg.Start(ctx, localpg.Options{Settings: map[string]string{
+			"timezone": timeZone,
+			// Connections bear their test's name: a line that should not be there names the test.
+			"log_line_prefix": "%m [%p] %q%a ",
+		}})
 		c.login = local{c.server}
 	}
 	if err != nil {

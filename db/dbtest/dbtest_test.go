@@ -94,6 +94,11 @@ func TestConnectionsBearTheTestsNameAndAnOddTimeZone(t *testing.T) {
 		if got := ask(t, pool, "SELECT current_setting('timezone')"); got != "Asia/Kathmandu" {
 			t.Errorf("timezone = %q", got)
 		}
+		// A line of the log names the test, too, unless the server is another's.
+		if got := ask(t, pool, "SELECT current_setting('log_line_prefix')"); !strings.Contains(got, "%a") &&
+			os.Getenv("DATABASE_URL") == "" {
+			t.Errorf("log_line_prefix = %q", got)
+		}
 	})
 }
 

@@ -14,8 +14,8 @@ type PgBouncer struct {
 	AppURL, OwnerURL string // through the pooler
 }
 
-// PgBouncer runs one until the end of the test, with settings such as pool_mode, for the usual logins and others. Where none is installed it skips
-// the test, or fails it in CI.
+// PgBouncer runs one until the end of the test, with settings such as pool_mode, for the usual logins and others.
+// Where none is installed it skips the test, or fails it in CI.
 func (d *DB) PgBouncer(settings map[string]string, logins ...string) *PgBouncer {
 	d.t.Helper()
 	if d.cluster.server == nil {

@@ -27,10 +27,11 @@ const startTimeout = 30 * time.Second
 
 // Pooler is a running PgBouncer.
 type Pooler struct {
-	dir   string
-	login *pgconn.Config
-	cmd   *exec.Cmd
-	alive io.Closer // the shell ends PgBouncer when this closes
+	program string
+	dir     string
+	login   *pgconn.Config
+	cmd     *exec.Cmd
+	alive   io.WriteCloser // the shell ends PgBouncer when this closes
 }
 
 // Start runs PgBouncer in front of the server of databaseURL, for all its databases, the URL's login, and those of
@@ -42,7 +43,7 @@ func Start(databaseURL string, settings map[string]string, logins ...string) (_ 
 	if err != nil {
 		return nil, err
 	}
-	p := &Pooler{}
+	p := &Pooler{program: program}
 	if p.login, err = pgconn.ParseConfig(databaseURL); err != nil {
 		return nil, errors.New("is not a PostgreSQL connection string")
 	}
@@ -50,7 +51,7 @@ func Start(databaseURL string, settings map[string]string, logins ...string) (_ 
 		return nil, err
 	}
 	if err = p.configure(settings, logins); err == nil {
-		err = p.run(program)
+		err = p.run()
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Stop())
@@ -94,12 +95,21 @@ func (p *Pooler) Log() string {
 	return string(text)
 }
 
+// Crash kills PgBouncer, with all its connections, and starts it again.
+func (p *Pooler) Crash() error { return errors.Join(p.end("KILL"), p.run()) }
+
 // Stop ends PgBouncer and removes its folder.
-func (p *Pooler) Stop() (err error) {
-	if p.alive != nil {
-		err = errors.Join(p.alive.Close(), p.cmd.Wait())
+func (p *Pooler) Stop() error { return errors.Join(p.end("INT"), os.RemoveAll(p.dir)) }
+
+// end sends PgBouncer a signal, and waits for its end.
+func (p *Pooler) end(signal string) error {
+	if p.alive == nil {
+		return nil
 	}
-	return errors.Join(err, os.RemoveAll(p.dir))
+	_, err := io.WriteString(p.alive, signal+"\n")
+	err = errors.Join(err, p.alive.Close(), p.cmd.Wait())
+	p.alive = nil
+	return err
 }
 
 func (p *Pooler) configure(settings map[string]string, logins []string) error {
@@ -155,9 +165,9 @@ func (p *Pooler) giveAway() error {
 
 // run starts PgBouncer, and waits until it answers. The shell ends it when the pipe's last writer is gone,
 // even after SIGKILL.
-func (p *Pooler) run(program string) error {
-	const guarded = `"$0" -q "$1" & pid=$!; read _; kill -INT $pid; wait $pid; exit 0`
-	p.cmd = exec.Command("/bin/sh", "-c", guarded, program, filepath.Join(p.dir, "ini"))
+func (p *Pooler) run() error {
+	const guarded = `"$0" -q "$1" & pid=$!; read signal; kill -${signal:-INT} $pid; wait $pid; exit 0`
+	p.cmd = exec.Command("/bin/sh", "-c", guarded, p.program, filepath.Join(p.dir, "ini"))
 	p.cmd.Dir = "/"
 	pipe, err := p.cmd.StdinPipe()
 	if err != nil {

@@ -23,16 +23,33 @@ var ErrRetry = errors.New("try again")
 
 // Do calls try with the number of the attempt, from 0, until it returns anything but ErrRetry,
 // and returns that; after maxAttempts, ErrRetry. It returns the context's error if ctx ends
-// while it waits for the next attempt.
+// while it waits for the next attempt. The waits are those of a request: 4 ms at first.
 func Do(ctx context.Context, maxAttempts int, try func(attempt int) error) error {
+	return Loop{MaxAttempts: maxAttempts, First: 4 * time.Millisecond}.Do(ctx, try)
+}
+
+// Loop is how often and how long to wait between attempts.
+type Loop struct {
+	MaxAttempts int
+	First       time.Duration       // before the second attempt; twice as long after each
+	Longest     time.Duration       // none is longer; 0: no limit
+	Waits       func(time.Duration) // if not nil, is called before each wait
+}
+
+// Do calls try as the function Do does.
+func (l Loop) Do(ctx context.Context, try func(attempt int) error) error {
 	for attempt := 0; ; attempt++ {
 		err := try(attempt)
-		if err != ErrRetry || attempt+1 >= maxAttempts {
+		if err != ErrRetry || attempt+1 >= l.MaxAttempts {
 			return err
+		}
+		wait := l.backoff(attempt)
+		if l.Waits != nil {
+			l.Waits(wait)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff(attempt)):
+		case <-time.After(wait):
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -40,9 +57,15 @@ func Do(ctx context.Context, maxAttempts int, try func(attempt int) error) error
 	}
 }
 
-// backoff returns how long to wait after an attempt: twice as long after each, from 4 ms on,
-// less up to half of it at random, so that those who failed together do not return together.
-func backoff(attempt int) time.Duration {
-	longest := 4 * time.Millisecond << attempt
-	return longest/2 + rand.N(longest/2)
+// backoff returns how long to wait after an attempt: twice as long after each, less up to half of it at
+// random, so that those who failed together do not return together.
+func (l Loop) backoff(attempt int) time.Duration {
+	wait := l.First
+	for range attempt {
+		if wait *= 2; l.Longest > 0 && wait >= l.Longest {
+			wait = l.Longest
+			break
+		}
+	}
+	return wait/2 + rand.N(wait/2)
 }

@@ -14,14 +14,17 @@ WITH found AS MATERIALIZED (
         WHERE k.tenant_id = a.tenant_id
             AND k.id = a.patient_id
             AND EXISTS (
-                SELECT FROM patient_viewers AS v
-                WHERE v.tenant_id = k.tenant_id
-                    AND v.patient_id = k.id
-                    AND v.facility_id = a.facility_id
-                    AND v.user_id = @viewer_id::uuid)
+                SELECT FROM facility_patients AS f
+                WHERE f.tenant_id = k.tenant_id
+                    AND f.facility_id = a.facility_id
+                    AND f.patient_id = k.id
+                    AND f.allowed)
         LIMIT 1
     ) AS p
-    WHERE a.tenant_id = @tenant_id
+    WHERE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id::uuid)
+        AND a.tenant_id = @tenant_id
         AND a.facility_id = @facility_id
         AND (a.starts_at, a.id) > (
             greatest(@after_starts_at::timestamptz, (@from_time::timestamptz) - longest_appointment()), @after_id::uuid)
@@ -29,7 +32,7 @@ WITH found AS MATERIALIZED (
         AND a.ends_at > @from_time
         AND (sqlc.narg('status')::appointment_status IS NULL OR a.status = sqlc.narg('status'))
     ORDER BY a.starts_at, a.id
-    LIMIT 1 + @max_rows::int
+    LIMIT (SELECT 1 + @max_rows::int)
 ), shown AS MATERIALIZED (
     SELECT *
     FROM found AS f

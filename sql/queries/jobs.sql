@@ -1,32 +1,67 @@
--- Counts the unfinished jobs in each queue by state, with the creation time of the oldest. It uses the
--- index that River fetches by, so that completed jobs cost nothing.
+-- Counts the unfinished jobs in each queue by state, with the creation time of the oldest: of each, the next
+-- 100,000 in the order in which River fetches them. It finds queues and states, and the jobs, by the index
+-- that River fetches by: completed jobs cost nothing, and a queue that grows without end no more.
 -- name: CountJobs :many
+WITH RECURSIVE found AS (
+    (
+        SELECT j.state, j.queue
+        FROM river_job AS j
+        ORDER BY j.state, j.queue
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT n.state, n.queue
+    FROM found AS f
+    CROSS JOIN LATERAL (
+        SELECT j.state, j.queue
+        FROM river_job AS j
+        WHERE (j.state, j.queue) > (f.state, f.queue)
+        ORDER BY j.state, j.queue
+        LIMIT 1
+    ) AS n
+)
 SELECT
-    w.queue, w.state::text AS state, w.jobs,
+    f.queue, f.state::text AS state, w.jobs::bigint AS jobs,
     extract(epoch FROM now() - j.created_at)::float8 AS oldest_seconds
-FROM (
-    SELECT queue, state, count(*) AS jobs, min(id) AS oldest
-    FROM river_job
-    WHERE state IN ('available', 'cancelled', 'discarded', 'pending', 'retryable', 'running', 'scheduled')
-    GROUP BY queue, state
+FROM found AS f
+CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs, min(n.id) AS oldest
+    FROM (
+        SELECT j.id
+        FROM river_job AS j
+        WHERE j.state = f.state AND j.queue = f.queue
+        ORDER BY j.priority, j.scheduled_at, j.id
+        LIMIT 100000
+    ) AS n
 ) AS w
 JOIN river_job AS j ON j.id = w.oldest
-ORDER BY w.queue, w.state
+WHERE f.state <> 'completed'
+ORDER BY f.queue, f.state::text
 LIMIT 100;
 
 -- Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
 -- been running for too long.
 -- name: ListTroubledJobs :many
 SELECT
-    id, kind, state::text AS state, args, attempt, max_attempts, created_at, scheduled_at,
-    coalesce((metadata ->> 'snoozes')::int, 0)::int AS snoozes,
-    coalesce(errors[cardinality(errors)] ->> 'error', '')::text AS last_error
-FROM river_job
-WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
-    AND (state <> 'running' OR attempted_at < @stuck_since::timestamptz)
-    AND id > @after_id
-ORDER BY id
-LIMIT @max_rows::int;
+    j.id, j.kind, j.state::text AS state, j.args, j.attempt, j.max_attempts, j.created_at, j.scheduled_at,
+    coalesce((j.metadata ->> 'snoozes')::int, 0)::int AS snoozes,
+    coalesce(j.errors[cardinality(j.errors)] ->> 'error', '')::text AS last_error
+FROM (
+    (
+        SELECT t.id
+        FROM river_job AS t
+        WHERE t.state IN ('cancelled', 'discarded', 'retryable', 'scheduled') AND t.id > @after_id
+        ORDER BY t.id
+        LIMIT @max_rows::int
+    )
+    UNION ALL
+    SELECT r.id
+    FROM river_job AS r
+    WHERE r.state = 'running' AND r.attempted_at < @stuck_since::timestamptz AND r.id > @after_id
+) AS t
+JOIN river_job AS j ON j.id = t.id
+ORDER BY j.id
+LIMIT @max_rows;
 
 -- Returns the size of the jobs table and its indexes, and its number of dead rows as estimated by
 -- PostgreSQL.
@@ -39,12 +74,15 @@ SELECT
 FROM pg_class AS c
 WHERE c.oid = 'river_job'::regclass;
 
--- Lists the paused queues in River's own table, with the number of waiting jobs. No process works the
--- jobs of a paused queue.
+-- Lists the paused queues in River's own table, with the number of waiting jobs, 100,000 at most. No process
+-- works the jobs of a paused queue.
 -- name: ListPausedQueues :many
 SELECT
     q.name, q.paused_at::timestamptz AS paused_at,
-    (SELECT count(*) FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available') AS waiting
+    (
+        SELECT count(*)
+        FROM (SELECT FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available' LIMIT 100000) AS j
+    ) AS waiting
 FROM river_queue AS q
 WHERE q.paused_at IS NOT NULL
 ORDER BY q.name

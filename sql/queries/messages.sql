@@ -46,7 +46,7 @@ WHERE m.tenant_id = @tenant_id
     AND m.status = 'FAILED'
     AND m.reason <> 'no_number'
     AND (m.created_at, m.id) > (@after_created_at::timestamptz, @after_id::uuid)
-    AND starts_with(m.reason, @reason::text)
+    AND (@reason::text = '' OR starts_with(m.reason, @reason))
 ORDER BY m.created_at, m.id
 LIMIT @max_rows::int;
 

@@ -80,9 +80,11 @@ SELECT
     CASE WHEN @viewer_role::user_role <> 'driver' THEN s.phone END AS phone
 FROM seen AS s;
 
--- Merges the first patients of each facility that the viewer sees: its cost grows with these facilities
--- and the page, not with the patients. Only returned patients are audited; of the next one only its
--- existence is returned.
+-- Lists the patients that the viewer sees, in the order of ids. The cost grows with the page and the viewer's
+-- facilities, not with the patients. For staff of more than fifty facilities it first reads the tenant's next
+-- patients until the viewer's fill a page (DISTINCT needs no sort). If they do not, and the tenant has more,
+-- it merges the next patients of each facility (next_patients). Stored rows decide between the two, not the
+-- planner. Only returned patients are audited; of the next one only its existence is returned.
 -- name: ListPatients :many
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT v.facility_id
@@ -90,24 +92,61 @@ WITH mine AS MATERIALIZED (
     WHERE v.tenant_id = @tenant_id
         AND v.user_id = @viewer_id
         AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
-), known AS MATERIALIZED (
+), nearest AS MATERIALIZED (
     SELECT DISTINCT k.patient_id
-    FROM mine AS m
-    CROSS JOIN LATERAL (
-        SELECT f.patient_id
-        FROM patient_facilities AS f
-        WHERE f.tenant_id = @tenant_id AND f.facility_id = m.facility_id AND f.patient_id > @after_id AND f.allowed
-        ORDER BY f.patient_id
-        LIMIT 1 + @max_rows::int
-    ) AS k
+    FROM next_facility_patients(@tenant_id, @after_id, least(20 * (1 + @max_rows::int), 1000))
+        AS k (patient_id, facility_id, allowed)
+    WHERE (SELECT count(*) FROM mine) > 50
+        AND k.allowed
+        -- IS TRUE keeps the planner from a join, which would read all rows.
+        AND (k.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
     ORDER BY k.patient_id
+    LIMIT 1 + @max_rows::int
+), tried AS MATERIALIZED (
+    SELECT
+        CASE
+            WHEN (SELECT count(*) FROM mine) <= 50 THEN false
+            WHEN count(*) > @max_rows::int THEN true
+            ELSE (
+                SELECT count(*) < least(20 * (1 + @max_rows::int), 1000)
+                FROM next_facility_patients(@tenant_id, @after_id, least(20 * (1 + @max_rows::int), 1000)) AS k)
+        END AS is_enough
+    FROM nearest AS n
+), places AS MATERIALIZED (
+    -- Facilities to merge, in the order of their next patients. Several may have the same one.
+    SELECT m.facility_id, dense_rank() OVER (ORDER BY n.patient_id) AS place
+    FROM mine AS m
+    CROSS JOIN LATERAL next_patients(@tenant_id, m.facility_id, @after_id, 1) AS n (patient_id)
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
+), known AS MATERIALIZED (
+    SELECT DISTINCT u.patient_id
+    FROM (
+        SELECT n.patient_id FROM nearest AS n
+        UNION ALL
+        SELECT n.patient_id
+        FROM places AS p
+        -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
+        CROSS JOIN LATERAL next_patients(
+            @tenant_id, p.facility_id, @after_id, (2 - p.place + @max_rows::int)::int
+        ) AS n (patient_id)
+        WHERE p.place <= 1 + @max_rows::int
+    ) AS u
+    ORDER BY u.patient_id
     LIMIT 1 + @max_rows::int
 ), shown AS MATERIALIZED (
     SELECT p.*
-    FROM known AS k
-    JOIN patients AS p ON p.tenant_id = @tenant_id AND p.id = k.patient_id
-    ORDER BY p.id
-    LIMIT @max_rows::int
+    FROM (
+        SELECT k.patient_id
+        FROM known AS k
+        ORDER BY k.patient_id
+        LIMIT @max_rows::int
+    ) AS k
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM patients AS p
+        WHERE p.tenant_id = @tenant_id AND p.id = k.patient_id
+        LIMIT 1
+    ) AS p
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT s.tenant_id, s.id, @viewer_id, 'list-patients'

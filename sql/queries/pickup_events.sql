@@ -150,8 +150,8 @@ SELECT pg_current_xact_id()::text AS xid;
 -- Looks at the next events after a position and below a horizon, max_rows at most, and returns those that
 -- the viewer sees, and the last one in any case: its position is where to continue, also if nothing was
 -- seen. So a call reads no more than its window, however far back it resumes and whatever the viewer sees.
--- Each pickup of the window is looked up once for staff, by its key: with EXISTS, PostgreSQL would rather
--- look up all of the viewer's pickups. A driver sees the events that assign a pickup to them or remove it,
+-- For staff, an event tells its facility. Where it does not (it is from before migration 00043), its pickup is
+-- looked up, once a window and by its key. A driver sees the events that assign a pickup to them or remove it,
 -- since their login was linked. What admins, dispatchers and hubs see depends only on their role: their
 -- streams share reads.
 -- name: StreamPickupEvents :many
@@ -164,22 +164,29 @@ WITH page AS MATERIALIZED (
         AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT @max_rows::int
+), mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.user_id = @viewer_id AND @viewer_role::user_role = 'staff'
 ), staffs AS MATERIALIZED (
     SELECT p.id
-    FROM (SELECT DISTINCT e.pickup_id FROM page AS e) AS k
+    FROM (SELECT DISTINCT e.pickup_id FROM page AS e WHERE e.facility_id IS NULL) AS k
     CROSS JOIN LATERAL (
         SELECT p.id
         FROM pickups AS p
-        JOIN facility_viewers AS v ON v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id
-        WHERE p.tenant_id = @tenant_id AND p.id = k.pickup_id AND v.user_id = @viewer_id
+        WHERE p.tenant_id = @tenant_id AND p.id = k.pickup_id
+            AND (p.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
         LIMIT 1
     ) AS p
+    WHERE @viewer_role = 'staff'
 ), judged AS MATERIALIZED (
     SELECT
         e.*,
         coalesce(
             (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid)
-                OR @viewer_role = 'staff' AND e.pickup_id IN (SELECT s.id FROM staffs AS s))
+                OR @viewer_role = 'staff' AND (
+                    e.facility_id IN (SELECT m.facility_id FROM mine AS m)
+                    OR e.pickup_id IN (SELECT s.id FROM staffs AS s)))
             AND (@viewer_role <> 'driver' OR e.created_at >= (
                 SELECT d.user_since FROM drivers AS d
                 WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id)),
@@ -190,7 +197,7 @@ WITH page AS MATERIALIZED (
 )
 SELECT
     j.tenant_id, j.id, j.pickup_id, j.version, j.transition, j.actor_id, j.before, j.after, j.driver_id,
-    j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq,
+    j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq, j.facility_id,
     j.seen::boolean AS seen,
     j.page_rows::bigint AS page_rows
 FROM judged AS j

@@ -13,10 +13,11 @@ SELECT
     END AS timeline
 FROM pg_control_system() AS c;
 
--- Returns the role of the session and some of its settings, each as name=value, to compare them with what this
--- program needs: a connection pooler may ignore the settings that a connection starts with.
+-- Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+-- with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 -- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
@@ -82,3 +83,9 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
 -- plan takes longer than running it.
 -- name: PlanOnce :exec
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true);
+
+-- Commits a record, if commits wait for standbys; otherwise it returns no row. Once the commit has ended
+-- without the warning that its wait was canceled, the standbys have everything that was committed before.
+-- name: AwaitStandbys :one
+SELECT (pg_logical_emit_message(true, 'waybill', '') IS NOT NULL)::boolean AS waited
+WHERE current_setting('synchronous_standby_names') <> '';

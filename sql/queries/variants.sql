@@ -255,6 +255,7 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
+        m.facility_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
@@ -291,10 +292,10 @@ WITH asked AS (
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
+        idempotency_key, request_digest, facility_id)
     SELECT
         w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
-        nullif(w.idempotency_key, ''), w.request_digest
+        nullif(w.idempotency_key, ''), w.request_digest, w.facility_id
     FROM won AS w
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -431,6 +432,7 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
+        m.facility_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
@@ -467,10 +469,10 @@ WITH asked AS (
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
+        idempotency_key, request_digest, facility_id)
     SELECT
         w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
-        nullif(w.idempotency_key, ''), w.request_digest
+        nullif(w.idempotency_key, ''), w.request_digest, w.facility_id
     FROM won AS w
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)

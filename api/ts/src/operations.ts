@@ -181,6 +181,76 @@ export interface Operations {
   };
 }
 
+/** The arguments of the functions that call and list, in front of their options. */
+export interface Arguments {
+  "livez": [];
+  "readyz": [];
+  "list-accounts": [query?: Query<"list-accounts">];
+  "create-account": [body: Body<"create-account">];
+  "get-account": [accountId: string];
+  "charge-account": [accountId: string, body: BodyWithId<"charge-account">];
+  "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
+  "list-entries": [accountId: string, query?: Query<"list-entries">];
+  "get-entry": [accountId: string, entryId: string];
+  "list-appointments": [query: Query<"list-appointments">];
+  "list-drivers": [query?: Query<"list-drivers">];
+  "create-driver": [body: Body<"create-driver">];
+  "get-driver": [driverId: string];
+  "locate-driver": [driverId: string, body: Body<"locate-driver">];
+  "list-facilities": [query?: Query<"list-facilities">];
+  "create-facility": [body: Body<"create-facility">];
+  "get-facility": [facilityId: string];
+  "sync-appointments": [facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">];
+  "list-flags": [query?: Query<"list-flags">];
+  "get-flag": [name: string];
+  "list-groups": [query?: Query<"list-groups">];
+  "create-group": [body: Body<"create-group">];
+  "get-group": [groupId: string];
+  "list-group-facilities": [groupId: string, query?: Query<"list-group-facilities">];
+  "remove-group-facility": [groupId: string, facilityId: string];
+  "add-group-facility": [groupId: string, facilityId: string];
+  "list-group-members": [groupId: string, query?: Query<"list-group-members">];
+  "remove-group-member": [groupId: string, userId: string];
+  "add-group-member": [groupId: string, userId: string];
+  "list-patients": [query?: Query<"list-patients">];
+  "create-patient": [body: Body<"create-patient">];
+  "get-patient": [patientId: string];
+  "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
+  "disallow-facility": [patientId: string, facilityId: string];
+  "allow-facility": [patientId: string, facilityId: string];
+  "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
+  "list-pickup-transitions": [];
+  "list-pickups": [query?: Query<"list-pickups">];
+  "create-pickup": [body: Body<"create-pickup">];
+  "create-pickups": [body: Body<"create-pickups">];
+  "get-pickup": [pickupId: string];
+  "assign-pickup": [pickupId: string, body: Body<"assign-pickup">];
+  "cancel-pickup": [pickupId: string, body?: Body<"cancel-pickup">];
+  "collect-pickup": [pickupId: string];
+  "deliver-pickup": [pickupId: string];
+  "dispatch-pickup": [pickupId: string];
+  "list-pickup-events": [pickupId: string, query?: Query<"list-pickup-events">];
+  "list-messages": [pickupId: string, query?: Query<"list-messages">];
+  "pack-pickup": [pickupId: string];
+  "get-pickup-patient": [pickupId: string];
+  "receive-pickup": [pickupId: string];
+  "release-pickup": [pickupId: string];
+  "ship-pickup": [pickupId: string];
+  "submit-pickup": [pickupId: string];
+  "logout": [];
+  "get-session": [];
+  "login": [body: Body<"login">];
+  "list-users": [query?: Query<"list-users">];
+  "create-user": [body: Body<"create-user">];
+  "get-user": [userId: string];
+  "deactivate-user": [userId: string];
+  "change-password": [userId: string, body: Body<"change-password">];
+  "list-phone-numbers": [userId: string, query?: Query<"list-phone-numbers">];
+  "add-phone-number": [userId: string, body: Body<"add-phone-number">];
+  "remove-phone-number": [userId: string, phoneNumberId: string];
+  "reactivate-user": [userId: string];
+}
+
 export const operations = {
   "livez": {"tag":"service","name":"livez","method":"GET","path":"/livez","kind":"call","key":"none","params":[],"body":false,"query":false},
   "readyz": {"tag":"service","name":"readyz","method":"GET","path":"/readyz","kind":"call","key":"none","params":[],"body":false,"query":false},

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
 
-import { createWaybill, unwrap } from "../src/index.js";
+import { type Body, createWaybill, unwrap, type Waybill } from "../src/index.js";
 import { launch, serveSite, type Site } from "./browser.js";
 import type { Walk } from "./page/walk.js";
 import { type Server, start } from "./server.js";
@@ -13,7 +13,9 @@ let site: Site;
 let browser: Browser;
 
 before(async () => {
-  [server, site, browser] = await Promise.all([start(), serveSite(), launch()]);
+  server = await start();
+  browser = await launch();
+  site = await serveSite();
 });
 
 after(async () => {
@@ -22,10 +24,10 @@ after(async () => {
   await server?.stop();
 });
 
-/** Opens the page under a host name, which is part of its origin. */
-async function open(host: string): Promise<Page> {
+/** Opens a page under a host name, which is part of its origin. */
+async function open(host: string, file = ""): Promise<Page> {
   const page = await browser.newPage();
-  await page.goto(`http://${host}:${site.port}/`);
+  await page.goto(`http://${host}:${site.port}/${file}`);
   return page;
 }
 
@@ -35,25 +37,39 @@ function userOf(role: string) {
   return user;
 }
 
+function as(role: string): Waybill {
+  return createWaybill({ baseUrl: server.url, token: userOf(role).token });
+}
+
+async function order(): Promise<Body<"create-pickup">> {
+  const [facility] = unwrap(await as("admin").facilities.list().page()).items;
+  const [account] = unwrap(await as("admin").accounts.list().page()).items;
+  assert(facility && account);
+  return {
+    facility_id: facility.id,
+    account_id: account.id,
+    price_cents: 100,
+    pickup_address: "2401 Mission St",
+    dropoff_address: "1 Lab Way",
+  };
+}
+
+/** Creates a pickup, submits it, and returns its id. */
+async function submitted(staff: Waybill): Promise<string> {
+  const { id } = unwrap(await staff.pickups.create(await order()));
+  unwrap(await staff.pickups.submit(id));
+  return id;
+}
+
 test("a page of another origin, built with the packed client, walks a pickup through its life", async () => {
   const page = await open("127.0.0.1");
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
-  const admin = createWaybill({ baseUrl: server.url, token: userOf("admin").token });
-  const [facility] = unwrap(await admin.facilities.list().page()).items;
-  const [account] = unwrap(await admin.accounts.list().page()).items;
-  assert(facility && account);
   const { email, password } = userOf("staff");
   const asked = {
     url: server.url,
     login: { tenant: server.tenant, email, password },
-    order: {
-      facility_id: facility.id,
-      account_id: account.id,
-      price_cents: 3000,
-      pickup_address: "2401 Mission St",
-      dropoff_address: "1 Lab Way",
-    },
+    order: await order(),
   };
   const walked: Walk = await page.evaluate((asked) => window.walk(asked), asked);
   assert.deepEqual(walked, {
@@ -73,6 +89,44 @@ test("a page of an origin that is not allowed gets nothing", async () => {
     server.url,
   );
   assert.equal(outcome, "TypeError");
+});
+
+test("hooks show a call at once, take it back with its code when it is refused, and follow the stream", async () => {
+  const [admin, staff] = [as("admin"), as("staff")];
+  const free = unwrap(await admin.drivers.create({ name: "Free" }));
+  const busy = unwrap(await admin.drivers.create({ name: "Busy" }));
+  const [first, second, third] = [await submitted(staff), await submitted(staff), await submitted(staff)];
+  unwrap(await as("dispatcher").pickups.assign(third, { driver_id: busy.id }));
+  const status = (page: Page, id: string) => page.locator(`#p-${id} output`);
+  const board = async (driver: string) => {
+    const page = await open("127.0.0.1", "react.html");
+    const { token } = userOf("dispatcher");
+    await page.evaluate((shown) => window.board(shown), { url: server.url, token, driver });
+    await page.locator('main[data-state="open"]').waitFor();
+    return page;
+  };
+  const [mine, other] = [await board(busy.id), await board(free.id)];
+  await mine.getByRole("heading", { name: "Busy" }).waitFor();
+
+  // Refused: shown while the answer is out, and then as it is.
+  let answer = () => {};
+  const out = new Promise<void>((resolve) => (answer = resolve));
+  await mine.route("**/assign", async (route) => {
+    await out;
+    await route.continue();
+  });
+  await mine.locator(`#p-${second} button`).click();
+  await status(mine, second).getByText("ASSIGNED").waitFor();
+  answer();
+  await mine.getByRole("alert").getByText("driver_busy").waitFor();
+  await status(mine, second).getByText("SUBMITTED").waitFor();
+
+  // Taken: the other board shows it without a reload. The oldest pickup is on the second page.
+  await mine.getByRole("button", { name: "More" }).click();
+  await status(mine, first).getByText("SUBMITTED").waitFor();
+  await other.locator(`#p-${second} button`).click();
+  await status(other, second).getByText("ASSIGNED").waitFor();
+  await status(mine, second).getByText("ASSIGNED").waitFor();
 });
 
 test("the client is small", async () => {

@@ -24,12 +24,22 @@ const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
 
 /** A page that was built with the packed client, served from an origin of its own. */
-export type Site = { port: number; scripts: () => Promise<number>; close: () => Promise<void> };
+export type Site = {
+  port: number;
+  /** The size of the scripts of the page without React, in bytes. */
+  scripts: () => Promise<number>;
+  close: () => Promise<void>;
+};
 
 /** Packs the client, installs it in a new Vite project, builds that, and serves what was built. */
 export async function serveSite(): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), "waybill-page-"));
-  const npm = async (cwd: string, ...args: string[]) => (await run("npm", args, { cwd })).stdout;
+  const npm = async (cwd: string, ...args: string[]) => {
+    const ran = await run("npm", args, { cwd }).catch((error) => {
+      throw new Error(`npm ${args.join(" ")}: ${error.stdout}${error.stderr}`); // what the compiler says is in stdout
+    });
+    return ran.stdout;
+  };
   await cp(join(root, "test/page"), folder, { recursive: true });
   await cp(join(root, ".npmrc"), join(folder, ".npmrc"));
   const [packed] = JSON.parse(await npm(root, "pack", "--json", "--pack-destination", folder));
@@ -48,7 +58,11 @@ export async function serveSite(): Promise<Site> {
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const scripts = async () => {
     const html = await readFile(join(folder, "dist/index.html"), "utf8");
-    return (await readFile(join(folder, "dist", /src="([^"]+)"/.exec(html)?.[1] ?? ""))).length;
+    let bytes = 0;
+    for (const [, script] of html.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)) {
+      bytes += (await readFile(join(folder, "dist", script!))).length;
+    }
+    return bytes;
   };
   const close = async () => {
     server.close();

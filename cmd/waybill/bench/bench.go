@@ -20,6 +20,8 @@ func All() []Benchmark {
 		{"jobs", "rates of enqueueing and working jobs, and their delay; compared with River's own client",
 			benchJobs},
 		{"jobs-soak", "texts at a steady rate with spikes: backlog, delay, and table bloat", benchJobsSoak},
+		{"backfill", "latency of requests, alone and beside a backfill whose worker is killed again and again",
+			benchBackfill},
 		{"http", "requests per second of the whole server, compared with pgbench sending the same statements, and " +
 			"scalar ones, one by one", httpWork},
 		{"login-storm", "latency of a cheap request, alone and during a login storm", loginStorm},

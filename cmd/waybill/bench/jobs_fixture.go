@@ -132,14 +132,9 @@ func (d *jobsFixture) requireEmptyQueue(ctx context.Context) error {
 	return nil
 }
 
-// waiting counts the unfinished jobs of a queue.
+// waiting counts the unfinished jobs of a queue, however many there are.
 func (d *jobsFixture) waiting(ctx context.Context, queue string) (n int, err error) {
-	rows, err := d.CountJobs(ctx)
-	for _, r := range rows {
-		if r.Queue == queue && r.State != "cancelled" && r.State != "discarded" {
-			n += int(r.Jobs)
-		}
-	}
+	err = d.Pool().QueryRow(ctx, statement("jobs_waiting"), queue).Scan(&n)
 	return n, err
 }
 

@@ -15,11 +15,12 @@ type ScaleRead struct {
 	MostPages int    // that it may look at; 0: mostPages
 }
 
-// Limits of the pages of 8 KB that an operation may look at, for the fifty rows that it shows: rows of the
-// audit and of patients are joined and recorded one by one.
+// Limits of the pages of 8 KB that an operation may read for the fifty rows that it shows. A list that shows
+// patients records each in the audit log, whose index takes five or six pages a row.
 const (
 	mostPages        = 500
-	mostPatientPages = 1000
+	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient
+	mostPatientPages = 1000            // of patients, with their consent
 )
 
 var (
@@ -62,6 +63,7 @@ func ScaleReads() (all []ScaleRead) {
 	for _, f := range pickupFilters {
 		all = append(all, ScaleRead{
 			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
+			MostPages: mostPickupPages,
 		})
 	}
 	all = append(all, pickupReads()...)
@@ -115,10 +117,10 @@ func patientReads() []ScaleRead {
 		{Operation: "list-patients", Which: "deep page", Viewers: ofPatients, Path: "/v1/patients", Deep: true,
 			MostPages: mostPatientPages},
 		{Operation: "list-patients", Which: "facility, the busiest",
-			Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfSome, scale.StaffOfAll},
 			Path:    "/v1/patients?facility_id={busiest}", MostPages: mostPatientPages},
 		{Operation: "list-patients", Which: "facility, a small one",
-			Viewers: []scale.Role{scale.StaffOfOne, scale.StaffOfAll},
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients?facility_id={small}", MostPages: mostPatientPages},
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
@@ -129,16 +131,16 @@ func patientReads() []ScaleRead {
 			Deep: true, MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, a small clinic",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
-			Path:    "/v1/appointments?facility_id={small}" + month},
+			Path:    "/v1/appointments?facility_id={small}" + month, MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, a small clinic, deep page",
 			Viewers: []scale.Role{scale.StaffOfOne},
-			Path:    "/v1/appointments?facility_id={small}" + month, Deep: true},
+			Path:    "/v1/appointments?facility_id={small}" + month, Deep: true, MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, the busiest",
-			Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
-			Path:    "/v1/appointments?facility_id={busiest}" + month},
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfSome, scale.StaffOfAll},
+			Path:    "/v1/appointments?facility_id={busiest}" + month, MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, the busiest, status",
-			Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
-			Path:    "/v1/appointments?facility_id={busiest}&status=CANCELED" + month},
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfSome, scale.StaffOfAll},
+			Path:    "/v1/appointments?facility_id={busiest}&status=CANCELED" + month, MostPages: mostPatientPages},
 	}
 }
 

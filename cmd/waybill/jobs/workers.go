@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"waybill/cmd/waybill/texts"
 	"waybill/db"
+	"waybill/sql"
 )
 
 // Outcome is the outcome of one run of a job, for metrics.
@@ -36,6 +38,8 @@ type Options struct {
 	Observe  func(kind string, o Outcome, reason string)
 	SoftStop time.Duration // how long Stop waits for running jobs; 0 means 15 s
 	Clock    *texts.Clock  // nil for the wall clock
+	// BackfillFiles has the statements of backfills, by default those of this program.
+	BackfillFiles fs.FS
 }
 
 // Workers is a running set of workers.
@@ -43,13 +47,20 @@ type Workers struct {
 	Options
 	client   *river.Client[pgx.Tx]
 	breaker  *texts.Breaker
+	pace     *pace // of the backfills
 	stopping context.Context
 	stop     context.CancelFunc
 }
 
 // Start starts the workers.
 func Start(ctx context.Context, o Options) (*Workers, error) {
-	c := &Workers{Options: o}
+	c := &Workers{Options: o, pace: newPace()}
+	if c.BackfillFiles == nil {
+		var err error
+		if c.BackfillFiles, err = fs.Sub(sql.Backfills, "backfills"); err != nil {
+			return nil, err
+		}
+	}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}
@@ -58,6 +69,7 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 		Queues: map[string]river.QueueConfig{
 			Texts:      {MaxWorkers: o.Workers},
 			Dispatches: {MaxWorkers: max(1, o.Workers/4)},
+			Backfills:  {MaxWorkers: 1},
 		},
 		Workers:         c.workers(),
 		Logger:          warnings(o.Log),
@@ -92,6 +104,7 @@ func (c *Workers) workers() *river.Workers {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &textSender{workers: c})
 	river.AddWorker(workers, &dispatcher{workers: c})
+	river.AddWorker(workers, &backfiller{workers: c})
 	return workers
 }
 

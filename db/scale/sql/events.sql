@@ -1,12 +1,14 @@
 -- What happened to a fifth of the pickups, as if the rest of the history were archived: the
 -- small clinic's are among them. Every so many share a transaction, in the order of time.
 INSERT INTO pickup_events (
-    tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, request_digest, created_at, xid)
+    tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, request_digest, created_at, xid,
+    facility_id)
 SELECT
     p.tenant_id, pg_temp.id_of(k.ms + 60000 * e.step, 9, t, k.n * 8 + e.step), p.id, 1 + e.step, e.transition,
     p.requested_by, e.before, e.after,
     CASE WHEN e.after BETWEEN 'ASSIGNED' AND 'DELIVERED' THEN p.driver_id END, '\x7363616c65',
-    pg_temp.time_of(k.ms + 60000 * e.step), (3 + k.n * (s.last_xid - 3) / s.pickups)::text::xid8
+    pg_temp.time_of(k.ms + 60000 * e.step), (3 + k.n * (s.last_xid - 3) / s.pickups)::text::xid8,
+    p.facility_id
 FROM scale AS s
 CROSS JOIN pickups AS p
 CROSS JOIN LATERAL (

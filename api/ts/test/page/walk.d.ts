@@ -10,5 +10,7 @@ export type Walk = {
 declare global {
   interface Window {
     walk: (asked: { url: string; login: object; order: object }) => Promise<Walk>;
+    /** Shows a board of pickups with the hooks. */
+    board: (shown: { url: string; token: string; driver: string }) => void;
   }
 }

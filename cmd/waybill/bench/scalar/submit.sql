@@ -35,8 +35,9 @@ WITH draft AS MATERIALIZED (
     FROM paid AS d
 ), event AS (
     INSERT INTO pickup_events (
-        tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
-    SELECT m.tenant_id, m.id, m.id, m.version, 'submit', :staff, m.previous_status, m.status, :digest
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest, facility_id)
+    SELECT m.tenant_id, m.id, m.id, m.version, 'submit', :staff, m.previous_status, m.status, :digest,
+        m.facility_id
     FROM moved AS m
 ), dispatch_job AS (
     INSERT INTO river_job (kind, queue, args)

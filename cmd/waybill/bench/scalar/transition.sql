@@ -16,8 +16,9 @@ WITH moved AS (
     RETURNING p.*
 ), event AS (
     INSERT INTO pickup_events (
-        tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
-    SELECT m.tenant_id, m.id, m.id, m.version, 'cancel', :staff, m.previous_status, m.status, :digest
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest, facility_id)
+    SELECT m.tenant_id, m.id, m.id, m.version, 'cancel', :staff, m.previous_status, m.status, :digest,
+        m.facility_id
     FROM moved AS m
 )
 SELECT * FROM moved;

@@ -1,0 +1,207 @@
+import {
+  type InfiniteData,
+  type QueryClient,
+  useInfiniteQuery,
+  type UseInfiniteQueryResult,
+  useMutation,
+  type UseMutationResult,
+  useQuery,
+  useQueryClient,
+  type UseQueryResult,
+} from "@tanstack/react-query";
+import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+
+import { type Arguments, operations } from "./operations.js";
+import type { Listing } from "./pages.js";
+import { type NoAnswer, Refused, unwrap } from "./problem.js";
+import type { StreamState } from "./stream.js";
+import type { Operation, OperationId, Refusal, Result, Schema, Value } from "./types.js";
+import type { Waybill } from "./waybill.js";
+
+type Table = typeof operations;
+
+/** The operations that read one value, that read a list, and that write. */
+export type ReadId = { [Id in keyof Table]: Table[Id] extends { method: "GET"; kind: "call" } ? Id : never }[keyof Table];
+export type ListId = { [Id in keyof Table]: Table[Id] extends { kind: "list" } ? Id : never }[keyof Table];
+export type WriteId = {
+  [Id in keyof Table]: Table[Id] extends { method: "GET" } ? never : Table[Id] extends { kind: "call" } ? Id : never;
+}[keyof Table];
+
+type ItemOf<Id extends OperationId> = Value<Id> extends { items: (infer T)[] } ? T : never;
+
+/** The error of a hook: its problem has the code. */
+export type Failure<Id extends OperationId> = Refused<Refusal<Id> | NoAnswer>;
+
+const Context = createContext<Waybill | undefined>(undefined);
+
+/** Gives the components below a client. They also need TanStack Query's QueryClientProvider. */
+export function WaybillProvider({ waybill, children }: { waybill: Waybill; children?: ReactNode }): ReactNode {
+  return createElement(Context.Provider, { value: waybill }, children);
+}
+
+/** Returns the client of the WaybillProvider above. */
+export function useWaybill(): Waybill {
+  const waybill = useContext(Context);
+  if (waybill === undefined) throw new Error("there is no WaybillProvider above");
+  return waybill;
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+function functionOf(waybill: Waybill, id: keyof Table): AnyFunction {
+  const { tag, name }: Operation = operations[id];
+  return (waybill as unknown as Record<string, Record<string, AnyFunction>>)[tag]![name]!;
+}
+
+/** Returns the arguments with the options behind them, also where optional ones are left out. */
+function withOptions(id: keyof Table, args: unknown[], options: object): unknown[] {
+  const { params, body, query }: Operation = operations[id];
+  const all: unknown[] = Array.from({ length: params.length + Number(body) + Number(query) });
+  return [...all.map((_, i) => args[i]), options];
+}
+
+// The client has tried often enough when it gives up.
+const noRetry = { retry: false } as const;
+
+/** Reads one value: useValue("get-pickup", id). */
+export function useValue<Id extends ReadId>(id: Id, ...args: Arguments[Id]): UseQueryResult<Value<Id>, Failure<Id>> {
+  const waybill = useWaybill();
+  return useQuery<Value<Id>, Failure<Id>>({
+    queryKey: [id, ...args],
+    queryFn: async ({ signal }) => {
+      const read = functionOf(waybill, id)(...withOptions(id, args, { signal }));
+      return unwrap((await read) as Result<Id>) as Value<Id>;
+    },
+    ...noRetry,
+  });
+}
+
+/** Reads a list a page at a time: useList("list-pickups", { status }). data has the items of all pages read. */
+export function useList<Id extends ListId>(
+  id: Id,
+  ...args: Arguments[Id]
+): UseInfiniteQueryResult<ItemOf<Id>[], Failure<Id>> {
+  const waybill = useWaybill();
+  return useInfiniteQuery<ListPage<Id>, Failure<Id>, ItemOf<Id>[], unknown[], string | undefined>({
+    queryKey: [id, ...args],
+    queryFn: async ({ pageParam, signal }) => {
+      const listing = functionOf(waybill, id)(...args) as Listing<Id>;
+      return unwrap(await listing.page(pageParam, signal)) as ListPage<Id>;
+    },
+    initialPageParam: undefined,
+    getNextPageParam: (last) => last.next,
+    select: ({ pages }) => pages.flatMap((page) => page.items),
+    ...noRetry,
+  });
+}
+
+type ListPage<Id extends OperationId> = { items: ItemOf<Id>[]; next: string | undefined };
+
+export type CallHookOptions<Id extends WriteId> = {
+  /**
+   * Shows at once what the call is expected to make of the row whose id is the first argument. If it is
+   * refused, the row is shown as it was.
+   */
+  predict?: (...args: Arguments[Id]) => Partial<Value<Id>>;
+};
+
+/**
+ * Writes: const assign = useCall("assign-pickup", { predict }); assign.mutate([id, { driver_id }]).
+ *
+ * The row that it answers replaces the cached ones, and the lists of its kind are read again. error.problem
+ * has the code of a refusal.
+ */
+export function useCall<Id extends WriteId>(
+  id: Id,
+  { predict }: CallHookOptions<Id> = {},
+): UseMutationResult<Value<Id>, Failure<Id>, Arguments[Id]> {
+  const waybill = useWaybill();
+  const cache = useQueryClient();
+  return useMutation<Value<Id>, Failure<Id>, Arguments[Id], Snapshot | undefined>({
+    mutationFn: async (args) => unwrap((await functionOf(waybill, id)(...args)) as Result<Id>) as Value<Id>,
+    onMutate: async (args) => {
+      const rowId = (args as unknown[])[0];
+      if (predict === undefined || typeof rowId !== "string") return undefined;
+      await cache.cancelQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
+      return replace(cache, rowId, (row) => ({ ...row, ...predict(...args) }));
+    },
+    onError: (_error, args, before) => {
+      const rowId = (args as unknown[])[0];
+      if (before === undefined || typeof rowId !== "string") return;
+      // A row that has become newer meanwhile, by the stream, is shown as it is.
+      replace(cache, rowId, (row) => (before.row && row.version === before.row.version ? before.row : row));
+    },
+    onSuccess: (value) => {
+      const answered: unknown = value;
+      if (isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
+    },
+    onSettled: () => cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) }),
+    ...noRetry,
+  });
+}
+
+/**
+ * Follows the event stream, and keeps the cached pickups as it tells: rows change at once, and lists, whose
+ * members may be others now, are read again. Returns the state of the connection, and the refusal that ended it.
+ */
+export function useStream(): { state: StreamState; error: Refused | undefined } {
+  const waybill = useWaybill();
+  const cache = useQueryClient();
+  const [state, setState] = useState<StreamState>("connecting");
+  const [error, setError] = useState<Refused>();
+  useEffect(() => {
+    const stop = new AbortController();
+    const follow = async () => {
+      const onRestart = () => cache.invalidateQueries(); // versions of the former history say nothing now
+      for await (const { event } of waybill.pickups.stream({ signal: stop.signal, onState: setState, onRestart })) {
+        if (event) apply(cache, event);
+      }
+    };
+    setError(undefined);
+    follow().catch((reason) => setError(reason));
+    return () => stop.abort();
+  }, [waybill, cache]);
+  return useMemo(() => ({ state, error }), [state, error]);
+}
+
+function apply(cache: QueryClient, event: Schema<"PickupEvent">): void {
+  const { pickup_id, to_status, driver_id, version } = event;
+  replace(cache, pickup_id, (row) => newer(row, { ...row, status: to_status, driver_id, version }));
+  void cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") });
+}
+
+type Row = { id: string; version?: number; [member: string]: unknown };
+type Snapshot = { row: Row | undefined };
+
+function isRow(value: unknown): value is Row {
+  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
+}
+
+function newer(row: Row, other: Row): Row {
+  return (other.version ?? 0) >= (row.version ?? 0) ? other : row;
+}
+
+/** Whether a query reads rows of the kind that an operation writes: operations of one tag have one kind. */
+function hasRowsOf(queryKey: readonly unknown[], id: keyof Table): boolean {
+  const query = operations[queryKey[0] as keyof Table] as Operation | undefined;
+  return query?.tag === operations[id].tag;
+}
+
+/** Replaces a row in every query that has it. Returns it as it was. */
+function replace(cache: QueryClient, id: string, change: (row: Row) => Row): Snapshot {
+  let before: Row | undefined;
+  const changed = (row: unknown): unknown => {
+    if (!isRow(row) || row.id !== id) return row;
+    before ??= row;
+    return change(row);
+  };
+  for (const query of cache.getQueryCache().getAll()) {
+    if (!((query.queryKey[0] as string) in operations)) continue;
+    cache.setQueryData(query.queryKey, (data: unknown) => {
+      const pages = (data as InfiniteData<{ items: unknown[] }> | undefined)?.pages;
+      if (!pages) return changed(data);
+      return { ...(data as object), pages: pages.map((page) => ({ ...page, items: page.items.map(changed) })) };
+    });
+  }
+  return { row: before };
+}

@@ -1,0 +1,1 @@
+SELECT count(*) FILTER (WHERE times = 1), count(*) FROM bench_things;

@@ -1,0 +1,1 @@
+DELETE FROM backfills WHERE name = 'bench_adds_one';

@@ -1,0 +1,1 @@
+GRANT SELECT, UPDATE ON bench_things TO waybill_app;

@@ -1,0 +1,151 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// pace sets the size of a backfill's batches, and the pauses between them: a batch takes about targetBatch, and
+// the database has pauseFactor times as long for others afterwards. It probes the database by small requests at
+// rest and beside the batches, and compares their 99th percentiles.
+type pace struct {
+	size int
+
+	mu      sync.Mutex
+	last    time.Duration // of the last batch
+	atRest  time.Duration // the percentile at rest
+	samples []time.Duration
+}
+
+const (
+	smallestBatch, firstBatch, largestBatch = 10, 100, 5000
+
+	targetBatch = 20 * time.Millisecond
+	pauseFactor = 4
+	longestRest = 2 * time.Second
+
+	probes        = 100 // in a percentile
+	probeInterval = 5 * time.Millisecond
+	// Beside the batches, probes may take one and a half times as long as at rest, and this besides.
+	slack = 2 * time.Millisecond
+)
+
+func newPace() *pace { return &pace{size: firstBatch} }
+
+// rest probes the database while no batch runs.
+func (p *pace) rest(ctx context.Context, probe func(context.Context) error) error {
+	p.mu.Lock()
+	p.samples = nil
+	p.mu.Unlock()
+	for range probes {
+		if err := p.sample(ctx, probe); err != nil {
+			return err
+		}
+		if err := sleep(ctx, probeInterval); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.atRest, p.samples = percentile99(p.samples), nil
+	return nil
+}
+
+func (p *pace) sample(ctx context.Context, probe func(context.Context) error) error {
+	began := time.Now()
+	if err := probe(ctx); err != nil {
+		return err
+	}
+	p.add(time.Since(began))
+	return nil
+}
+
+// add keeps the newest samples.
+func (p *pace) add(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.samples = append(p.samples, d); len(p.samples) > probes {
+		p.samples = p.samples[1:]
+	}
+}
+
+// probing probes the database until stop is called.
+func (p *pace) probing(ctx context.Context, probe func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for sleep(ctx, probeInterval) == nil && p.sample(ctx, probe) == nil {
+		}
+	})
+	return func() {
+		cancel()
+		ended.Wait()
+	}
+}
+
+// pause leaves the database to others after a batch, and probes it.
+func (p *pace) pause(ctx context.Context, probe func(context.Context) error) error {
+	p.mu.Lock()
+	long := min(pauseFactor*p.last, longestRest)
+	p.mu.Unlock()
+	if err := sleep(ctx, long); err != nil {
+		return err
+	}
+	return p.sample(ctx, probe)
+}
+
+// took makes the next batch as large as one that takes targetBatch, within a factor of two.
+func (p *pace) took(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = d
+	want := int(float64(p.size) * float64(targetBatch) / float64(max(d, time.Microsecond)))
+	p.size = min(max(want, p.size/2, smallestBatch), 2*p.size, largestBatch)
+}
+
+// smaller halves the next batch.
+func (p *pace) smaller() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.size = max(p.size/2, smallestBatch)
+	p.samples = nil
+}
+
+// busy returns why there should be no batch now, or "".
+func (p *pace) busy() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.samples) < probes/2 {
+		return ""
+	}
+	now := percentile99(p.samples)
+	if now <= p.atRest*3/2+slack {
+		return ""
+	}
+	return fmt.Sprintf("the 99th percentile of small requests is %s beside it, and %s at rest", short(now),
+		short(p.atRest))
+}
+
+func short(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
+
+// percentile99 returns the 99th percentile, 0 of nothing.
+func percentile99(samples []time.Duration) time.Duration {
+	if len(samples) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(samples))
+	return sorted[len(sorted)*99/100]
+}
+
+// sleep returns the context's error if it ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
