@@ -49,12 +49,12 @@ func (a *server) registerEntries(readers []db.UserRole) {
 		codes: []db.Code{db.NotFound, db.BalanceTooLarge, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindDeposit))
 	register(a, operation{
-		id: "list-entries", method: http.MethodGet, path: path + "/entries", tag: "accounts",
+		id: "list-account-entries", method: http.MethodGet, path: path + "/entries", tag: "accounts",
 		summary: "List the entries of an account", about: "The sum of the entries is the balance.",
 		roles: readers, codes: []db.Code{db.NotFound},
 	}, a.listEntries)
 	register(a, operation{
-		id: "get-entry", method: http.MethodGet, path: path + "/entries/{entry_id}", tag: "accounts",
+		id: "get-account-entry", method: http.MethodGet, path: path + "/entries/{entry_id}", tag: "accounts",
 		summary: "Get an entry", roles: readers, codes: []db.Code{db.NotFound},
 	}, a.getEntry)
 }
@@ -106,7 +106,7 @@ func (a *server) listAccounts(ctx context.Context, v db.Viewer, in *Keyset) (*Li
 
 // AccountPath identifies an account by its id in the path.
 type AccountPath struct {
-	AccountID uuid.UUID `path:"account_id" format:"uuid"`
+	AccountID uuid.UUID `path:"account_id" format:"uuid" doc:"The account"`
 }
 
 type getAccountInput struct {
@@ -150,8 +150,8 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 	return &Row[db.Account]{accountTag(row), &row}, nil
 }
 
-// NewEntry is the body of a charge or a deposit.
-type NewEntry struct {
+// NewLedgerEntry is the body of a charge or a deposit.
+type NewLedgerEntry struct {
 	ID          uuid.UUID `json:"id" format:"uuid" doc:"Chosen by the client: a retry with the same id is booked only once"`
 	AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"9007199254740991" example:"3000"`
 	Note        string    `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
@@ -159,7 +159,7 @@ type NewEntry struct {
 
 type enterInput struct {
 	AccountPath
-	Body NewEntry
+	Body NewLedgerEntry
 }
 
 func (a *server) enter(
@@ -199,7 +199,7 @@ func (a *server) listEntries(ctx context.Context, v db.Viewer, in *listEntriesIn
 
 type entryPath struct {
 	AccountPath
-	EntryID uuid.UUID `path:"entry_id" format:"uuid"`
+	EntryID uuid.UUID `path:"entry_id" format:"uuid" doc:"The entry"`
 }
 
 func (a *server) getEntry(ctx context.Context, v db.Viewer, in *entryPath) (*Row[db.LedgerEntry], error) {

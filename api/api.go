@@ -5,6 +5,7 @@ package api
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -143,6 +144,11 @@ func newServer(store *db.Store, o Options) *server {
 	return a
 }
 
+// guide is what a developer needs to know before the first request.
+//
+//go:embed guide.md
+var guide string
+
 func config() huma.Config {
 	c := huma.DefaultConfig("Waybill", Version)
 	c.CreateHooks = nil
@@ -150,13 +156,7 @@ func config() huma.Config {
 	c.SchemasPath, c.OpenAPIPath, c.DocsPath = "", "", ""
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true
-	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a " +
-		"hub receives, packs and ships, accounts are charged. Every write is atomic and safe under " +
-		"concurrency. All writes can be retried: creates accept an id or an Idempotency-Key, transitions " +
-		"accept an Idempotency-Key, and edits require If-Match. Unsupported headers that would change the " +
-		"meaning of a request are rejected; in a read, which is safe to repeat, an Idempotency-Key has no " +
-		"effect. In creates and feeds, null is the same as an omitted member; in an edit it clears the " +
-		"member. Every error is a problem (RFC 9457) with a stable code."
+	c.Info.Description = guide
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: devURL, Description: devDescription}}
@@ -187,6 +187,7 @@ func tags() []*huma.Tag {
 		{Name: "groups", Description: "Groups of users and the facilities they can see"},
 		{Name: "users", Description: "Staff and their phone numbers"},
 		{Name: "flags", Description: "Feature flags of the tenant"},
+		{Name: "webhooks", Description: "What Waybill asks of the gateway that sends its texts"},
 		{Name: "service", Description: "The server itself"},
 	}
 }
@@ -210,6 +211,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerService()
+	a.describeWebhooks()
 	finishDocument(a.huma.OpenAPI())
 }
 

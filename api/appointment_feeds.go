@@ -68,7 +68,7 @@ type PatientRecord struct {
 	ExternalID externalID `json:"external_id" doc:"Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
-	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
+	BirthDate  db.Date    `json:"birth_date"`
 	Phone      string     `json:"phone,omitempty" pattern:"^\\+[1-9][0-9]{6,14}$" example:"+14155550123"`
 }
 

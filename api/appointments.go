@@ -28,15 +28,15 @@ func (a *server) registerAppointments() {
 type Appointment struct {
 	ID         uuid.UUID            `json:"id" format:"uuid"`
 	FacilityID uuid.UUID            `json:"facility_id" format:"uuid"`
-	ExternalID string               `json:"external_id" doc:"Id in the facility's records" example:"4711"`
+	ExternalID string               `json:"external_id" example:"4711"`
 	PatientID  uuid.UUID            `json:"patient_id" format:"uuid"`
 	GivenName  string               `json:"given_name" doc:"Of the patient"`
 	FamilyName string               `json:"family_name" doc:"Of the patient"`
 	StartsAt   time.Time            `json:"starts_at"`
 	EndsAt     time.Time            `json:"ends_at"`
 	Status     db.AppointmentStatus `json:"status"`
-	CreatedAt  time.Time            `json:"created_at" doc:"When a feed created it"`
-	UpdatedAt  time.Time            `json:"updated_at" doc:"When a feed last changed it"`
+	CreatedAt  time.Time            `json:"created_at"`
+	UpdatedAt  time.Time            `json:"updated_at"`
 }
 
 type listAppointmentsInput struct {

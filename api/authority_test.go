@@ -259,7 +259,7 @@ func TestWhoLeavesTheGroupUnderWayWritesNothingOfItsFacility(t *testing.T) {
 	s := start(t)
 	byGroup := []string{
 		"create-pickup", "create-pickups", "edit-pickup", "submit-pickup", "cancel-pickup",
-		"create-patient", "edit-patient", "allow-facility", "disallow-facility", "sync-appointments",
+		"create-patient", "edit-patient", "allow-patient-facility", "disallow-patient-facility", "sync-appointments",
 	}
 	for _, op := range writing() {
 		if !slices.Contains(byGroup, op.id) {

@@ -12,19 +12,24 @@ import (
 // components, so that every client has a named type for each, with the values of the database.
 func describeTypes(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[db.Date](), reflect.TypeFor[dateSchema]())
-	describeEnum(r, "The status of a pickup", db.AllPickupStatusValues())
-	describeEnum(r, "The status of an appointment", db.AllAppointmentStatusValues())
-	describeEnum(r, "A transition of a pickup from one status to another", db.AllTransitionNameValues())
-	describeEnum(r, "The role of a user, which determines their permissions", db.AllUserRoleValues())
-	describeEnum(r, "The kind of a ledger entry", db.AllEntryKindValues())
-	describeEnum(r, "The delivery status of a text", db.AllMessageStatusValues())
+	describeEnum(r, db.AllPickupStatusValues())
+	describeEnum(r, db.AllAppointmentStatusValues())
+	describeEnum(r, db.AllTransitionNameValues())
+	describeEnum(r, db.AllUserRoleValues())
+	describeEnum(r, db.AllEntryKindValues())
+	describeEnum(r, db.AllMessageStatusValues())
 }
 
-func describeEnum[T ~string](r huma.Registry, description string, values []T) {
-	s := &huma.Schema{Type: huma.TypeString, Description: description}
-	for _, v := range values {
+// describeEnum registers the schema of an enum, which has its descriptions from the database.
+func describeEnum[T ~string](r huma.Registry, values []T) {
+	enum := snake(reflect.TypeFor[T]().Name())
+	s := &huma.Schema{Type: huma.TypeString, Description: db.Comments[enum]}
+	descriptions := make([]string, len(values))
+	for i, v := range values {
 		s.Enum = append(s.Enum, string(v))
+		descriptions[i] = db.Comments[enum+"."+string(v)]
 	}
+	s.Extensions = map[string]any{"x-enum-descriptions": descriptions}
 	s.PrecomputeMessages()
 	r.Map()[reflect.TypeFor[T]().Name()] = s
 	r.RegisterTypeAlias(reflect.TypeFor[T](), reflect.TypeFor[enumSchema[T]]())

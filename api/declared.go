@@ -45,10 +45,10 @@ func (a *server) refusal(status int, codes []db.Code) *huma.Response {
 	}
 	name := componentName(status, codes)
 	if name == "" {
-		return refusalResponse(components.Schemas, status, codes)
+		return refusalResponse(components, status, codes)
 	}
 	if components.Responses[name] == nil {
-		components.Responses[name] = refusalResponse(components.Schemas, status, codes)
+		components.Responses[name] = refusalResponse(components, status, codes)
 	}
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
@@ -86,14 +86,16 @@ func pascal(snake string) string {
 // refusalResponse returns a response whose body is a Problem with one of the codes. Its schema has the
 // members of Problem itself: of an allOf, some generators make the intersection of two enums, which is
 // nothing.
-func refusalResponse(schemas huma.Registry, status int, codes []db.Code) *huma.Response {
-	flat := *problemSchema(schemas)
+func refusalResponse(components *huma.Components, status int, codes []db.Code) *huma.Response {
+	flat := *problemSchema(components.Schemas)
 	flat.Properties = maps.Clone(flat.Properties)
 	flat.Properties["code"] = enum(codes)
 	flat.Properties["code"].Description = "Stable and meant for programs"
 	r := &huma.Response{
 		Description: fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(names(codes), ", ")),
-		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: &flat}},
+		Content: map[string]*huma.MediaType{"application/problem+json": {
+			Schema: &flat, Examples: errorExamples(components, status, codes),
+		}},
 	}
 	switch status {
 	case http.StatusUnauthorized:

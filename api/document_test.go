@@ -245,7 +245,10 @@ func (d *document) checkProblem(a *answer) error {
 	}
 	code, _ := p["code"].(string)
 	detail, _ := p["detail"].(string)
+	shown, _ := d.root["components"].(object)["examples"].(object)[code].(object)
 	switch {
+	case shown != nil && shown["value"].(object)["title"] != p["title"]:
+		return fmt.Errorf("the document's example of %s is %v", code, shown)
 	case p["type"] != "/errors/"+code:
 		return fmt.Errorf("type %v", p["type"])
 	case p["status"] != float64(a.status):

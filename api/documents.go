@@ -146,6 +146,7 @@ func downgrade(o *huma.OpenAPI) (any, error) {
 		return nil, err
 	}
 	forget31(document)
+	delete(document.(map[string]any), "webhooks")
 	return document, nil
 }
 

@@ -45,8 +45,8 @@ func (a *server) registerDrivers() {
 type NewDriver struct {
 	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
-	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The user who logs in as this driver"`
-	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch-pickup may choose the driver"`
+	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid"`
+	OnDuty    bool       `json:"on_duty,omitempty"`
 	Latitude  *float64   `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
 	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
@@ -92,7 +92,7 @@ func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*Lis
 
 // DriverPath identifies a driver by their id in the path.
 type DriverPath struct {
-	DriverID uuid.UUID `path:"driver_id" format:"uuid"`
+	DriverID uuid.UUID `path:"driver_id" format:"uuid" doc:"The driver"`
 }
 
 type getDriverInput struct {
@@ -147,8 +147,8 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 	return &Row[db.Driver]{driverTag(row), &row}, nil
 }
 
-// Location is one observation of a driver's position.
-type Location struct {
+// DriverLocation is one observation of a driver's position.
+type DriverLocation struct {
 	Latitude  float64 `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
 	Longitude float64 `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
 	LocatedAt Time    `json:"located_at" doc:"The time of the observation; at most a minute ahead of the server's clock"`
@@ -156,18 +156,18 @@ type Location struct {
 
 type locateDriverInput struct {
 	DriverPath
-	Body Location
+	Body DriverLocation
 }
 
-// Located reports whether an observation was the newest.
-type Located struct {
+// LocatedDriver reports whether an observation was the newest.
+type LocatedDriver struct {
 	Applied bool      `json:"applied" doc:"False if a newer observation is known"`
-	Driver  db.Driver `json:"driver"`
+	Driver  db.Driver `json:"driver" doc:"The driver as known now"`
 }
 
 type locatedOutput struct {
-	ETag string `header:"ETag"`
-	Body *Located
+	ETag string `header:"ETag" doc:"Identifies the version of the driver, for If-Match and If-None-Match"`
+	Body *LocatedDriver
 }
 
 // maxClockSkew is the accepted clock skew of a client: a time far in the future would win over all later
@@ -187,5 +187,5 @@ func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriver
 	if err != nil {
 		return nil, err
 	}
-	return &locatedOutput{driverTag(row), &Located{applied, row}}, nil
+	return &locatedOutput{driverTag(row), &LocatedDriver{applied, row}}, nil
 }

@@ -45,8 +45,10 @@ func (a *server) describeStream() {
 	checkpoint := &huma.Schema{
 		Type: huma.TypeObject, Title: "checkpoint", Description: "A position without an event for you",
 		Properties: map[string]*huma.Schema{
-			"id": id, "event": {Type: huma.TypeString, Enum: []any{checkpointName}},
-			"data": {Type: huma.TypeObject, AdditionalProperties: false}, "retry": retry,
+			"id":    id,
+			"event": {Type: huma.TypeString, Description: "Always checkpoint", Enum: []any{checkpointName}},
+			"data":  {Type: huma.TypeObject, Description: "Empty", AdditionalProperties: false},
+			"retry": retry,
 		},
 		Required: []string{"id", "event", "data"},
 	}
@@ -118,7 +120,7 @@ func (in *streamInput) start(h db.StreamHorizon) (position, error) {
 
 type streamOutput struct {
 	ContentType  string `header:"Content-Type"`
-	CacheControl string `header:"Cache-Control"`
+	CacheControl string `header:"Cache-Control" doc:"The stream is stored nowhere"`
 	Buffering    string `header:"X-Accel-Buffering" doc:"Disables buffering in proxies"`
 	Body         func(huma.Context)
 }

@@ -82,7 +82,7 @@ func (a *server) listFacilities(ctx context.Context, v db.Viewer, in *Keyset) (*
 
 // FacilityPath identifies a facility by its id in the path.
 type FacilityPath struct {
-	FacilityID uuid.UUID `path:"facility_id" format:"uuid"`
+	FacilityID uuid.UUID `path:"facility_id" format:"uuid" doc:"The facility"`
 }
 
 type getFacilityInput struct {

@@ -15,6 +15,7 @@ const largestInteger = 1<<53 - 1
 func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
 	describeNulls(schemas)
+	describeSchemas(schemas.Map())
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
 	responses := func(all map[string]*huma.Response) {
@@ -28,21 +29,24 @@ func finishDocument(o *huma.OpenAPI) {
 		}
 	}
 	responses(o.Components.Responses)
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			for _, p := range op.Parameters {
-				reach(schemas, p.Schema, read)
-			}
-			if op.RequestBody != nil {
-				for _, media := range op.RequestBody.Content {
-					reach(schemas, media.Schema, read)
-				}
-			}
-			responses(op.Responses)
+	operations := operationsOf(o)
+	addExamples(operations)
+	for _, op := range operations {
+		for _, p := range op.Parameters {
+			reach(schemas, p.Schema, read)
 		}
+		if op.RequestBody != nil {
+			for _, media := range op.RequestBody.Content {
+				reach(schemas, media.Schema, read)
+			}
+		}
+		responses(op.Responses)
+	}
+	for _, item := range o.Webhooks { // which the reader of the document receives, like an answer
+		for _, media := range item.Post.RequestBody.Content {
+			reach(schemas, media.Schema, written)
+		}
+		responses(item.Post.Responses)
 	}
 	for schema := range read {
 		finishSchema(schema)
@@ -54,6 +58,18 @@ func finishDocument(o *huma.OpenAPI) {
 			schema.AdditionalProperties = nil
 		}
 	}
+}
+
+// operationsOf returns the operations of a document.
+func operationsOf(o *huma.OpenAPI) (operations []*huma.Operation) {
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				operations = append(operations, op)
+			}
+		}
+	}
+	return operations
 }
 
 // finishSchema removes huma's own keyword, whose messages have been built, and int64, of which some

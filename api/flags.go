@@ -49,7 +49,7 @@ func (a *server) listFlags(ctx context.Context, v db.Viewer, in *ByName) (*ListO
 
 // FlagPath identifies a flag by its name in the path.
 type FlagPath struct {
-	Name string `path:"name" maxLength:"100" example:"pickup_texts"`
+	Name string `path:"name" maxLength:"100" doc:"The name of the feature" example:"pickup_texts"`
 }
 
 type getFlagInput struct {

@@ -114,7 +114,7 @@ func (a *server) listGroups(ctx context.Context, v db.Viewer, in *Keyset) (*List
 
 // GroupPath identifies a group by its id in the path.
 type GroupPath struct {
-	GroupID uuid.UUID `path:"group_id" format:"uuid"`
+	GroupID uuid.UUID `path:"group_id" format:"uuid" doc:"The group"`
 }
 
 type getGroupInput struct {

@@ -55,6 +55,6 @@ func BenchmarkBody(b *testing.B) {
 			}
 		})
 	}
-	run("charge", charge, func() any { return new(NewEntry) })
+	run("charge", charge, func() any { return new(NewLedgerEntry) })
 	run("pickups", pickups, func() any { return new(NewPickups) })
 }

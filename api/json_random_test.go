@@ -29,7 +29,7 @@ type freeBody struct {
 // bodyTypes are the types that bodies are decoded into.
 var bodyTypes = []reflect.Type{
 	reflect.TypeFor[freeBody](), reflect.TypeFor[*freeBody](),
-	reflect.TypeFor[NewEntry](), reflect.TypeFor[NewPickups](),
+	reflect.TypeFor[NewLedgerEntry](), reflect.TypeFor[NewPickups](),
 	reflect.TypeFor[PickupEdit](),
 }
 

@@ -248,7 +248,7 @@ func (s *server) leanCharge(ctx context.Context, v db.Viewer, r *http.Request) (
 	if err != nil {
 		return nil, err
 	}
-	var in api.NewEntry
+	var in api.NewLedgerEntry
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 func (a *server) registerMessages() {
 	register(a, operation{
-		id: "list-messages", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/messages", tag: "pickups",
+		id: "list-pickup-messages", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/messages", tag: "pickups",
 		summary: "List the texts of a pickup",
 		about: "Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a " +
 			"phone number has failed with the reason no_number.",

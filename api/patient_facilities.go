@@ -15,14 +15,14 @@ import (
 func (a *server) registerPatientFacilities() {
 	const path = "/v1/patients/{patient_id}/facilities/{facility_id}"
 	register(a, operation{
-		id: "allow-facility", method: http.MethodPut, path: path, tag: "patients", status: http.StatusNoContent,
+		id: "allow-patient-facility", method: http.MethodPut, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record a patient's consent that a facility sees them",
 		about: "Requires that you see the patient. Takes effect on the next request of the facility's users. " +
 			"Repeating it has no effect. See list-patient-consents.",
 		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
-		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
+		id: "disallow-patient-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient withdraws a facility's consent",
 		about: "Requires that you see the patient. Takes effect on the next request of the facility's users, " +
 			"including your own, and on the next list of its appointments: see sync-appointments. A facility " +

@@ -58,11 +58,11 @@ func (a *server) registerPatients() {
 // NewPatient is the body of create-patient.
 type NewPatient struct {
 	ID         *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
-	FacilityID uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility whose records contain the patient"`
-	ExternalID string     `json:"external_id,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" doc:"Id in the facility's records, unique per facility" example:"4711"`
+	FacilityID uuid.UUID  `json:"facility_id" format:"uuid"`
+	ExternalID string     `json:"external_id,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"4711"`
 	GivenName  string     `json:"given_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Lovelace"`
-	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
+	BirthDate  db.Date    `json:"birth_date"`
 	Phone      E164       `json:"phone,omitempty" example:"+14155550123"`
 }
 
@@ -138,7 +138,7 @@ func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatients
 
 // PatientPath identifies a patient by their id in the path.
 type PatientPath struct {
-	PatientID uuid.UUID `path:"patient_id" format:"uuid"`
+	PatientID uuid.UUID `path:"patient_id" format:"uuid" doc:"The patient"`
 }
 
 type getPatientInput struct {

@@ -94,7 +94,7 @@ func (a *server) listPhoneNumbers(
 
 type removePhoneNumberInput struct {
 	UserPath
-	PhoneNumberID uuid.UUID `path:"phone_number_id" format:"uuid"`
+	PhoneNumberID uuid.UUID `path:"phone_number_id" format:"uuid" doc:"The phone number"`
 }
 
 func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removePhoneNumberInput) (*struct{}, error) {

@@ -16,12 +16,12 @@ import (
 type Pickup struct {
 	ID          uuid.UUID           `json:"id" format:"uuid"`
 	Status      db.PickupStatus     `json:"status"`
-	Version     int64               `json:"version" doc:"Incremented by each edit; compared by If-Match" example:"1"`
+	Version     int64               `json:"version" example:"1"`
 	FacilityID  uuid.UUID           `json:"facility_id" format:"uuid"`
-	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid" doc:"The user who created it"`
+	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid"`
 	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set exactly in the statuses to which a transition with has_driver leads"`
-	CreatedAt   time.Time           `json:"created_at" doc:"When it was created"`
-	UpdatedAt   time.Time           `json:"updated_at" doc:"When it last changed"`
+	CreatedAt   time.Time           `json:"created_at"`
+	UpdatedAt   time.Time           `json:"updated_at"`
 
 	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"Visible to admins, dispatchers and staff"`
 	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"The amount that submit-pickup charges. Visible to admins, dispatchers and staff"`

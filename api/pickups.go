@@ -51,16 +51,16 @@ func (a *server) registerPickups() {
 // NewPickup is the body of create-pickup.
 type NewPickup struct {
 	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
-	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that requests the pickup"`
-	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit-pickup charges"`
+	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid"`
+	AccountID       uuid.UUID  `json:"account_id" format:"uuid"`
 	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"A patient that you can see"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
 	PickupAddress   string     `json:"pickup_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
 	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"If it is omitted, the facility's location is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
-	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time of the pickup"`
-	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time of the pickup"`
+	WindowStart     *Time      `json:"window_start,omitempty"`
+	WindowEnd       *Time      `json:"window_end,omitempty"`
 	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
@@ -102,7 +102,7 @@ func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickup
 
 // NewPickups is the body of create-pickups: all or none are created.
 type NewPickups struct {
-	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
+	Items []NewPickup `json:"items" doc:"The pickups to create, each with an id of its own or none" minItems:"1" maxItems:"1000"`
 }
 
 type createPickupsInput struct {
@@ -112,7 +112,7 @@ type createPickupsInput struct {
 
 // Pickups is the answer of create-pickups, in the order of the request.
 type Pickups struct {
-	Items []Pickup `json:"items"`
+	Items []Pickup `json:"items" doc:"The pickups created, in the order of the request"`
 }
 
 type pickupsOutput struct {
@@ -218,7 +218,7 @@ func given[T comparable](value T) *T {
 
 // PickupPath identifies a pickup by its id in the path.
 type PickupPath struct {
-	PickupID uuid.UUID `path:"pickup_id" format:"uuid"`
+	PickupID uuid.UUID `path:"pickup_id" format:"uuid" doc:"The pickup"`
 }
 
 type getPickupInput struct {

@@ -49,8 +49,8 @@ var table = map[string]rights{
 
 	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAA--", "account"},
 	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
-	"deposit-to-account": {"A----", "account"},
-	"list-entries":       {"AAA--", "account"}, "get-entry": {"AAA--", "entry"},
+	"deposit-to-account":   {"A----", "account"},
+	"list-account-entries": {"AAA--", "account"}, "get-account-entry": {"AAA--", "entry"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
@@ -58,16 +58,17 @@ var table = map[string]rights{
 	"create-pickup": {"-AA--", ""}, "create-pickups": {"-AA--", ""},
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
-	"stream-pickups": {"AAAAA", ""},
-	"list-messages":  {"AAOOO", "pickup"},
-	"submit-pickup":  {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
-	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
+	"stream-pickups":       {"AAAAA", ""},
+	"list-pickup-messages": {"AAOOO", "pickup"},
+	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
+	"dispatch-pickup": {"-A---", "pickup"},
+	"release-pickup":  {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
 
 	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"},
-	"edit-patient":   {"OOO--", "patient"},
-	"allow-facility": {"OOO--", "allowed"}, "disallow-facility": {"OOO--", "allowed"},
+	"edit-patient":           {"OOO--", "patient"},
+	"allow-patient-facility": {"OOO--", "allowed"}, "disallow-patient-facility": {"OOO--", "allowed"},
 	"get-pickup-patient": {"OOOO-", "pickup"},
 	"list-appointments":  {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
@@ -78,8 +79,8 @@ var table = map[string]rights{
 var begins = map[string]db.PickupStatus{
 	"edit-pickup": db.PickupStatusDRAFT,
 	"get-pickup":  db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
-	"get-pickup-patient": db.PickupStatusCOLLECTED,
-	"list-messages":      db.PickupStatusCOLLECTED,
+	"get-pickup-patient":   db.PickupStatusCOLLECTED,
+	"list-pickup-messages": db.PickupStatusCOLLECTED,
 }
 
 // beginsIn returns the operation's status of begins.

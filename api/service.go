@@ -35,7 +35,7 @@ func (a *server) registerService() {
 
 // Health is the answer of a probe.
 type Health struct {
-	Status string `json:"status" enum:"ok"`
+	Status string `json:"status" enum:"ok" doc:"Always ok: a server that is not answers with an error"`
 }
 
 type healthOutput struct{ Body *Health }
@@ -71,7 +71,7 @@ var (
 )
 
 type errorPath struct {
-	Code string `path:"code" maxLength:"100" example:"driver_busy"`
+	Code string `path:"code" maxLength:"100" doc:"The code of an error" example:"driver_busy"`
 }
 
 type pageOutput struct {

@@ -33,14 +33,14 @@ func (a *server) registerSessions() {
 type Credentials struct {
 	Tenant   string `json:"tenant" minLength:"1" maxLength:"63" doc:"The tenant's slug" example:"demo"`
 	Email    string `json:"email" minLength:"1" maxLength:"254" doc:"Case-insensitive" example:"dispatcher@demo.example"`
-	Password string `json:"password" minLength:"1" maxLength:"200"`
+	Password string `json:"password" minLength:"1" maxLength:"200" doc:"The user's password"`
 }
 
 // Login is a new session. The token is shown only once.
 type Login struct {
 	Token     string    `json:"token" doc:"Send it as: Authorization: Bearer <token>"`
 	ExpiresAt time.Time `json:"expires_at" doc:"The absolute expiry; an unused session ends earlier"`
-	User      db.User   `json:"user"`
+	User      db.User   `json:"user" doc:"The user who logged in"`
 }
 
 type loginInput struct{ Body Credentials }
@@ -154,10 +154,10 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 
 // Session is the caller's session. Its size is bounded: operations look up what the user may see.
 type Session struct {
-	User      db.User   `json:"user"`
-	TenantID  uuid.UUID `json:"tenant_id" format:"uuid"`
+	User      db.User   `json:"user" doc:"The user who logged in"`
+	TenantID  uuid.UUID `json:"tenant_id" format:"uuid" doc:"The tenant of the user"`
 	DriverID  uuid.UUID `json:"driver_id,omitzero" format:"uuid" doc:"The driver that the user is linked to"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ExpiresAt time.Time `json:"expires_at" doc:"The absolute expiry; an unused session ends earlier"`
 }
 
 type sessionOutput struct{ Body *Session }

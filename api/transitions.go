@@ -123,7 +123,7 @@ func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput)
 
 // Cancellation is the body of cancel-pickup, with an optional reason.
 type Cancellation struct {
-	Reason string `json:"reason,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
+	Reason string `json:"reason,omitempty" doc:"Why it is canceled" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }
 
 type cancelInput struct {
@@ -142,11 +142,11 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 
 // TransitionRule is one row of the dictionary.
 type TransitionRule struct {
-	Transition   db.TransitionName `json:"transition"`
-	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"The statuses from which it is allowed"`
-	ToStatus     db.PickupStatus   `json:"to_status" doc:"The resulting status"`
-	Roles        []db.UserRole     `json:"roles" doc:"The roles that may make it"`
-	HasDriver    bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
+	Transition   db.TransitionName `json:"transition" doc:"The transition"`
+	FromStatuses []db.PickupStatus `json:"from_statuses"`
+	ToStatus     db.PickupStatus   `json:"to_status"`
+	Roles        []db.UserRole     `json:"roles"`
+	HasDriver    bool              `json:"has_driver"`
 }
 
 func (a *server) listTransitions(ctx context.Context, _ db.Viewer, _ *struct{}) (*ListOf[TransitionRule], error) {

@@ -109,7 +109,7 @@ func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListO
 
 // UserPath identifies a user by their id in the path.
 type UserPath struct {
-	UserID uuid.UUID `path:"user_id" format:"uuid"`
+	UserID uuid.UUID `path:"user_id" format:"uuid" doc:"The user"`
 }
 
 type getUserInput struct {

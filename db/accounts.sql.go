@@ -23,7 +23,7 @@ type CreateAccountParams struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
 	Name          string    `json:"name"`
-	Currency      string    `doc:"ISO 4217" example:"USD" json:"currency"`
+	Currency      string    `example:"USD" json:"currency"`
 	RequestDigest []byte    `json:"-"`
 }
 
@@ -63,7 +63,7 @@ type EditAccountParams struct {
 	Name     *string   `json:"name"`
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	ID       uuid.UUID `format:"uuid" json:"id"`
-	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version  int64     `example:"1" json:"version"`
 }
 
 // Closes: an edit overwrites an unseen edit

@@ -81,7 +81,7 @@ type ListAppointmentsRow struct {
 	StartsAt   time.Time         `json:"starts_at"`
 	EndsAt     time.Time         `json:"ends_at"`
 	Status     AppointmentStatus `json:"status"`
-	CreatedAt  time.Time         `doc:"When it was created" json:"created_at"`
+	CreatedAt  time.Time         `json:"created_at"`
 	UpdatedAt  time.Time         `json:"updated_at"`
 	More       bool              `json:"more"`
 }

@@ -26,9 +26,9 @@ RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at
 type CreateDriverParams struct {
 	TenantID      uuid.UUID  `format:"uuid" json:"-"`
 	ID            uuid.UUID  `format:"uuid" json:"id"`
-	UserID        *uuid.UUID `doc:"The user who logs in as this driver" format:"uuid" json:"user_id" nullable:"true"`
+	UserID        *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
 	Name          string     `json:"name"`
-	OnDuty        bool       `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
+	OnDuty        bool       `json:"on_duty"`
 	Latitude      *float64   `json:"latitude"`
 	Longitude     *float64   `json:"longitude"`
 	RequestDigest []byte     `json:"-"`
@@ -99,10 +99,10 @@ type EditDriverParams struct {
 	Name           *string    `json:"name"`
 	SetUserID      bool       `json:"set_user_id"`
 	UserID         *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
-	OnDuty         *bool      `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
+	OnDuty         *bool      `json:"on_duty"`
 	Latitude       *float64   `json:"latitude"`
 	Longitude      *float64   `json:"longitude"`
-	Version        int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64      `example:"1" json:"version"`
 	ViewerRole     UserRole   `json:"viewer_role"`
 	ViewerDriverID uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
 	TenantID       uuid.UUID  `format:"uuid" json:"-"`

@@ -93,10 +93,10 @@ type EditFacilityParams struct {
 	Address        *string   `json:"address"`
 	Latitude       *float64  `json:"latitude"`
 	Longitude      *float64  `json:"longitude"`
-	MaxCancelShare *float64  `doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	MaxCancelShare *float64  `example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
 	ID             uuid.UUID `format:"uuid" json:"id"`
-	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64     `example:"1" json:"version"`
 }
 
 // Closes: an edit overwrites an unseen edit

@@ -83,7 +83,7 @@ type SetFlagParams struct {
 	Enabled  bool      `json:"enabled"`
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	Name     string    `example:"pickup_texts" json:"name"`
-	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version  int64     `example:"1" json:"version"`
 }
 
 // Closes: a flag is set over a setting that was not seen

@@ -102,7 +102,7 @@ type EditGroupParams struct {
 	Name     *string   `json:"name"`
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	ID       uuid.UUID `format:"uuid" json:"id"`
-	Version  int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version  int64     `example:"1" json:"version"`
 }
 
 // Closes: an edit overwrites an unseen edit

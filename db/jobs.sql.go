@@ -192,7 +192,7 @@ type ListTroubledJobsRow struct {
 	Args        []byte    `json:"args"`
 	Attempt     int16     `json:"attempt"`
 	MaxAttempts int16     `json:"max_attempts"`
-	CreatedAt   time.Time `doc:"When it was created" json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
 	ScheduledAt time.Time `json:"scheduled_at"`
 	Snoozes     int32     `json:"snoozes"`
 	LastError   string    `json:"last_error"`

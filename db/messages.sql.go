@@ -75,11 +75,11 @@ type ListMessagesRow struct {
 	ID        uuid.UUID     `format:"uuid" json:"id"`
 	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
 	To        *string       `json:"to"`
-	Body      string        `doc:"Contains no patient data and no price" example:"Your driver is on the way!" json:"body"`
+	Body      string        `example:"Your driver is on the way!" json:"body"`
 	Status    MessageStatus `json:"status"`
-	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
-	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
-	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
+	Reason    *string       `example:"no_number" json:"reason"`
+	CreatedAt time.Time     `json:"created_at"`
+	SentAt    *time.Time    `json:"sent_at" nullable:"true"`
 }
 
 // Lists the texts of a pickup that the viewer may see. The phone number is shown to those who work with
@@ -145,7 +145,7 @@ type ListRefusedMessagesParams struct {
 type ListRefusedMessagesRow struct {
 	ID        uuid.UUID `format:"uuid" json:"id"`
 	Reason    string    `json:"reason"`
-	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Lists a tenant's texts that the gateway permanently refused, oldest first, for an operator who may

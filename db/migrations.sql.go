@@ -17,7 +17,7 @@ ON CONFLICT (version) DO NOTHING
 `
 
 type BeginMigrationParams struct {
-	Version        int64  `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64  `example:"1" json:"version"`
 	Name           string `json:"name"`
 	Checksum       []byte `json:"checksum"`
 	CompatibleFrom *int64 `json:"compatible_from"`
@@ -84,7 +84,7 @@ ON CONFLICT (version) DO NOTHING
 `
 
 type FindMigrationParams struct {
-	Version        int64  `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64  `example:"1" json:"version"`
 	Name           string `json:"name"`
 	Checksum       []byte `json:"checksum"`
 	CompatibleFrom *int64 `json:"compatible_from"`
@@ -119,7 +119,7 @@ type FinishMigrationParams struct {
 	Name           string `json:"name"`
 	Checksum       []byte `json:"checksum"`
 	CompatibleFrom *int64 `json:"compatible_from"`
-	Version        int64  `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64  `example:"1" json:"version"`
 }
 
 // Records that a migration was applied, and what its file was. What is recorded already stays.
@@ -217,7 +217,7 @@ LIMIT 100000
 `
 
 type ListAppliedMigrationsRow struct {
-	Version   int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version   int64      `example:"1" json:"version"`
 	AppliedAt *time.Time `json:"applied_at" nullable:"true"`
 }
 

@@ -12,6 +12,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// The status of an appointment
+// BOOKED: It is to take place
+// ARRIVED: The patient is there
+// FULFILLED: It has taken place
+// NO_SHOW: The patient did not come
+// CANCELED: It does not take place, or the facility's list no longer has it
 type AppointmentStatus string
 
 const (
@@ -79,6 +85,10 @@ func AllAppointmentStatusValues() []AppointmentStatus {
 	}
 }
 
+// The kind of a ledger entry
+// charge: Reduces the balance
+// refund: Returns what a pickup was charged
+// deposit: Adds to the balance
 type EntryKind string
 
 const (
@@ -140,6 +150,10 @@ func AllEntryKindValues() []EntryKind {
 	}
 }
 
+// The delivery status of a text
+// QUEUED: To be sent to the gateway
+// SENT: Accepted by the gateway
+// FAILED: Not sent, and not tried again: see reason
 type MessageStatus string
 
 const (
@@ -201,6 +215,16 @@ func AllMessageStatusValues() []MessageStatus {
 	}
 }
 
+// The status of a pickup
+// DRAFT: Being prepared: it can be edited, and nothing is charged
+// SUBMITTED: Booked and charged, without a driver
+// ASSIGNED: A driver is on the way to collect it
+// COLLECTED: With the driver, on the way to the hub
+// RECEIVED: At the hub
+// PACKED: Packed at the hub
+// SHIPPED: On the way to its destination
+// DELIVERED: Arrived; it does not change any more
+// CANCELED: Called off and refunded; it does not change any more
 type PickupStatus string
 
 const (
@@ -280,6 +304,17 @@ func AllPickupStatusValues() []PickupStatus {
 	}
 }
 
+// A transition of a pickup from one status to another
+// submit: Books it and charges the account
+// assign: Gives it to a driver who is named
+// dispatch: Gives it to the nearest free driver on duty
+// release: Takes it from its driver
+// cancel: Calls it off, refunds what was charged and frees the driver
+// collect: The driver has collected it
+// receive: The hub has received it
+// pack: The hub has packed it
+// ship: It has left the hub
+// deliver: It has arrived
 type TransitionName string
 
 const (
@@ -362,6 +397,12 @@ func AllTransitionNameValues() []TransitionName {
 	}
 }
 
+// The role of a user, which determines their permissions
+// admin: Manages users, groups, facilities, accounts and flags
+// dispatcher: Assigns drivers and watches all pickups
+// staff: Books pickups for the facilities of their groups
+// driver: Collects and delivers the pickups assigned to them
+// hub: Receives, packs and ships pickups
 type UserRole string
 
 const (
@@ -429,16 +470,23 @@ func AllUserRoleValues() []UserRole {
 	}
 }
 
+// What pickups are charged to: a balance in one currency
 type Account struct {
-	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	ID             uuid.UUID `format:"uuid" json:"id"`
-	Name           string    `json:"name"`
-	Currency       string    `doc:"ISO 4217" example:"USD" json:"currency"`
-	BalanceCents   int64     `doc:"The sum of the entries, changed by charges, refunds and deposits" json:"balance_cents" minimum:"0"`
-	BalanceVersion int64     `json:"-"`
-	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest  []byte    `json:"-"`
-	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the account
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The name shown to users
+	Name string `json:"name"`
+	// ISO 4217
+	Currency string `example:"USD" json:"currency"`
+	// The sum of the entries, changed by charges, refunds and deposits
+	BalanceCents   int64 `json:"balance_cents" minimum:"0"`
+	BalanceVersion int64 `json:"-"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
 }
 
 type Backfill struct {
@@ -449,100 +497,156 @@ type Backfill struct {
 	Batches    int64      `json:"batches"`
 	RowsDone   int64      `json:"rows_done"`
 	Held       string     `json:"held"`
-	CreatedAt  time.Time  `doc:"When it was created" json:"created_at"`
+	CreatedAt  time.Time  `json:"created_at"`
 	UpdatedAt  time.Time  `json:"updated_at"`
 	FinishedAt *time.Time `json:"finished_at" nullable:"true"`
 }
 
+// A driver, whom pickups are assigned to
 type Driver struct {
-	TenantID        uuid.UUID  `format:"uuid" json:"-"`
-	ID              uuid.UUID  `format:"uuid" json:"id"`
-	UserID          *uuid.UUID `doc:"The user who logs in as this driver" format:"uuid" json:"user_id" nullable:"true"`
-	Name            string     `json:"name"`
-	OnDuty          bool       `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
-	Latitude        *float64   `json:"latitude"`
-	Longitude       *float64   `json:"longitude"`
-	LocatedAt       *time.Time `doc:"When the driver was observed at latitude and longitude" json:"located_at" nullable:"true"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the driver
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The user who logs in as this driver
+	UserID *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
+	// The name shown to users
+	Name string `json:"name"`
+	// Whether dispatch-pickup may choose the driver
+	OnDuty bool `json:"on_duty"`
+	// Degrees north of the equator, where the driver was observed last
+	Latitude *float64 `json:"latitude"`
+	// Degrees east of Greenwich, where the driver was observed last
+	Longitude *float64 `json:"longitude"`
+	// When the driver was observed at latitude and longitude
+	LocatedAt       *time.Time `json:"located_at" nullable:"true"`
 	LocationVersion int64      `json:"-"`
-	Version         int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest   []byte     `json:"-"`
-	CreatedAt       time.Time  `doc:"When it was created" json:"created_at"`
-	UserSince       time.Time  `json:"-"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
+	UserSince time.Time `json:"-"`
 }
 
+// A clinic or laboratory that requests pickups
 type Facility struct {
-	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	ID             uuid.UUID `format:"uuid" json:"id"`
-	Name           string    `json:"name"`
-	Address        string    `json:"address"`
-	Latitude       float64   `json:"latitude"`
-	Longitude      float64   `json:"longitude"`
-	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest  []byte    `json:"-"`
-	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
-	MaxCancelShare float64   `doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the facility
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The name shown to users
+	Name string `json:"name"`
+	// The postal address, on one line
+	Address string `json:"address"`
+	// Degrees north of the equator
+	Latitude float64 `json:"latitude"`
+	// Degrees east of Greenwich
+	Longitude float64 `json:"longitude"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
+	// The fraction of its current appointments that a list may cancel without allow_mass_cancel
+	MaxCancelShare float64 `example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 }
 
+// A feature that is switched on or off for the tenant
 type Flag struct {
-	TenantID  uuid.UUID `format:"uuid" json:"-"`
-	Name      string    `example:"pickup_texts" json:"name"`
-	Enabled   bool      `json:"enabled"`
-	Version   int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The name of the feature
+	Name string `example:"pickup_texts" json:"name"`
+	// Whether the feature is on
+	Enabled bool `json:"enabled"`
+	// Incremented by each edit; compared by If-Match
+	Version int64 `example:"1" json:"version"`
+	// When it was last set
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// A group of users, who see its facilities
 type Group struct {
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
-	Name          string    `json:"name"`
-	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest []byte    `json:"-"`
-	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the group
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The name shown to admins
+	Name string `json:"name"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// A facility that the members of a group see
 type GroupFacility struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	GroupID    uuid.UUID `format:"uuid" json:"group_id"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The group whose members see the facility
+	GroupID uuid.UUID `format:"uuid" json:"group_id"`
+	// The facility that they see
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
+	// When it was added
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// A user who sees the facilities of a group
 type GroupMember struct {
-	TenantID  uuid.UUID `format:"uuid" json:"-"`
-	GroupID   uuid.UUID `format:"uuid" json:"group_id"`
-	UserID    uuid.UUID `format:"uuid" json:"user_id"`
-	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The group whose facilities the user sees
+	GroupID uuid.UUID `format:"uuid" json:"group_id"`
+	// The user who is a member
+	UserID uuid.UUID `format:"uuid" json:"user_id"`
+	// When the user was added
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// A change of an account's balance, which is never edited
 type LedgerEntry struct {
-	TenantID      uuid.UUID  `format:"uuid" json:"-"`
-	ID            uuid.UUID  `format:"uuid" json:"id"`
-	AccountID     uuid.UUID  `format:"uuid" json:"account_id"`
-	Kind          EntryKind  `json:"kind"`
-	AmountCents   int64      `doc:"Always positive; see kind" json:"amount_cents" minimum:"1"`
-	DeltaCents    int64      `doc:"The change of the balance" json:"delta_cents"`
-	Note          *string    `json:"note"`
-	PickupID      *uuid.UUID `doc:"The pickup that was charged or refunded" format:"uuid" json:"pickup_id" nullable:"true"`
-	ActorID       uuid.UUID  `doc:"The user who did this" format:"uuid" json:"actor_id"`
-	RequestDigest []byte     `json:"-"`
-	CreatedAt     time.Time  `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the entry, chosen by the client for a charge or deposit
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The account whose balance it changed
+	AccountID uuid.UUID `format:"uuid" json:"account_id"`
+	// What changed the balance
+	Kind EntryKind `json:"kind"`
+	// Always positive; see kind
+	AmountCents int64 `json:"amount_cents" minimum:"1"`
+	// The change of the balance
+	DeltaCents int64 `json:"delta_cents"`
+	// What it was for, as the caller put it
+	Note *string `json:"note"`
+	// The pickup that was charged or refunded
+	PickupID *uuid.UUID `format:"uuid" json:"pickup_id" nullable:"true"`
+	// The user who did this
+	ActorID       uuid.UUID `format:"uuid" json:"actor_id"`
+	RequestDigest []byte    `json:"-"`
+	// When it was booked
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// A text to the phone of the user who requested a pickup
 type Message struct {
-	TenantID  uuid.UUID     `format:"uuid" json:"-"`
-	ID        uuid.UUID     `format:"uuid" json:"id"`
-	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
-	EventID   uuid.UUID     `format:"uuid" json:"-"`
-	ToNumber  *string       `json:"to_number"`
-	Body      string        `doc:"Contains no patient data and no price" example:"Your driver is on the way!" json:"body"`
-	Status    MessageStatus `json:"status"`
-	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
-	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
-	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the text, and of the request to the gateway
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The pickup that it tells of
+	PickupID uuid.UUID `format:"uuid" json:"pickup_id"`
+	EventID  uuid.UUID `format:"uuid" json:"-"`
+	// The phone number it is sent to, E.164; null if the requester has none
+	ToNumber *string `json:"to_number"`
+	// Contains no patient data and no price
+	Body string `example:"Your driver is on the way!" json:"body"`
+	// What became of it
+	Status MessageStatus `json:"status"`
+	// The reason of the failure
+	Reason *string `example:"no_number" json:"reason"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
+	// When the gateway accepted it
+	SentAt *time.Time `json:"sent_at" nullable:"true"`
 }
 
 type MigrationFile struct {
-	Version        int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64      `example:"1" json:"version"`
 	Name           string     `json:"name"`
 	Checksum       []byte     `json:"checksum"`
 	CompatibleFrom *int64     `json:"compatible_from"`
@@ -551,91 +655,152 @@ type MigrationFile struct {
 	AppliedAt      *time.Time `json:"applied_at" nullable:"true"`
 }
 
+// A patient, as the facilities' records say
 type Patient struct {
-	TenantID          uuid.UUID `format:"uuid" json:"-"`
-	ID                uuid.UUID `format:"uuid" json:"id"`
-	FacilityID        uuid.UUID `doc:"The facility whose records contain the patient" format:"uuid" json:"facility_id"`
-	ExternalID        *string   `doc:"Id in the records of the facility" json:"external_id"`
-	GivenName         string    `json:"given_name"`
-	FamilyName        string    `json:"family_name"`
-	BirthDate         Date      `json:"birth_date"`
-	Phone             *string   `doc:"E.164" example:"+14155550123" json:"phone"`
-	Version           int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest     []byte    `json:"-"`
-	CreatedAt         time.Time `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the patient
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The facility whose records contain the patient
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	// Id in the records of the facility, unique there
+	ExternalID *string `json:"external_id"`
+	// Given name
+	GivenName string `json:"given_name"`
+	// Family name
+	FamilyName string `json:"family_name"`
+	// From 1800 on, and not in the future
+	BirthDate Date `json:"birth_date"`
+	// E.164
+	Phone *string `example:"+14155550123" json:"phone"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt         time.Time `json:"created_at"`
 	AllowedFacilities *int32    `json:"-"`
 	Consents          int64     `json:"-"`
 }
 
+// That a facility was allowed to see a patient, or no longer
 type PatientConsent struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	ID         uuid.UUID `format:"uuid" json:"id"`
-	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	Allowed    bool      `doc:"False if the consent was withdrawn" json:"allowed"`
-	ActorID    uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"actor_id"`
-	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
-	Seq        int64     `doc:"Numbers the consents of the patient from 1, in the order in which they took effect" json:"seq"`
-}
-
-type PhiRead struct {
-	TenantID  uuid.UUID `format:"uuid" json:"-"`
-	ID        uuid.UUID `format:"uuid" json:"id"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the record
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The patient whom the facility may see or not
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	UserID    uuid.UUID `doc:"The user who did this" format:"uuid" json:"user_id"`
-	Operation string    `doc:"The operation that showed or wrote the patient" example:"get-patient" json:"operation"`
-	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+	// The facility that may see the patient or not
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	// False if the consent was withdrawn
+	Allowed bool `json:"allowed"`
+	// The user who recorded it
+	ActorID uuid.UUID `format:"uuid" json:"actor_id"`
+	// When it was recorded
+	CreatedAt time.Time `json:"created_at"`
+	// Numbers the consents of the patient from 1, in the order in which they took effect
+	Seq int64 `json:"seq"`
 }
 
+// That a user read or wrote the data of a patient
+type PhiRead struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the record
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The patient whose data it was
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	// The user who did this
+	UserID uuid.UUID `format:"uuid" json:"user_id"`
+	// The operation that showed or wrote the patient
+	Operation string `example:"get-patient" json:"operation"`
+	// When it happened
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// A phone number of a user, to which texts are sent
 type PhoneNumber struct {
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
-	UserID        uuid.UUID `format:"uuid" json:"user_id"`
-	Number        string    `doc:"E.164" example:"+14155550123" json:"number"`
-	RequestDigest []byte    `json:"-"`
-	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the phone number
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The user whose number it is
+	UserID uuid.UUID `format:"uuid" json:"user_id"`
+	// E.164
+	Number        string `example:"+14155550123" json:"number"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// Something to be collected at a facility and delivered
 type Pickup struct {
-	TenantID        uuid.UUID     `format:"uuid" json:"-"`
-	ID              uuid.UUID     `format:"uuid" json:"-"`
-	Status          PickupStatus  `json:"-"`
-	PreviousStatus  *PickupStatus `json:"-"`
-	FacilityID      uuid.UUID     `format:"uuid" json:"-"`
-	AccountID       uuid.UUID     `format:"uuid" json:"-"`
-	RequestedBy     uuid.UUID     `format:"uuid" json:"-"`
-	DriverID        *uuid.UUID    `format:"uuid" json:"-" nullable:"true"`
-	PriceCents      int64         `json:"-"`
-	ChargedCents    int64         `json:"-"`
-	RefundedCents   int64         `json:"-"`
-	PickupAddress   string        `json:"-"`
-	PickupLatitude  *float64      `json:"-"`
-	PickupLongitude *float64      `json:"-"`
-	DropoffAddress  string        `json:"-"`
-	WindowStart     *time.Time    `json:"-" nullable:"true"`
-	WindowEnd       *time.Time    `json:"-" nullable:"true"`
-	Note            *string       `json:"-"`
-	CancelReason    *string       `json:"-"`
-	Version         int64         `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
-	RequestDigest   []byte        `json:"-"`
-	CreatedAt       time.Time     `doc:"When it was created" json:"-"`
-	UpdatedAt       time.Time     `json:"-"`
-	PatientID       *uuid.UUID    `format:"uuid" json:"-" nullable:"true"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the pickup
+	ID uuid.UUID `format:"uuid" json:"-"`
+	// Where it stands: see list-pickup-transitions
+	Status         PickupStatus  `json:"-"`
+	PreviousStatus *PickupStatus `json:"-"`
+	// The facility that requests the pickup
+	FacilityID uuid.UUID `format:"uuid" json:"-"`
+	// The account that submit-pickup charges
+	AccountID uuid.UUID `format:"uuid" json:"-"`
+	// The user who created it
+	RequestedBy uuid.UUID `format:"uuid" json:"-"`
+	// The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
+	DriverID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
+	// The amount that submit-pickup charges
+	PriceCents int64 `json:"-"`
+	// The amount currently charged
+	ChargedCents int64 `json:"-"`
+	// The amount that was refunded
+	RefundedCents int64 `json:"-"`
+	// Where the driver collects it
+	PickupAddress string `json:"-"`
+	// Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
+	PickupLatitude *float64 `json:"-"`
+	// Degrees east of Greenwich, where the driver collects it
+	PickupLongitude *float64 `json:"-"`
+	// Where it is delivered
+	DropoffAddress string `json:"-"`
+	// The earliest time of the pickup
+	WindowStart *time.Time `json:"-" nullable:"true"`
+	// The latest time of the pickup
+	WindowEnd *time.Time `json:"-" nullable:"true"`
+	// What the driver has to know
+	Note *string `json:"-"`
+	// Why it was canceled, if cancel-pickup said so
+	CancelReason *string `json:"-"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"-"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"-"`
+	// When it last changed
+	UpdatedAt time.Time `json:"-"`
+	// The patient whom it concerns
+	PatientID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
 }
 
+// A transition that a pickup made
 type PickupEvent struct {
-	TenantID       uuid.UUID      `format:"uuid" json:"-"`
-	ID             uuid.UUID      `format:"uuid" json:"id"`
-	PickupID       uuid.UUID      `format:"uuid" json:"pickup_id"`
-	Version        int64          `doc:"The pickup's version after the transition" example:"1" json:"version"`
-	Transition     TransitionName `json:"transition"`
-	ActorID        uuid.UUID      `doc:"The user who did this" format:"uuid" json:"actor_id"`
-	FromStatus     PickupStatus   `doc:"The status before" json:"from_status"`
-	ToStatus       PickupStatus   `doc:"The status after" json:"to_status"`
-	DriverID       *uuid.UUID     `doc:"The driver that the transition set, kept or removed" format:"uuid" json:"driver_id" nullable:"true"`
-	IdempotencyKey *string        `json:"-"`
-	RequestDigest  []byte         `json:"-"`
-	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the event
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The pickup that made the transition
+	PickupID uuid.UUID `format:"uuid" json:"pickup_id"`
+	// The pickup's version after the transition
+	Version int64 `example:"1" json:"version"`
+	// The transition that was made
+	Transition TransitionName `json:"transition"`
+	// The user who did this
+	ActorID uuid.UUID `format:"uuid" json:"actor_id"`
+	// The status before
+	FromStatus PickupStatus `json:"from_status"`
+	// The status after
+	ToStatus PickupStatus `json:"to_status"`
+	// The driver that the transition set, kept or removed
+	DriverID       *uuid.UUID `format:"uuid" json:"driver_id" nullable:"true"`
+	IdempotencyKey *string    `json:"-"`
+	RequestDigest  []byte     `json:"-"`
+	// When it was made
+	CreatedAt time.Time `json:"created_at"`
 	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
 	Xid uint64 `json:"-"`
 	Seq int64  `json:"-"`
@@ -648,21 +813,29 @@ type Tenant struct {
 	Slug      string    `json:"slug"`
 	Name      string    `json:"name"`
 	DigestKey []byte    `json:"digest_key"`
-	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
+// A person who works with the tenant's data
 type User struct {
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
-	Email         string    `doc:"As typed; unique in the tenant regardless of case" example:"ada@clinic.example" json:"email"`
-	Name          string    `json:"name"`
-	Role          UserRole  `json:"role"`
-	Active        bool      `doc:"False for a deactivated user, who cannot log in" json:"active"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the user
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// As typed; unique in the tenant regardless of case
+	Email string `example:"ada@clinic.example" json:"email"`
+	// The name shown to others
+	Name string `json:"name"`
+	// Determines what the user may do
+	Role UserRole `json:"role"`
+	// False for a deactivated user, who cannot log in
+	Active        bool      `json:"active"`
 	PasswordHash  string    `json:"-"`
 	PasswordEpoch int64     `json:"-"`
 	FailedLogins  int32     `json:"-"`
 	NextLoginAt   time.Time `json:"-"`
-	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
-	RequestDigest []byte    `json:"-"`
-	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+	// Incremented by each edit; compared by If-Match
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt time.Time `json:"created_at"`
 }

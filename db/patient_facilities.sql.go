@@ -39,7 +39,7 @@ FROM counted AS c
 `
 
 type AllowFacilityParams struct {
-	ViewerID   uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"viewer_id"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
@@ -98,7 +98,7 @@ FROM counted AS c
 `
 
 type DisallowFacilityParams struct {
-	ViewerID   uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"viewer_id"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
@@ -135,7 +135,7 @@ LIMIT $4::int
 type ListConsentsParams struct {
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	BeforeSeq int64     `doc:"Numbers the consents of the patient from 1, in the order in which they took effect" json:"before_seq"`
+	BeforeSeq int64     `json:"before_seq"`
 	MaxRows   int32     `json:"max_rows"`
 }
 

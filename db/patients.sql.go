@@ -162,7 +162,7 @@ type EditPatientParams struct {
 	BirthDate     *Date     `json:"birth_date" nullable:"true"`
 	SetPhone      bool      `json:"set_phone"`
 	Phone         *string   `json:"phone"`
-	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version       int64     `example:"1" json:"version"`
 }
 
 type EditPatientRow struct {
@@ -235,7 +235,7 @@ type ExplainEditPatientParams struct {
 }
 
 type ExplainEditPatientRow struct {
-	Version          int64 `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version          int64 `example:"1" json:"version"`
 	MaySetExternalID bool  `json:"may_set_external_id"`
 }
 

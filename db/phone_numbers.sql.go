@@ -23,7 +23,7 @@ type CreatePhoneNumberParams struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
 	UserID        uuid.UUID `format:"uuid" json:"user_id"`
-	Number        string    `doc:"E.164" example:"+14155550123" json:"number"`
+	Number        string    `example:"+14155550123" json:"number"`
 	RequestDigest []byte    `json:"-"`
 }
 

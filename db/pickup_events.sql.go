@@ -449,7 +449,7 @@ type StreamPickupEventsRow struct {
 	TenantID       uuid.UUID      `format:"uuid" json:"-"`
 	ID             uuid.UUID      `format:"uuid" json:"id"`
 	PickupID       uuid.UUID      `format:"uuid" json:"pickup_id"`
-	Version        int64          `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version        int64          `example:"1" json:"version"`
 	Transition     TransitionName `json:"transition"`
 	ActorID        uuid.UUID      `format:"uuid" json:"actor_id"`
 	FromStatus     PickupStatus   `json:"before"`
@@ -457,7 +457,7 @@ type StreamPickupEventsRow struct {
 	DriverID       *uuid.UUID     `format:"uuid" json:"driver_id" nullable:"true"`
 	IdempotencyKey *string        `json:"idempotency_key"`
 	RequestDigest  []byte         `json:"-"`
-	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
+	CreatedAt      time.Time      `json:"created_at"`
 	Xid            uint64         `json:"xid"`
 	Seq            int64          `json:"seq"`
 	FacilityID     *uuid.UUID     `format:"uuid" json:"facility_id" nullable:"true"`

@@ -475,7 +475,7 @@ type EditPickupParams struct {
 	Note               *string    `json:"-"`
 	TenantID           uuid.UUID  `format:"uuid" json:"-"`
 	ID                 uuid.UUID  `format:"uuid" json:"-"`
-	Version            int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
+	Version            int64      `example:"1" json:"-"`
 	ViewerID           uuid.UUID  `format:"uuid" json:"viewer_id"`
 }
 
@@ -691,7 +691,7 @@ type ExplainEditPickupParams struct {
 }
 
 type ExplainEditPickupRow struct {
-	Version       int64        `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
+	Version       int64        `example:"1" json:"-"`
 	Status        PickupStatus `json:"-"`
 	WindowFits    bool         `json:"window_fits"`
 	PointFits     bool         `json:"point_fits"`
@@ -932,9 +932,9 @@ type GetPickupsRow struct {
 	WindowEnd       *time.Time    `json:"window_end" nullable:"true"`
 	Note            *string       `json:"note"`
 	CancelReason    *string       `json:"cancel_reason"`
-	Version         int64         `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Version         int64         `example:"1" json:"version"`
 	RequestDigest   []byte        `json:"-"`
-	CreatedAt       time.Time     `doc:"When it was created" json:"created_at"`
+	CreatedAt       time.Time     `json:"created_at"`
 	UpdatedAt       time.Time     `json:"updated_at"`
 	PatientID       *uuid.UUID    `format:"uuid" json:"patient_id" nullable:"true"`
 	Asked           int64         `json:"asked"`

@@ -70,7 +70,7 @@ RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoc
 type CreateUserParams struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
-	Email         string    `doc:"As typed; unique in the tenant regardless of case" example:"ada@clinic.example" json:"email"`
+	Email         string    `example:"ada@clinic.example" json:"email"`
 	Name          string    `json:"name"`
 	Role          UserRole  `json:"role"`
 	PasswordHash  string    `json:"-"`

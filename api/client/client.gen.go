@@ -406,7 +406,22 @@ func (e ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode) Valid() b
 	}
 }
 
-// Account defines model for Account.
+// Defines values for SendTextJSONBodyType.
+const (
+	SendTextJSONBodyTypeMessageSend SendTextJSONBodyType = "message.send"
+)
+
+// Valid indicates whether the value is a known member of the SendTextJSONBodyType enum.
+func (e SendTextJSONBodyType) Valid() bool {
+	switch e {
+	case SendTextJSONBodyTypeMessageSend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Account What pickups are charged to: a balance in one currency
 type Account struct {
 	// BalanceCents The sum of the entries, changed by charges, refunds and deposits
 	BalanceCents int64 `json:"balance_cents"`
@@ -417,9 +432,13 @@ type Account struct {
 	// Currency ISO 4217
 	//
 	// Examples: USD
-	Currency string             `json:"currency"`
-	ID       openapi_types.UUID `json:"id"`
-	Name     string             `json:"name"`
+	Currency string `json:"currency"`
+
+	// ID Id of the account
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -427,31 +446,42 @@ type Account struct {
 	Version int64 `json:"version"`
 }
 
-// AccountEdit defines model for AccountEdit.
+// AccountEdit A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is
 type AccountEdit struct {
+	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
 }
 
-// Appointment defines model for Appointment.
+// Appointment An appointment of a patient at a facility, from the facility's records
 type Appointment struct {
 	// CreatedAt When a feed created it
 	CreatedAt time.Time `json:"created_at"`
-	EndsAt    time.Time `json:"ends_at"`
+
+	// EndsAt When it ends, after starts_at
+	EndsAt time.Time `json:"ends_at"`
 
 	// ExternalID Id in the facility's records
 	//
 	// Examples: 4711
-	ExternalID string             `json:"external_id"`
+	ExternalID string `json:"external_id"`
+
+	// FacilityID The facility where it takes place
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// FamilyName Of the patient
 	FamilyName string `json:"family_name"`
 
 	// GivenName Of the patient
-	GivenName string             `json:"given_name"`
-	ID        openapi_types.UUID `json:"id"`
+	GivenName string `json:"given_name"`
+
+	// ID Id of the appointment
+	ID openapi_types.UUID `json:"id"`
+
+	// PatientID The patient whose appointment it is
 	PatientID openapi_types.UUID `json:"patient_id"`
-	StartsAt  time.Time          `json:"starts_at"`
+
+	// StartsAt When it starts
+	StartsAt time.Time `json:"starts_at"`
 
 	// Status The status of an appointment
 	Status AppointmentStatus `json:"status"`
@@ -460,7 +490,7 @@ type Appointment struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// AppointmentRecord defines model for AppointmentRecord.
+// AppointmentRecord An appointment of a patient at a facility, from the facility's records
 type AppointmentRecord struct {
 	// EndsAt At most 25 hours after starts_at: a day on which the clocks are set back
 	//
@@ -469,9 +499,13 @@ type AppointmentRecord struct {
 
 	// ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
-	Patient    PatientRecord                `json:"patient"`
 
-	// StartsAt Examples: 2030-01-01T09:00:00Z
+	// Patient A patient, as the facilities' records say
+	Patient PatientRecord `json:"patient"`
+
+	// StartsAt When it starts
+	//
+	// Examples: 2030-01-01T09:00:00Z
 	StartsAt time.Time `json:"starts_at"`
 
 	// Status The status of an appointment
@@ -492,22 +526,26 @@ type AppointmentRecord_ExternalID struct {
 // AppointmentStatus The status of an appointment
 type AppointmentStatus string
 
-// Assignment defines model for Assignment.
+// Assignment The driver of an assignment
 type Assignment struct {
+	// DriverID The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
 	DriverID openapi_types.UUID `json:"driver_id"`
 }
 
-// Cancellation defines model for Cancellation.
+// Cancellation Why a pickup is canceled
 type Cancellation struct {
+	// Reason Why it is canceled
 	Reason *string `json:"reason,omitempty"`
 }
 
-// Credentials defines model for Credentials.
+// Credentials What a user logs in with
 type Credentials struct {
 	// Email Case-insensitive
 	//
 	// Examples: dispatcher@demo.example
-	Email    string `json:"email"`
+	Email string `json:"email"`
+
+	// Password The user's password
 	Password string `json:"password"`
 
 	// Tenant The tenant's slug
@@ -516,17 +554,25 @@ type Credentials struct {
 	Tenant string `json:"tenant"`
 }
 
-// Driver defines model for Driver.
+// Driver A driver, whom pickups are assigned to
 type Driver struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time                  `json:"created_at"`
-	ID        openapi_types.UUID         `json:"id"`
-	Latitude  nullable.Nullable[float64] `json:"latitude"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the driver
+	ID openapi_types.UUID `json:"id"`
+
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude nullable.Nullable[float64] `json:"latitude"`
 
 	// LocatedAt When the driver was observed at latitude and longitude
 	LocatedAt nullable.Nullable[time.Time] `json:"located_at"`
-	Longitude nullable.Nullable[float64]   `json:"longitude"`
-	Name      string                       `json:"name"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Longitude nullable.Nullable[float64] `json:"longitude"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
 	OnDuty bool `json:"on_duty"`
@@ -540,15 +586,38 @@ type Driver struct {
 	Version int64 `json:"version"`
 }
 
-// DriverEdit defines model for DriverEdit.
+// DriverEdit A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is
 type DriverEdit struct {
-	Latitude  *float64 `json:"latitude,omitempty"`
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
 	Longitude *float64 `json:"longitude,omitempty"`
-	Name      *string  `json:"name,omitempty"`
-	OnDuty    *bool    `json:"on_duty,omitempty"`
+
+	// Name The name shown to users
+	Name *string `json:"name,omitempty"`
+
+	// OnDuty Whether dispatch-pickup may choose the driver
+	OnDuty *bool `json:"on_duty,omitempty"`
 
 	// UserID The user who logs in as this driver; null removes it
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
+}
+
+// DriverLocation An observation of a driver
+type DriverLocation struct {
+	// Latitude Degrees north of the equator, where the driver was observed last
+	//
+	// Examples: 37.7599
+	Latitude float64 `json:"latitude"`
+
+	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
+	LocatedAt time.Time `json:"located_at"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	//
+	// Examples: -122.4148
+	Longitude float64 `json:"longitude"`
 }
 
 // EntryKind The kind of a ledger entry
@@ -557,21 +626,30 @@ type EntryKind string
 // ErrorCode The error code; /errors/{code} documents it
 type ErrorCode string
 
-// Facility defines model for Facility.
+// Facility A clinic or laboratory that requests pickups
 type Facility struct {
+	// Address The postal address, on one line
 	Address string `json:"address"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	Latitude  float64            `json:"latitude"`
-	Longitude float64            `json:"longitude"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the facility
+	ID openapi_types.UUID `json:"id"`
+
+	// Latitude Degrees north of the equator
+	Latitude float64 `json:"latitude"`
+
+	// Longitude Degrees east of Greenwich
+	Longitude float64 `json:"longitude"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	//
 	// Examples: 0.5
 	MaxCancelShare float64 `json:"max_cancel_share"`
-	Name           string  `json:"name"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -579,24 +657,33 @@ type Facility struct {
 	Version int64 `json:"version"`
 }
 
-// FacilityEdit defines model for FacilityEdit.
+// FacilityEdit A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is
 type FacilityEdit struct {
-	Address   *string  `json:"address,omitempty"`
-	Latitude  *float64 `json:"latitude,omitempty"`
+	// Address The postal address, on one line
+	Address *string `json:"address,omitempty"`
+
+	// Latitude Degrees north of the equator
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich
 	Longitude *float64 `json:"longitude,omitempty"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
-	Name           *string  `json:"name,omitempty"`
+
+	// Name The name shown to users
+	Name *string `json:"name,omitempty"`
 }
 
-// FeedResult defines model for FeedResult.
+// FeedResult What a feed changed
 type FeedResult struct {
 	// Canceled Appointments that the list no longer has, of those that end after as_of
 	Canceled int64 `json:"canceled"`
 
 	// Created Records of appointments that were not there before
-	Created    int64      `json:"created"`
+	Created int64 `json:"created"`
+
+	// NotApplied Records of a feed that changed nothing, by the reason
 	NotApplied NotApplied `json:"not_applied"`
 
 	// Superseded True: a newer list, or this one, came before, and nothing was changed
@@ -609,12 +696,17 @@ type FeedResult struct {
 	Updated int64 `json:"updated"`
 }
 
-// Flag defines model for Flag.
+// Flag A feature that is switched on or off for the tenant
 type Flag struct {
+	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 
-	// Name Examples: pickup_texts
-	Name      string    `json:"name"`
+	// Name The name of the feature
+	//
+	// Examples: pickup_texts
+	Name string `json:"name"`
+
+	// UpdatedAt When it was last set
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// Version Incremented by each edit; compared by If-Match
@@ -623,17 +715,22 @@ type Flag struct {
 	Version int64 `json:"version"`
 }
 
-// FlagSetting defines model for FlagSetting.
+// FlagSetting A feature that is switched on or off for the tenant
 type FlagSetting struct {
+	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 }
 
-// Group defines model for Group.
+// Group A group of users, who see its facilities
 type Group struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	Name      string             `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the group
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to admins
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -641,37 +738,48 @@ type Group struct {
 	Version int64 `json:"version"`
 }
 
-// GroupEdit defines model for GroupEdit.
+// GroupEdit A request to change: a group of users, who see its facilities. An omitted member stays as it is
 type GroupEdit struct {
+	// Name The name shown to admins
 	Name *string `json:"name,omitempty"`
 }
 
-// GroupFacility defines model for GroupFacility.
+// GroupFacility A facility that the members of a group see
 type GroupFacility struct {
-	// CreatedAt When it was created
-	CreatedAt  time.Time          `json:"created_at"`
+	// CreatedAt When it was added
+	CreatedAt time.Time `json:"created_at"`
+
+	// FacilityID The facility that they see
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	GroupID    openapi_types.UUID `json:"group_id"`
+
+	// GroupID The group whose members see the facility
+	GroupID openapi_types.UUID `json:"group_id"`
 }
 
-// GroupMember defines model for GroupMember.
+// GroupMember A user who sees the facilities of a group
 type GroupMember struct {
-	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	GroupID   openapi_types.UUID `json:"group_id"`
-	UserID    openapi_types.UUID `json:"user_id"`
+	// CreatedAt When the user was added
+	CreatedAt time.Time `json:"created_at"`
+
+	// GroupID The group whose facilities the user sees
+	GroupID openapi_types.UUID `json:"group_id"`
+
+	// UserID The user who is a member
+	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Health defines model for Health.
+// Health That the server is well
 type Health struct {
+	// Status Always ok: a server that is not answers with an error
 	Status HealthStatus `json:"status"`
 }
 
-// HealthStatus defines model for Health.Status.
+// HealthStatus Always ok: a server that is not answers with an error
 type HealthStatus string
 
-// LedgerEntry defines model for LedgerEntry.
+// LedgerEntry A change of an account's balance, which is never edited
 type LedgerEntry struct {
+	// AccountID The account whose balance it changed
 	AccountID openapi_types.UUID `json:"account_id"`
 
 	// ActorID The user who did this
@@ -680,51 +788,47 @@ type LedgerEntry struct {
 	// AmountCents Always positive; see kind
 	AmountCents int64 `json:"amount_cents"`
 
-	// CreatedAt When it was created
+	// CreatedAt When it was booked
 	CreatedAt time.Time `json:"created_at"`
 
 	// DeltaCents The change of the balance
-	DeltaCents int64              `json:"delta_cents"`
-	ID         openapi_types.UUID `json:"id"`
+	DeltaCents int64 `json:"delta_cents"`
+
+	// ID Id of the entry, chosen by the client for a charge or deposit
+	ID openapi_types.UUID `json:"id"`
 
 	// Kind The kind of a ledger entry
-	Kind EntryKind                 `json:"kind"`
+	Kind EntryKind `json:"kind"`
+
+	// Note What it was for, as the caller put it
 	Note nullable.Nullable[string] `json:"note"`
 
 	// PickupID The pickup that was charged or refunded
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
 
-// Located defines model for Located.
-type Located struct {
+// LocatedDriver What became of an observation, and the driver as known now
+type LocatedDriver struct {
 	// Applied False if a newer observation is known
-	Applied bool   `json:"applied"`
-	Driver  Driver `json:"driver"`
+	Applied bool `json:"applied"`
+
+	// Driver A driver, whom pickups are assigned to
+	Driver Driver `json:"driver"`
 }
 
-// Location defines model for Location.
-type Location struct {
-	// Latitude Examples: 37.7599
-	Latitude float64 `json:"latitude"`
-
-	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
-	LocatedAt time.Time `json:"located_at"`
-
-	// Longitude Examples: -122.4148
-	Longitude float64 `json:"longitude"`
-}
-
-// Login defines model for Login.
+// Login A new session, with its token
 type Login struct {
 	// ExpiresAt The absolute expiry; an unused session ends earlier
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token Send it as: Authorization: Bearer <token>
 	Token string `json:"token"`
-	User  User   `json:"user"`
+
+	// User A person who works with the tenant's data
+	User User `json:"user"`
 }
 
-// Message defines model for Message.
+// Message A text to the phone of the user who requested a pickup
 type Message struct {
 	// Body Contains no patient data and no price
 	//
@@ -732,9 +836,13 @@ type Message struct {
 	Body string `json:"body"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	PickupID  openapi_types.UUID `json:"pickup_id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the text, and of the request to the gateway
+	ID openapi_types.UUID `json:"id"`
+
+	// PickupID The pickup that it tells of
+	PickupID openapi_types.UUID `json:"pickup_id"`
 
 	// Reason The reason of the failure
 	//
@@ -745,33 +853,45 @@ type Message struct {
 	SentAt nullable.Nullable[time.Time] `json:"sent_at"`
 
 	// Status The delivery status of a text
-	Status MessageStatus             `json:"status"`
-	To     nullable.Nullable[string] `json:"to"`
+	Status MessageStatus `json:"status"`
+
+	// To The phone number it is sent to, E.164; null if the requester has none
+	To nullable.Nullable[string] `json:"to"`
 }
 
 // MessageStatus The delivery status of a text
 type MessageStatus string
 
-// NewAccount defines model for NewAccount.
+// NewAccount A request to create: what pickups are charged to: a balance in one currency
 type NewAccount struct {
-	// Currency Examples: USD
+	// Currency ISO 4217
+	//
+	// Examples: USD
 	Currency string `json:"currency"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Mission Clinic
+	// Name The name shown to users
+	//
+	// Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewDriver defines model for NewDriver.
+// NewDriver A request to create: a driver, whom pickups are assigned to
 type NewDriver struct {
 	// ID Chosen by the client, so that a retry is safe
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	Latitude  *float64            `json:"latitude,omitempty"`
-	Longitude *float64            `json:"longitude,omitempty"`
+	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Grace
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Longitude *float64 `json:"longitude,omitempty"`
+
+	// Name The name shown to users
+	//
+	// Examples: Grace
 	Name string `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
@@ -781,51 +901,65 @@ type NewDriver struct {
 	UserID *openapi_types.UUID `json:"user_id,omitempty"`
 }
 
-// NewEntry defines model for NewEntry.
-type NewEntry struct {
-	// AmountCents Examples: 3000
-	AmountCents int64 `json:"amount_cents"`
-
-	// ID Chosen by the client: a retry with the same id is booked only once
-	ID   openapi_types.UUID `json:"id"`
-	Note *string            `json:"note,omitempty"`
-}
-
-// NewFacility defines model for NewFacility.
+// NewFacility A request to create: a clinic or laboratory that requests pickups
 type NewFacility struct {
-	// Address Examples: 2401 Mission St, San Francisco
+	// Address The postal address, on one line
+	//
+	// Examples: 2401 Mission St, San Francisco
 	Address string `json:"address"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Latitude Examples: 37.7583
+	// Latitude Degrees north of the equator
+	//
+	// Examples: 37.7583
 	Latitude float64 `json:"latitude"`
 
-	// Longitude Examples: -122.4186
+	// Longitude Degrees east of Greenwich
+	//
+	// Examples: -122.4186
 	Longitude float64 `json:"longitude"`
 
-	// Name Examples: Mission Clinic
+	// Name The name shown to users
+	//
+	// Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewGroup defines model for NewGroup.
+// NewGroup A request to create: a group of users, who see its facilities
 type NewGroup struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Mission staff
+	// Name The name shown to admins
+	//
+	// Examples: Mission staff
 	Name string `json:"name"`
 }
 
-// NewPatient defines model for NewPatient.
+// NewLedgerEntry A request to create: a change of an account's balance, which is never edited
+type NewLedgerEntry struct {
+	// AmountCents Always positive; see kind
+	//
+	// Examples: 3000
+	AmountCents int64 `json:"amount_cents"`
+
+	// ID Chosen by the client: a retry with the same id is booked only once
+	ID openapi_types.UUID `json:"id"`
+
+	// Note What it was for, as the caller put it
+	Note *string `json:"note,omitempty"`
+}
+
+// NewPatient A request to create: a patient, as the facilities' records say
 type NewPatient struct {
 	// BirthDate From 1800 on, and not in the future
 	//
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Id in the facility's records, unique per facility
+	// ExternalID Id in the records of the facility, unique there
 	//
 	// Examples: 4711
 	ExternalID *string `json:"external_id,omitempty"`
@@ -833,54 +967,72 @@ type NewPatient struct {
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
-	// FamilyName Examples: Lovelace
+	// FamilyName Family name
+	//
+	// Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Examples: Ada
+	// GivenName Given name
+	//
+	// Examples: Ada
 	GivenName string `json:"given_name"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Phone Examples: +14155550123
+	// Phone E.164
+	//
+	// Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
-// NewPhoneNumber defines model for NewPhoneNumber.
+// NewPhoneNumber A request to create: a phone number of a user, to which texts are sent
 type NewPhoneNumber struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Number Examples: +14155550123
+	// Number E.164
+	//
+	// Examples: +14155550123
 	Number string `json:"number"`
 }
 
-// NewPickup defines model for NewPickup.
+// NewPickup A request to create: something to be collected at a facility and delivered
 type NewPickup struct {
 	// AccountID The account that submit-pickup charges
 	AccountID openapi_types.UUID `json:"account_id"`
 
-	// DropoffAddress Examples: 1 Lab Way, South San Francisco
+	// DropoffAddress Where it is delivered
+	//
+	// Examples: 1 Lab Way, South San Francisco
 	DropoffAddress string `json:"dropoff_address"`
 
 	// FacilityID The facility that requests the pickup
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// ID Chosen by the client, so that a retry is safe
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Note *string             `json:"note,omitempty"`
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Note What the driver has to know
+	Note *string `json:"note,omitempty"`
 
 	// PatientID A patient that you can see
 	PatientID *openapi_types.UUID `json:"patient_id,omitempty"`
 
-	// PickupAddress Examples: 2401 Mission St, San Francisco
+	// PickupAddress Where the driver collects it
+	//
+	// Examples: 2401 Mission St, San Francisco
 	PickupAddress string `json:"pickup_address"`
 
 	// PickupLatitude If it is omitted, the facility's location is used
-	PickupLatitude  *float64 `json:"pickup_latitude,omitempty"`
+	PickupLatitude *float64 `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it
 	PickupLongitude *float64 `json:"pickup_longitude,omitempty"`
 
-	// PriceCents Examples: 3000
+	// PriceCents The amount that submit-pickup charges
+	//
+	// Examples: 3000
 	PriceCents int64 `json:"price_cents"`
 
 	// WindowEnd The latest time of the pickup
@@ -890,20 +1042,25 @@ type NewPickup struct {
 	WindowStart *time.Time `json:"window_start,omitempty"`
 }
 
-// NewPickups defines model for NewPickups.
+// NewPickups A batch of pickups to create: all of them, or none
 type NewPickups struct {
+	// Items The pickups to create, each with an id of its own or none
 	Items []NewPickup `json:"items"`
 }
 
-// NewUser defines model for NewUser.
+// NewUser A request to create: a person who works with the tenant's data
 type NewUser struct {
-	// Email Examples: ada@clinic.example
+	// Email As typed; unique in the tenant regardless of case
+	//
+	// Examples: ada@clinic.example
 	Email string `json:"email"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Ada Lovelace
+	// Name The name shown to others
+	//
+	// Examples: Ada Lovelace
 	Name string `json:"name"`
 
 	// Password At least 8 characters, at most 72 bytes
@@ -913,157 +1070,175 @@ type NewUser struct {
 	Role UserRole `json:"role"`
 }
 
-// NotApplied defines model for NotApplied.
+// NotApplied Records of a feed that changed nothing, by the reason
 type NotApplied struct {
 	// ConsentWithdrawn Their patient, or the one whose appointment it was, does not allow the facility to see them
 	ConsentWithdrawn int64 `json:"consent_withdrawn"`
 }
 
-// PageAccount defines model for PageAccount.
+// PageAccount A page of a list
 type PageAccount struct {
+	// Items The rows of the page, in the order of the list
 	Items []Account `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageAppointment defines model for PageAppointment.
+// PageAppointment A page of a list
 type PageAppointment struct {
+	// Items The rows of the page, in the order of the list
 	Items []Appointment `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageDriver defines model for PageDriver.
+// PageDriver A page of a list
 type PageDriver struct {
+	// Items The rows of the page, in the order of the list
 	Items []Driver `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFacility defines model for PageFacility.
+// PageFacility A page of a list
 type PageFacility struct {
+	// Items The rows of the page, in the order of the list
 	Items []Facility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFlag defines model for PageFlag.
+// PageFlag A page of a list
 type PageFlag struct {
+	// Items The rows of the page, in the order of the list
 	Items []Flag `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroup defines model for PageGroup.
+// PageGroup A page of a list
 type PageGroup struct {
+	// Items The rows of the page, in the order of the list
 	Items []Group `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupFacility defines model for PageGroupFacility.
+// PageGroupFacility A page of a list
 type PageGroupFacility struct {
+	// Items The rows of the page, in the order of the list
 	Items []GroupFacility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupMember defines model for PageGroupMember.
+// PageGroupMember A page of a list
 type PageGroupMember struct {
+	// Items The rows of the page, in the order of the list
 	Items []GroupMember `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageLedgerEntry defines model for PageLedgerEntry.
+// PageLedgerEntry A page of a list
 type PageLedgerEntry struct {
+	// Items The rows of the page, in the order of the list
 	Items []LedgerEntry `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageMessage defines model for PageMessage.
+// PageMessage A page of a list
 type PageMessage struct {
+	// Items The rows of the page, in the order of the list
 	Items []Message `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatient defines model for PagePatient.
+// PagePatient A page of a list
 type PagePatient struct {
+	// Items The rows of the page, in the order of the list
 	Items []Patient `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatientConsent defines model for PagePatientConsent.
+// PagePatientConsent A page of a list
 type PagePatientConsent struct {
+	// Items The rows of the page, in the order of the list
 	Items []PatientConsent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhiRead defines model for PagePhiRead.
+// PagePhiRead A page of a list
 type PagePhiRead struct {
+	// Items The rows of the page, in the order of the list
 	Items []PhiRead `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhoneNumber defines model for PagePhoneNumber.
+// PagePhoneNumber A page of a list
 type PagePhoneNumber struct {
+	// Items The rows of the page, in the order of the list
 	Items []PhoneNumber `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickup defines model for PagePickup.
+// PagePickup A page of a list
 type PagePickup struct {
+	// Items The rows of the page, in the order of the list
 	Items []Pickup `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickupEvent defines model for PagePickupEvent.
+// PagePickupEvent A page of a list
 type PagePickupEvent struct {
+	// Items The rows of the page, in the order of the list
 	Items []PickupEvent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageTransitionRule defines model for PageTransitionRule.
+// PageTransitionRule A page of a list
 type PageTransitionRule struct {
+	// Items The rows of the page, in the order of the list
 	Items []TransitionRule `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageUser defines model for PageUser.
+// PageUser A page of a list
 type PageUser struct {
+	// Items The rows of the page, in the order of the list
 	Items []User `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PasswordChange defines model for PasswordChange.
+// PasswordChange The old and the new password
 type PasswordChange struct {
 	// CurrentPassword The caller's current password
 	CurrentPassword string `json:"current_password"`
@@ -1072,22 +1247,30 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
-// Patient defines model for Patient.
+// Patient A patient, as the facilities' records say
 type Patient struct {
-	// BirthDate Examples: 1990-05-17
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// ExternalID Id in the records of the facility
+	// ExternalID Id in the records of the facility, unique there
 	ExternalID nullable.Nullable[string] `json:"external_id"`
 
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	FamilyName string             `json:"family_name"`
-	GivenName  string             `json:"given_name"`
-	ID         openapi_types.UUID `json:"id"`
+
+	// FamilyName Family name
+	FamilyName string `json:"family_name"`
+
+	// GivenName Given name
+	GivenName string `json:"given_name"`
+
+	// ID Id of the patient
+	ID openapi_types.UUID `json:"id"`
 
 	// Phone E.164
 	//
@@ -1100,7 +1283,7 @@ type Patient struct {
 	Version int64 `json:"version"`
 }
 
-// PatientConsent defines model for PatientConsent.
+// PatientConsent That a facility was allowed to see a patient, or no longer
 type PatientConsent struct {
 	// ActorID The user who recorded it
 	ActorID openapi_types.UUID `json:"actor_id"`
@@ -1108,27 +1291,43 @@ type PatientConsent struct {
 	// Allowed False if the consent was withdrawn
 	Allowed bool `json:"allowed"`
 
-	// CreatedAt When it was created
-	CreatedAt  time.Time          `json:"created_at"`
+	// CreatedAt When it was recorded
+	CreatedAt time.Time `json:"created_at"`
+
+	// FacilityID The facility that may see the patient or not
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	ID         openapi_types.UUID `json:"id"`
-	PatientID  openapi_types.UUID `json:"patient_id"`
+
+	// ID Id of the record
+	ID openapi_types.UUID `json:"id"`
+
+	// PatientID The patient whom the facility may see or not
+	PatientID openapi_types.UUID `json:"patient_id"`
 
 	// Seq Numbers the consents of the patient from 1, in the order in which they took effect
 	Seq int64 `json:"seq"`
 }
 
-// PatientEdit defines model for PatientEdit.
+// PatientEdit A request to change: a patient, as the facilities' records say. An omitted member stays as it is
 type PatientEdit struct {
-	// BirthDate Examples: 1990-05-17
-	BirthDate  *openapi_types.Date       `json:"birth_date,omitempty"`
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// ExternalID Id in the records of the facility, unique there
 	ExternalID nullable.Nullable[string] `json:"external_id,omitempty"`
-	FamilyName *string                   `json:"family_name,omitempty"`
-	GivenName  *string                   `json:"given_name,omitempty"`
-	Phone      nullable.Nullable[string] `json:"phone,omitempty"`
+
+	// FamilyName Family name
+	FamilyName *string `json:"family_name,omitempty"`
+
+	// GivenName Given name
+	GivenName *string `json:"given_name,omitempty"`
+
+	// Phone E.164
+	Phone nullable.Nullable[string] `json:"phone,omitempty"`
 }
 
-// PatientRecord defines model for PatientRecord.
+// PatientRecord A patient, as the facilities' records say
 type PatientRecord struct {
 	// BirthDate From 1800 on, and not in the future
 	//
@@ -1138,13 +1337,19 @@ type PatientRecord struct {
 	// ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
-	// FamilyName Examples: Lovelace
+	// FamilyName Family name
+	//
+	// Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Examples: Ada
+	// GivenName Given name
+	//
+	// Examples: Ada
 	GivenName string `json:"given_name"`
 
-	// Phone Examples: +14155550123
+	// Phone E.164
+	//
+	// Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
@@ -1159,41 +1364,49 @@ type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
 
-// PhiRead defines model for PhiRead.
+// PhiRead That a user read or wrote the data of a patient
 type PhiRead struct {
-	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
+	// CreatedAt When it happened
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the record
+	ID openapi_types.UUID `json:"id"`
 
 	// Operation The operation that showed or wrote the patient
 	//
 	// Examples: get-patient
-	Operation string             `json:"operation"`
+	Operation string `json:"operation"`
+
+	// PatientID The patient whose data it was
 	PatientID openapi_types.UUID `json:"patient_id"`
 
 	// UserID The user who did this
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// PhoneNumber defines model for PhoneNumber.
+// PhoneNumber A phone number of a user, to which texts are sent
 type PhoneNumber struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the phone number
+	ID openapi_types.UUID `json:"id"`
 
 	// Number E.164
 	//
 	// Examples: +14155550123
-	Number string             `json:"number"`
+	Number string `json:"number"`
+
+	// UserID The user whose number it is
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
 // Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
 type Pickup struct {
-	// AccountID Visible to admins, dispatchers and staff
+	// AccountID The account that submit-pickup charges. Visible to admins, dispatchers and staff
 	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// CancelReason Visible to admins, dispatchers and staff
+	// CancelReason Why it was canceled, if cancel-pickup said so. Visible to admins, dispatchers and staff
 	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
 
 	// ChargedCents The amount currently charged. Visible to admins, dispatchers and staff
@@ -1205,24 +1418,28 @@ type Pickup struct {
 	// DriverID Set exactly in the statuses to which a transition with has_driver leads
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// DropoffAddress Visible to everyone who sees the pickup
-	DropoffAddress *string            `json:"dropoff_address,omitempty"`
-	FacilityID     openapi_types.UUID `json:"facility_id"`
-	ID             openapi_types.UUID `json:"id"`
+	// DropoffAddress Where it is delivered. Visible to everyone who sees the pickup
+	DropoffAddress *string `json:"dropoff_address,omitempty"`
 
-	// Note Visible to admins, dispatchers, staff, and the assigned driver
+	// FacilityID The facility that requests the pickup
+	FacilityID openapi_types.UUID `json:"facility_id"`
+
+	// ID Id of the pickup
+	ID openapi_types.UUID `json:"id"`
+
+	// Note What the driver has to know. Visible to admins, dispatchers, staff, and the assigned driver
 	Note nullable.Nullable[string] `json:"note,omitempty"`
 
 	// PatientID The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
 	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// PickupAddress Visible to everyone who sees the pickup
+	// PickupAddress Where the driver collects it. Visible to everyone who sees the pickup
 	PickupAddress *string `json:"pickup_address,omitempty"`
 
 	// PickupLatitude If it is null, the facility's location is used. Visible to everyone who sees the pickup
 	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
 
-	// PickupLongitude Visible to everyone who sees the pickup
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it. Visible to everyone who sees the pickup
 	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
 
 	// PriceCents The amount that submit-pickup charges. Visible to admins, dispatchers and staff
@@ -1245,43 +1462,68 @@ type Pickup struct {
 	// Examples: 1
 	Version int64 `json:"version"`
 
-	// WindowEnd Visible to everyone who sees the pickup
+	// WindowEnd The latest time of the pickup. Visible to everyone who sees the pickup
 	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
 
-	// WindowStart Visible to everyone who sees the pickup
+	// WindowStart The earliest time of the pickup. Visible to everyone who sees the pickup
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupEdit defines model for PickupEdit.
+// PickupEdit A request to change: something to be collected at a facility and delivered. An omitted member stays as it is
 type PickupEdit struct {
-	AccountID       *openapi_types.UUID                   `json:"account_id,omitempty"`
-	DropoffAddress  *string                               `json:"dropoff_address,omitempty"`
-	FacilityID      *openapi_types.UUID                   `json:"facility_id,omitempty"`
-	Note            nullable.Nullable[string]             `json:"note,omitempty"`
-	PatientID       nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
-	PickupAddress   *string                               `json:"pickup_address,omitempty"`
-	PickupLatitude  nullable.Nullable[float64]            `json:"pickup_latitude,omitempty"`
-	PickupLongitude nullable.Nullable[float64]            `json:"pickup_longitude,omitempty"`
-	PriceCents      *int64                                `json:"price_cents,omitempty"`
-	WindowEnd       nullable.Nullable[time.Time]          `json:"window_end,omitempty"`
-	WindowStart     nullable.Nullable[time.Time]          `json:"window_start,omitempty"`
+	// AccountID The account that submit-pickup charges
+	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
+
+	// DropoffAddress Where it is delivered
+	DropoffAddress *string `json:"dropoff_address,omitempty"`
+
+	// FacilityID The facility that requests the pickup
+	FacilityID *openapi_types.UUID `json:"facility_id,omitempty"`
+
+	// Note What the driver has to know
+	Note nullable.Nullable[string] `json:"note,omitempty"`
+
+	// PatientID The patient whom it concerns
+	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
+
+	// PickupAddress Where the driver collects it
+	PickupAddress *string `json:"pickup_address,omitempty"`
+
+	// PickupLatitude Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
+	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it
+	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
+
+	// PriceCents The amount that submit-pickup charges
+	PriceCents *int64 `json:"price_cents,omitempty"`
+
+	// WindowEnd The latest time of the pickup
+	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
+
+	// WindowStart The earliest time of the pickup
+	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupEvent defines model for PickupEvent.
+// PickupEvent A transition that a pickup made
 type PickupEvent struct {
 	// ActorID The user who did this
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// CreatedAt When it was created
+	// CreatedAt When it was made
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID The driver that the transition set, kept or removed
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
 
 	// FromStatus The status of a pickup
-	FromStatus PickupStatus       `json:"from_status"`
-	ID         openapi_types.UUID `json:"id"`
-	PickupID   openapi_types.UUID `json:"pickup_id"`
+	FromStatus PickupStatus `json:"from_status"`
+
+	// ID Id of the event
+	ID openapi_types.UUID `json:"id"`
+
+	// PickupID The pickup that made the transition
+	PickupID openapi_types.UUID `json:"pickup_id"`
 
 	// ToStatus The status of a pickup
 	ToStatus PickupStatus `json:"to_status"`
@@ -1295,15 +1537,21 @@ type PickupEvent struct {
 	Version int64 `json:"version"`
 }
 
-// PickupPatient defines model for PickupPatient.
+// PickupPatient A patient, as the facilities' records say
 type PickupPatient struct {
-	// BirthDate Not visible to drivers
+	// BirthDate From 1800 on, and not in the future. Not visible to drivers
 	//
 	// Examples: 1990-05-17
-	BirthDate  *openapi_types.Date `json:"birth_date,omitempty"`
-	FamilyName string              `json:"family_name"`
-	GivenName  string              `json:"given_name"`
-	ID         openapi_types.UUID  `json:"id"`
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// FamilyName Family name
+	FamilyName string `json:"family_name"`
+
+	// GivenName Given name
+	GivenName string `json:"given_name"`
+
+	// ID Id of the patient
+	ID openapi_types.UUID `json:"id"`
 
 	// Phone E.164. Not visible to drivers
 	//
@@ -1314,12 +1562,13 @@ type PickupPatient struct {
 // PickupStatus The status of a pickup
 type PickupStatus string
 
-// Pickups defines model for Pickups.
+// Pickups The pickups of a batch, in its order
 type Pickups struct {
+	// Items The pickups created, in the order of the request
 	Items []Pickup `json:"items"`
 }
 
-// Problem defines model for Problem.
+// Problem Why a request was rejected (RFC 9457)
 type Problem struct {
 	// Allowed The transitions that you may make from current_status
 	Allowed *[]TransitionName `json:"allowed,omitempty"`
@@ -1355,19 +1604,25 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Session defines model for Session.
+// Session The session of the token that a request carries: a client has one, so that its path has no id
 type Session struct {
 	// DriverID The driver that the user is linked to
-	DriverID  *openapi_types.UUID `json:"driver_id,omitempty"`
-	ExpiresAt time.Time           `json:"expires_at"`
-	TenantID  openapi_types.UUID  `json:"tenant_id"`
-	User      User                `json:"user"`
+	DriverID *openapi_types.UUID `json:"driver_id,omitempty"`
+
+	// ExpiresAt The absolute expiry; an unused session ends earlier
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// TenantID The tenant of the user
+	TenantID openapi_types.UUID `json:"tenant_id"`
+
+	// User A person who works with the tenant's data
+	User User `json:"user"`
 }
 
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
-// TransitionRule defines model for TransitionRule.
+// TransitionRule A transition that a pickup can make, and what it does
 type TransitionRule struct {
 	// FromStatuses The statuses from which it is allowed
 	FromStatuses []PickupStatus `json:"from_statuses"`
@@ -1385,7 +1640,7 @@ type TransitionRule struct {
 	Transition TransitionName `json:"transition"`
 }
 
-// User defines model for User.
+// User A person who works with the tenant's data
 type User struct {
 	// Active False for a deactivated user, who cannot log in
 	Active bool `json:"active"`
@@ -1396,9 +1651,13 @@ type User struct {
 	// Email As typed; unique in the tenant regardless of case
 	//
 	// Examples: ada@clinic.example
-	Email string             `json:"email"`
-	ID    openapi_types.UUID `json:"id"`
-	Name  string             `json:"name"`
+	Email string `json:"email"`
+
+	// ID Id of the user
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to others
+	Name string `json:"name"`
 
 	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
@@ -1409,10 +1668,13 @@ type User struct {
 	Version int64 `json:"version"`
 }
 
-// UserEdit defines model for UserEdit.
+// UserEdit A request to change: a person who works with the tenant's data. An omitted member stays as it is
 type UserEdit struct {
+	// Email As typed; unique in the tenant regardless of case
 	Email *string `json:"email,omitempty"`
-	Name  *string `json:"name,omitempty"`
+
+	// Name The name shown to others
+	Name *string `json:"name,omitempty"`
 
 	// Role The role of a user, which determines their permissions
 	Role *UserRole `json:"role,omitempty"`
@@ -1487,8 +1749,8 @@ type EditAccountParams struct {
 	IfMatch string `json:"If-Match"`
 }
 
-// ListEntriesParams defines parameters for ListEntries.
-type ListEntriesParams struct {
+// ListAccountEntriesParams defines parameters for ListAccountEntries.
+type ListAccountEntriesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1817,8 +2079,8 @@ type ListPickupEventsParams struct {
 // ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode defines parameters for ListPickupEvents.
 type ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode string
 
-// ListMessagesParams defines parameters for ListMessages.
-type ListMessagesParams struct {
+// ListPickupMessagesParams defines parameters for ListPickupMessages.
+type ListPickupMessagesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1913,6 +2175,49 @@ type AddPhoneNumberParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// SendTextJSONBody defines parameters for SendText.
+type SendTextJSONBody struct {
+	Data struct {
+		// Body Contains no patient data and no price
+		//
+		// Examples: Your driver is on the way!
+		Body string `json:"body"`
+
+		// ID Id of the message, as in list-pickup-messages: send a text once for each
+		//
+		// Examples: 019b8d5a-7000-7000-8000-000000000001
+		ID openapi_types.UUID `json:"id"`
+
+		// To The phone number, E.164
+		//
+		// Examples: +14155550123
+		To string `json:"to"`
+	} `json:"data"`
+
+	// Timestamp When the text was owed; a retry has the same
+	//
+	// Examples: 2026-01-05T09:00:00Z
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type What is asked for
+	Type SendTextJSONBodyType `json:"type"`
+}
+
+// SendTextParams defines parameters for SendText.
+type SendTextParams struct {
+	// WebhookID The message's id: the idempotency key
+	WebhookID string `json:"Webhook-Id"`
+
+	// WebhookTimestamp When the request was sent, in seconds since 1970: refuse one more than five minutes off
+	WebhookTimestamp string `json:"Webhook-Timestamp"`
+
+	// WebhookSignature "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+	WebhookSignature string `json:"Webhook-Signature"`
+}
+
+// SendTextJSONBodyType defines parameters for SendText.
+type SendTextJSONBodyType string
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
 
@@ -1920,10 +2225,10 @@ type CreateAccountJSONRequestBody = NewAccount
 type EditAccountJSONRequestBody = AccountEdit
 
 // ChargeAccountJSONRequestBody defines body for ChargeAccount for application/json ContentType.
-type ChargeAccountJSONRequestBody = NewEntry
+type ChargeAccountJSONRequestBody = NewLedgerEntry
 
 // DepositToAccountJSONRequestBody defines body for DepositToAccount for application/json ContentType.
-type DepositToAccountJSONRequestBody = NewEntry
+type DepositToAccountJSONRequestBody = NewLedgerEntry
 
 // CreateDriverJSONRequestBody defines body for CreateDriver for application/json ContentType.
 type CreateDriverJSONRequestBody = NewDriver
@@ -1932,7 +2237,7 @@ type CreateDriverJSONRequestBody = NewDriver
 type EditDriverJSONRequestBody = DriverEdit
 
 // LocateDriverJSONRequestBody defines body for LocateDriver for application/json ContentType.
-type LocateDriverJSONRequestBody = Location
+type LocateDriverJSONRequestBody = DriverLocation
 
 // CreateFacilityJSONRequestBody defines body for CreateFacility for application/json ContentType.
 type CreateFacilityJSONRequestBody = NewFacility
@@ -1987,6 +2292,9 @@ type ChangePasswordJSONRequestBody = PasswordChange
 
 // AddPhoneNumberJSONRequestBody defines body for AddPhoneNumber for application/json ContentType.
 type AddPhoneNumberJSONRequestBody = NewPhoneNumber
+
+// SendTextJSONRequestBody defines body for SendText for application/json ContentType.
+type SendTextJSONRequestBody SendTextJSONBody
 
 // AsAppointmentRecordExternalID0 returns the union data inside the AppointmentRecord_ExternalID as a AppointmentRecordExternalID0
 func (t AppointmentRecord_ExternalID) AsAppointmentRecordExternalID0() (AppointmentRecordExternalID0, error) {
@@ -2305,21 +2613,21 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccount(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListEntries List the entries of an account
+	// ListAccountEntries List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-	ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+	ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEntry Get an entry
+	// GetAccountEntry Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-	GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAppointments List a facility's appointments in a time range
 	//
@@ -2717,23 +3025,23 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DisallowFacility Record that a patient withdraws a facility's consent
+	// DisallowPatientFacility Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-	DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+	DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AllowFacility Record a patient's consent that a facility sees them
+	// AllowPatientFacility Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-	AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+	AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientReads List the audit log of a patient
 	//
@@ -2930,14 +3238,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEvents(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListMessages List the texts of a pickup
+	// ListPickupMessages List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-	ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+	ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PackPickup Pack a pickup
 	//
@@ -3411,15 +3719,15 @@ func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// ListEntries List the entries of an account
+// ListAccountEntries List the entries of an account
 //
 // The sum of the entries is the balance.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-func (c *Client) ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListEntriesRequest(c.Server, accountID, params)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccountEntriesRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3430,13 +3738,13 @@ func (c *Client) ListEntries(ctx context.Context, accountID openapi_types.UUID, 
 	return c.Client.Do(req)
 }
 
-// GetEntry Get an entry
+// GetAccountEntry Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetEntryRequest(c.Server, accountID, entryID)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
 	if err != nil {
 		return nil, err
 	}
@@ -4243,15 +4551,15 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 	return c.Client.Do(req)
 }
 
-// DisallowFacility Record that a patient withdraws a facility's consent
+// DisallowPatientFacility Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDisallowFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisallowPatientFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4262,15 +4570,15 @@ func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// AllowFacility Record a patient's consent that a facility sees them
+// AllowPatientFacility Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAllowFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowPatientFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4666,15 +4974,15 @@ func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UU
 	return c.Client.Do(req)
 }
 
-// ListMessages List the texts of a pickup
+// ListPickupMessages List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-func (c *Client) ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListMessagesRequest(c.Server, pickupID, params)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+func (c *Client) ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPickupMessagesRequest(c.Server, pickupID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5559,8 +5867,8 @@ func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.U
 	return req, nil
 }
 
-// NewListEntriesRequest constructs an http.Request for the ListEntries method
-func NewListEntriesRequest(server string, accountID openapi_types.UUID, params *ListEntriesParams) (*http.Request, error) {
+// NewListAccountEntriesRequest constructs an http.Request for the ListAccountEntries method
+func NewListAccountEntriesRequest(server string, accountID openapi_types.UUID, params *ListAccountEntriesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5632,8 +5940,8 @@ func NewListEntriesRequest(server string, accountID openapi_types.UUID, params *
 	return req, nil
 }
 
-// NewGetEntryRequest constructs an http.Request for the GetEntry method
-func NewGetEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
+// NewGetAccountEntryRequest constructs an http.Request for the GetAccountEntry method
+func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7418,8 +7726,8 @@ func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, 
 	return req, nil
 }
 
-// NewDisallowFacilityRequest constructs an http.Request for the DisallowFacility method
-func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewDisallowPatientFacilityRequest constructs an http.Request for the DisallowPatientFacility method
+func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7459,8 +7767,8 @@ func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, fac
 	return req, nil
 }
 
-// NewAllowFacilityRequest constructs an http.Request for the AllowFacility method
-func NewAllowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewAllowPatientFacilityRequest constructs an http.Request for the AllowPatientFacility method
+func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8386,8 +8694,8 @@ func NewListPickupEventsRequest(server string, pickupID openapi_types.UUID, para
 	return req, nil
 }
 
-// NewListMessagesRequest constructs an http.Request for the ListMessages method
-func NewListMessagesRequest(server string, pickupID openapi_types.UUID, params *ListMessagesParams) (*http.Request, error) {
+// NewListPickupMessagesRequest constructs an http.Request for the ListPickupMessages method
+func NewListPickupMessagesRequest(server string, pickupID openapi_types.UUID, params *ListPickupMessagesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9581,7 +9889,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
 
-	// ListEntriesWithResponse List the entries of an account
+	// ListAccountEntriesWithResponse List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
@@ -9589,17 +9897,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-	ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+	ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error)
 
-	// GetEntryWithResponse Get an entry
+	// GetAccountEntryWithResponse Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-	GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
 
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
@@ -10033,7 +10341,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error)
 
-	// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
+	// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
@@ -10041,10 +10349,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-	DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+	DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error)
 
-	// AllowFacilityWithResponse Record a patient's consent that a facility sees them
+	// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
@@ -10052,8 +10360,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-	AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+	AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error)
 
 	// ListPatientReadsWithResponse List the audit log of a patient
 	//
@@ -10268,7 +10576,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEventsWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*ListPickupEventsResponse, error)
 
-	// ListMessagesWithResponse List the texts of a pickup
+	// ListPickupMessagesWithResponse List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
@@ -10276,8 +10584,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-	ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+	ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error)
 
 	// PackPickupWithResponse Pack a pickup
 	//
@@ -11060,7 +11368,7 @@ func (r DepositToAccountResponse) ContentType() string {
 	return ""
 }
 
-type ListEntriesResponse struct {
+type ListAccountEntriesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11070,22 +11378,22 @@ type ListEntriesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListEntriesResponse) GetJSON200() *PageLedgerEntry {
+func (r ListAccountEntriesResponse) GetJSON200() *PageLedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListAccountEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListEntriesResponse) GetBody() []byte {
+func (r ListAccountEntriesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListEntriesResponse) Status() string {
+func (r ListAccountEntriesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11093,7 +11401,7 @@ func (r ListEntriesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListEntriesResponse) StatusCode() int {
+func (r ListAccountEntriesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11101,19 +11409,19 @@ func (r ListEntriesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListEntriesResponse) ContentType() string {
+func (r ListAccountEntriesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetEntryResponse200Headers the declared response headers of an HTTP 200 response for GetEntry
-type GetEntryResponse200Headers struct {
+// GetAccountEntryResponse200Headers the declared response headers of an HTTP 200 response for GetAccountEntry
+type GetAccountEntryResponse200Headers struct {
 	ETag string
 }
 
-type GetEntryResponse struct {
+type GetAccountEntryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11121,26 +11429,26 @@ type GetEntryResponse struct {
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetEntryResponse200Headers
+	Headers200 *GetAccountEntryResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetEntryResponse) GetJSON200() *LedgerEntry {
+func (r GetAccountEntryResponse) GetJSON200() *LedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r GetEntryResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r GetAccountEntryResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r GetEntryResponse) GetBody() []byte {
+func (r GetAccountEntryResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetEntryResponse) Status() string {
+func (r GetAccountEntryResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11148,7 +11456,7 @@ func (r GetEntryResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetEntryResponse) StatusCode() int {
+func (r GetAccountEntryResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11156,7 +11464,7 @@ func (r GetEntryResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetEntryResponse) ContentType() string {
+func (r GetAccountEntryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11458,7 +11766,7 @@ type LocateDriverResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Located
+	JSON200 *LocatedDriver
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -11466,7 +11774,7 @@ type LocateDriverResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r LocateDriverResponse) GetJSON200() *Located {
+func (r LocateDriverResponse) GetJSON200() *LocatedDriver {
 	return r.JSON200
 }
 
@@ -12739,7 +13047,7 @@ func (r ListPatientConsentsResponse) ContentType() string {
 	return ""
 }
 
-type DisallowFacilityResponse struct {
+type DisallowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -12747,17 +13055,17 @@ type DisallowFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r DisallowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r DisallowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r DisallowFacilityResponse) GetBody() []byte {
+func (r DisallowPatientFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r DisallowFacilityResponse) Status() string {
+func (r DisallowPatientFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -12765,7 +13073,7 @@ func (r DisallowFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r DisallowFacilityResponse) StatusCode() int {
+func (r DisallowPatientFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -12773,14 +13081,14 @@ func (r DisallowFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DisallowFacilityResponse) ContentType() string {
+func (r DisallowPatientFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type AllowFacilityResponse struct {
+type AllowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -12788,17 +13096,17 @@ type AllowFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r AllowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r AllowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r AllowFacilityResponse) GetBody() []byte {
+func (r AllowPatientFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r AllowFacilityResponse) Status() string {
+func (r AllowPatientFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -12806,7 +13114,7 @@ func (r AllowFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r AllowFacilityResponse) StatusCode() int {
+func (r AllowPatientFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -12814,7 +13122,7 @@ func (r AllowFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r AllowFacilityResponse) ContentType() string {
+func (r AllowPatientFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13615,7 +13923,7 @@ func (r ListPickupEventsResponse) ContentType() string {
 	return ""
 }
 
-type ListMessagesResponse struct {
+type ListPickupMessagesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -13625,22 +13933,22 @@ type ListMessagesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListMessagesResponse) GetJSON200() *PageMessage {
+func (r ListPickupMessagesResponse) GetJSON200() *PageMessage {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListPickupMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListMessagesResponse) GetBody() []byte {
+func (r ListPickupMessagesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListMessagesResponse) Status() string {
+func (r ListPickupMessagesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -13648,7 +13956,7 @@ func (r ListMessagesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListMessagesResponse) StatusCode() int {
+func (r ListPickupMessagesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -13656,7 +13964,7 @@ func (r ListMessagesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListMessagesResponse) ContentType() string {
+func (r ListPickupMessagesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14900,7 +15208,7 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 	return ParseDepositToAccountResponse(rsp)
 }
 
-// ListEntriesWithResponse List the entries of an account
+// ListAccountEntriesWithResponse List the entries of an account
 //
 // The sum of the entries is the balance.
 //
@@ -14908,28 +15216,28 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-func (c *ClientWithResponses) ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error) {
-	rsp, err := c.ListEntries(ctx, accountID, params, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+func (c *ClientWithResponses) ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error) {
+	rsp, err := c.ListAccountEntries(ctx, accountID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListEntriesResponse(rsp)
+	return ParseListAccountEntriesResponse(rsp)
 }
 
-// GetEntryWithResponse Get an entry
+// GetAccountEntryWithResponse Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error) {
-	rsp, err := c.GetEntry(ctx, accountID, entryID, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error) {
+	rsp, err := c.GetAccountEntry(ctx, accountID, entryID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetEntryResponse(rsp)
+	return ParseGetAccountEntryResponse(rsp)
 }
 
 // ListAppointmentsWithResponse List a facility's appointments in a time range
@@ -15604,7 +15912,7 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 	return ParseListPatientConsentsResponse(rsp)
 }
 
-// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
+// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
@@ -15612,16 +15920,16 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error) {
-	rsp, err := c.DisallowFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error) {
+	rsp, err := c.DisallowPatientFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseDisallowFacilityResponse(rsp)
+	return ParseDisallowPatientFacilityResponse(rsp)
 }
 
-// AllowFacilityWithResponse Record a patient's consent that a facility sees them
+// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
@@ -15629,13 +15937,13 @@ func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error) {
-	rsp, err := c.AllowFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error) {
+	rsp, err := c.AllowPatientFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseAllowFacilityResponse(rsp)
+	return ParseAllowPatientFacilityResponse(rsp)
 }
 
 // ListPatientReadsWithResponse List the audit log of a patient
@@ -15965,7 +16273,7 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 	return ParseListPickupEventsResponse(rsp)
 }
 
-// ListMessagesWithResponse List the texts of a pickup
+// ListPickupMessagesWithResponse List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
@@ -15973,13 +16281,13 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error) {
-	rsp, err := c.ListMessages(ctx, pickupID, params, reqEditors...)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+func (c *ClientWithResponses) ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error) {
+	rsp, err := c.ListPickupMessages(ctx, pickupID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListMessagesResponse(rsp)
+	return ParseListPickupMessagesResponse(rsp)
 }
 
 // PackPickupWithResponse Pack a pickup
@@ -16906,15 +17214,15 @@ func ParseDepositToAccountResponse(rsp *http.Response) (*DepositToAccountRespons
 	return response, nil
 }
 
-// ParseListEntriesResponse parses an HTTP response from a ListEntriesWithResponse call
-func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) {
+// ParseListAccountEntriesResponse parses an HTTP response from a ListAccountEntriesWithResponse call
+func ParseListAccountEntriesResponse(rsp *http.Response) (*ListAccountEntriesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListEntriesResponse{
+	response := &ListAccountEntriesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -16939,15 +17247,15 @@ func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) 
 	return response, nil
 }
 
-// ParseGetEntryResponse parses an HTTP response from a GetEntryWithResponse call
-func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
+// ParseGetAccountEntryResponse parses an HTTP response from a GetAccountEntryWithResponse call
+func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetEntryResponse{
+	response := &GetAccountEntryResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -16971,7 +17279,7 @@ func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetEntryResponse200Headers
+		var headers GetAccountEntryResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17262,7 +17570,7 @@ func ParseLocateDriverResponse(rsp *http.Response) (*LocateDriverResponse, error
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Located
+		var dest LocatedDriver
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18366,15 +18674,15 @@ func ParseListPatientConsentsResponse(rsp *http.Response) (*ListPatientConsentsR
 	return response, nil
 }
 
-// ParseDisallowFacilityResponse parses an HTTP response from a DisallowFacilityWithResponse call
-func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityResponse, error) {
+// ParseDisallowPatientFacilityResponse parses an HTTP response from a DisallowPatientFacilityWithResponse call
+func ParseDisallowPatientFacilityResponse(rsp *http.Response) (*DisallowPatientFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &DisallowFacilityResponse{
+	response := &DisallowPatientFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -18395,15 +18703,15 @@ func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityRespons
 	return response, nil
 }
 
-// ParseAllowFacilityResponse parses an HTTP response from a AllowFacilityWithResponse call
-func ParseAllowFacilityResponse(rsp *http.Response) (*AllowFacilityResponse, error) {
+// ParseAllowPatientFacilityResponse parses an HTTP response from a AllowPatientFacilityWithResponse call
+func ParseAllowPatientFacilityResponse(rsp *http.Response) (*AllowPatientFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &AllowFacilityResponse{
+	response := &AllowPatientFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -19140,15 +19448,15 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 	return response, nil
 }
 
-// ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
-func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
+// ParseListPickupMessagesResponse parses an HTTP response from a ListPickupMessagesWithResponse call
+func ParseListPickupMessagesResponse(rsp *http.Response) (*ListPickupMessagesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListMessagesResponse{
+	response := &ListPickupMessagesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -20084,4 +20392,161 @@ func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, e
 	}
 
 	return response, nil
+}
+
+// WebhookInitiator sends OpenAPI 3.1 webhook requests to target URLs.
+// Modeled on the generated Client, but with no stored Server -- the full
+// target URL is provided per-call by the caller (typically discovered
+// from a subscription registration).
+type WebhookInitiator struct {
+	// Doer for performing requests, typically a *http.Client with any
+	// customized settings, such as certificate chains.
+	Client HttpRequestDoer
+
+	// A list of callbacks for modifying requests which are generated before sending over
+	// the network.
+	RequestEditors []RequestEditorFn
+}
+
+// WebhookInitiatorOption allows setting custom parameters during construction.
+type WebhookInitiatorOption func(*WebhookInitiator) error
+
+// NewWebhookInitiator creates a new WebhookInitiator with reasonable defaults.
+func NewWebhookInitiator(opts ...WebhookInitiatorOption) (*WebhookInitiator, error) {
+	initiator := WebhookInitiator{}
+	for _, o := range opts {
+		if err := o(&initiator); err != nil {
+			return nil, err
+		}
+	}
+	if initiator.Client == nil {
+		initiator.Client = &http.Client{}
+	}
+	return &initiator, nil
+}
+
+// WithWebhookHTTPClient allows overriding the default Doer, which is
+// automatically created using http.Client. This is useful for tests.
+func WithWebhookHTTPClient(doer HttpRequestDoer) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.Client = doer
+		return nil
+	}
+}
+
+// WithWebhookRequestEditorFn allows setting up a callback function, which
+// will be called right before sending the webhook request. This can be
+// used to mutate the request, e.g. to add signature headers.
+func WithWebhookRequestEditorFn(fn RequestEditorFn) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.RequestEditors = append(p.RequestEditors, fn)
+		return nil
+	}
+}
+
+func (p *WebhookInitiator) applyWebhookEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
+	for _, r := range p.RequestEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	for _, r := range additionalEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WebhookInitiatorInterface is the interface specification for the webhook initiator.
+type WebhookInitiatorInterface interface {
+	// SendTextWithBody fires the sendText webhook with any body
+	SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+func (p *WebhookInitiator) SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTextWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTextWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+// NewSendTextWebhookRequest builds a application/json POST request for the sendText webhook
+func NewSendTextWebhookRequest(targetURL string, params *SendTextParams, body SendTextJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendTextWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewSendTextWebhookRequestWithBody builds a POST request for the sendText webhook with any body
+func NewSendTextWebhookRequestWithBody(targetURL string, params *SendTextParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Id", params.WebhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Id", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Timestamp", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Signature", headerParam2)
+
+	}
+	return req, nil
 }

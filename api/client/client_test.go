@@ -119,7 +119,7 @@ func (w fixture) create(t *testing.T, p client.NewPickup) client.Pickup {
 func (w fixture) deposit(t *testing.T, cents int64) {
 	t.Helper()
 	res, err := w.admin.DepositToAccountWithResponse(t.Context(), w.account,
-		client.NewEntry{ID: uuid.New(), AmountCents: cents})
+		client.NewLedgerEntry{ID: uuid.New(), AmountCents: cents})
 	check(t, err)
 	refused(t, res.ApplicationProblemJSONDefault)
 }

@@ -26,10 +26,10 @@ export interface Operations {
     charge(accountId: string, body: BodyWithId<"charge-account">, options?: CallOptions): Promise<Result<"charge-account">>;
     /** Deposit to an account: deposit-to-account. */
     depositToAccount(accountId: string, body: BodyWithId<"deposit-to-account">, options?: CallOptions): Promise<Result<"deposit-to-account">>;
-    /** List the entries of an account: list-entries. */
-    listEntries(accountId: string, query?: Query<"list-entries">, options?: CallOptions): Listing<"list-entries">;
-    /** Get an entry: get-entry. */
-    getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-entry">>;
+    /** List the entries of an account: list-account-entries. */
+    listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
+    /** Get an entry: get-account-entry. */
+    getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
   };
   appointments: {
     /** List a facility's appointments in a time range: list-appointments. */
@@ -100,10 +100,10 @@ export interface Operations {
     edit(row: Value<"edit-patient">, change: Body<"edit-patient">, options?: EditOptions<"edit-patient">): Promise<EditResult<"edit-patient">>;
     /** List the consents of a patient: list-patient-consents. */
     listConsents(patientId: string, query?: Query<"list-patient-consents">, options?: CallOptions): Listing<"list-patient-consents">;
-    /** Record that a patient withdraws a facility's consent: disallow-facility. */
-    disallowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"disallow-facility">>;
-    /** Record a patient's consent that a facility sees them: allow-facility. */
-    allowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"allow-facility">>;
+    /** Record that a patient withdraws a facility's consent: disallow-patient-facility. */
+    disallowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"disallow-patient-facility">>;
+    /** Record a patient's consent that a facility sees them: allow-patient-facility. */
+    allowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
     /** List the audit log of a patient: list-patient-reads. */
     listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
     /** Get the patient of a pickup: get-pickup-patient. */
@@ -136,8 +136,8 @@ export interface Operations {
     dispatch(pickupId: string, options?: TransitionOptions): Promise<Result<"dispatch-pickup">>;
     /** List the events of a pickup: list-pickup-events. */
     listEvents(pickupId: string, query?: Query<"list-pickup-events">, options?: CallOptions): Listing<"list-pickup-events">;
-    /** List the texts of a pickup: list-messages. */
-    listMessages(pickupId: string, query?: Query<"list-messages">, options?: CallOptions): Listing<"list-messages">;
+    /** List the texts of a pickup: list-pickup-messages. */
+    listMessages(pickupId: string, query?: Query<"list-pickup-messages">, options?: CallOptions): Listing<"list-pickup-messages">;
     /** Pack a pickup: pack-pickup. */
     pack(pickupId: string, options?: TransitionOptions): Promise<Result<"pack-pickup">>;
     /** Receive a pickup: receive-pickup. */
@@ -190,8 +190,8 @@ export interface Arguments {
   "get-account": [accountId: string];
   "charge-account": [accountId: string, body: BodyWithId<"charge-account">];
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
-  "list-entries": [accountId: string, query?: Query<"list-entries">];
-  "get-entry": [accountId: string, entryId: string];
+  "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
+  "get-account-entry": [accountId: string, entryId: string];
   "list-appointments": [query: Query<"list-appointments">];
   "list-drivers": [query?: Query<"list-drivers">];
   "create-driver": [body: Body<"create-driver">];
@@ -216,8 +216,8 @@ export interface Arguments {
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
-  "disallow-facility": [patientId: string, facilityId: string];
-  "allow-facility": [patientId: string, facilityId: string];
+  "disallow-patient-facility": [patientId: string, facilityId: string];
+  "allow-patient-facility": [patientId: string, facilityId: string];
   "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
   "list-pickup-transitions": [];
   "list-pickups": [query?: Query<"list-pickups">];
@@ -230,7 +230,7 @@ export interface Arguments {
   "deliver-pickup": [pickupId: string];
   "dispatch-pickup": [pickupId: string];
   "list-pickup-events": [pickupId: string, query?: Query<"list-pickup-events">];
-  "list-messages": [pickupId: string, query?: Query<"list-messages">];
+  "list-pickup-messages": [pickupId: string, query?: Query<"list-pickup-messages">];
   "pack-pickup": [pickupId: string];
   "get-pickup-patient": [pickupId: string];
   "receive-pickup": [pickupId: string];
@@ -260,8 +260,8 @@ export const operations = {
   "edit-account": {"tag":"accounts","name":"edit","method":"PATCH","path":"/v1/accounts/{account_id}","kind":"edit","key":"none","params":["account_id"],"body":true,"query":false},
   "charge-account": {"tag":"accounts","name":"charge","method":"POST","path":"/v1/accounts/{account_id}/charges","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
-  "list-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
-  "get-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
+  "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
+  "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-drivers": {"tag":"drivers","name":"list","method":"GET","path":"/v1/drivers","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-driver": {"tag":"drivers","name":"create","method":"POST","path":"/v1/drivers","kind":"call","key":"key","params":[],"body":true,"query":false},
@@ -291,8 +291,8 @@ export const operations = {
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},
   "edit-patient": {"tag":"patients","name":"edit","method":"PATCH","path":"/v1/patients/{patient_id}","kind":"edit","key":"none","params":["patient_id"],"body":true,"query":false},
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
-  "disallow-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
-  "allow-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
+  "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
+  "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true},
@@ -307,7 +307,7 @@ export const operations = {
   "deliver-pickup": {"tag":"pickups","name":"deliver","method":"POST","path":"/v1/pickups/{pickup_id}/deliver","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "dispatch-pickup": {"tag":"pickups","name":"dispatch","method":"POST","path":"/v1/pickups/{pickup_id}/dispatch","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "list-pickup-events": {"tag":"pickups","name":"listEvents","method":"GET","path":"/v1/pickups/{pickup_id}/events","kind":"list","key":"none","params":["pickup_id"],"body":false,"query":true},
-  "list-messages": {"tag":"pickups","name":"listMessages","method":"GET","path":"/v1/pickups/{pickup_id}/messages","kind":"list","key":"none","params":["pickup_id"],"body":false,"query":true},
+  "list-pickup-messages": {"tag":"pickups","name":"listMessages","method":"GET","path":"/v1/pickups/{pickup_id}/messages","kind":"list","key":"none","params":["pickup_id"],"body":false,"query":true},
   "pack-pickup": {"tag":"pickups","name":"pack","method":"POST","path":"/v1/pickups/{pickup_id}/pack","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "get-pickup-patient": {"tag":"patients","name":"getPickupPatient","method":"GET","path":"/v1/pickups/{pickup_id}/patient","kind":"call","key":"none","params":["pickup_id"],"body":false,"query":false},
   "receive-pickup": {"tag":"pickups","name":"receive","method":"POST","path":"/v1/pickups/{pickup_id}/receive","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},

@@ -171,7 +171,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        get: operations["list-entries"];
+        get: operations["list-account-entries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -191,7 +191,7 @@ export interface paths {
          * Get an entry
          * @description Roles: admin, dispatcher, staff.
          */
-        get: operations["get-entry"];
+        get: operations["get-account-entry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -668,7 +668,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        put: operations["allow-facility"];
+        put: operations["allow-patient-facility"];
         post?: never;
         /**
          * Record that a patient withdraws a facility's consent
@@ -676,7 +676,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        delete: operations["disallow-facility"];
+        delete: operations["disallow-patient-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -975,7 +975,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
-        get: operations["list-messages"];
+        get: operations["list-pickup-messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1329,9 +1329,31 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    sendText: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a text
+         * @description Sent to the gateway of the operator (WAYBILL_GATEWAY_URL), for each text. It is signed as Standard Webhooks says: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`. A request is repeated until it is answered, with backoff for some days, so that the same `Webhook-Id` may come more than once: send the text once.
+         */
+        post: operations["send-text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
+        /** @description What pickups are charged to: a balance in one currency */
         Account: {
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
@@ -1345,8 +1367,12 @@ export interface components {
              * @example USD
              */
             currency: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the account
+             */
             id: string;
+            /** @description The name shown to users */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1354,34 +1380,53 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description The name shown to users */
             name?: string;
         };
+        /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
             /**
              * Format: date-time
              * @description When a feed created it
              */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends, after starts_at
+             */
             ends_at: string;
             /**
              * @description Id in the facility's records
              * @example 4711
              */
             external_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility where it takes place
+             */
             facility_id: string;
             /** @description Of the patient */
             family_name: string;
             /** @description Of the patient */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the appointment
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whose appointment it is
+             */
             patient_id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it starts
+             */
             starts_at: string;
+            /** @description What became of it, as the facility says */
             status: components["schemas"]["AppointmentStatus"];
             /**
              * Format: date-time
@@ -1389,6 +1434,7 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description An appointment of a patient at a facility, from the facility's records */
         AppointmentRecord: {
             /**
              * Format: date-time
@@ -1402,6 +1448,7 @@ export interface components {
             patient: components["schemas"]["PatientRecord"];
             /**
              * Format: date-time
+             * @description When it starts
              * @example 2030-01-01T09:00:00Z
              */
             starts_at: string;
@@ -1413,19 +1460,27 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description The driver of an assignment */
         Assignment: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
+             */
             driver_id: string;
         };
+        /** @description Why a pickup is canceled */
         Cancellation: {
+            /** @description Why it is canceled */
             reason?: string;
         };
+        /** @description What a user logs in with */
         Credentials: {
             /**
              * @description Case-insensitive
              * @example dispatcher@demo.example
              */
             email: string;
+            /** @description The user's password */
             password: string;
             /**
              * @description The tenant's slug
@@ -1433,23 +1488,34 @@ export interface components {
              */
             tenant: string;
         };
+        /** @description A driver, whom pickups are assigned to */
         Driver: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the driver
+             */
             id: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude: number | null;
             /**
              * Format: date-time
              * @description When the driver was observed at latitude and longitude
              */
             located_at: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude: number | null;
+            /** @description The name shown to users */
             name: string;
             /** @description Whether dispatch-pickup may choose the driver */
             on_duty: boolean;
@@ -1464,18 +1530,47 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is */
         DriverEdit: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude?: number;
+            /** @description The name shown to users */
             name?: string;
+            /** @description Whether dispatch-pickup may choose the driver */
             on_duty?: boolean;
             /**
              * Format: uuid
              * @description The user who logs in as this driver; null removes it
              */
             user_id?: string | null;
+        };
+        /** @description An observation of a driver */
+        DriverLocation: {
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             * @example 37.7599
+             */
+            latitude: number;
+            /**
+             * Format: date-time
+             * @description The time of the observation; at most a minute ahead of the server's clock
+             */
+            located_at: string;
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             * @example -122.4148
+             */
+            longitude: number;
         };
         /**
          * @description The kind of a ledger entry
@@ -1487,18 +1582,29 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        /** @description A clinic or laboratory that requests pickups */
         Facility: {
+            /** @description The postal address, on one line */
             address: string;
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the facility
+             */
             id: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator
+             */
             latitude: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich
+             */
             longitude: number;
             /**
              * Format: double
@@ -1506,6 +1612,7 @@ export interface components {
              * @example 0.5
              */
             max_cancel_share: number;
+            /** @description The name shown to users */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1513,19 +1620,29 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is */
         FacilityEdit: {
+            /** @description The postal address, on one line */
             address?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich
+             */
             longitude?: number;
             /**
              * Format: double
              * @description The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
              */
             max_cancel_share?: number;
+            /** @description The name shown to users */
             name?: string;
         };
+        /** @description What a feed changed */
         FeedResult: {
             /** @description Appointments that the list no longer has, of those that end after as_of */
             canceled: number;
@@ -1540,11 +1657,19 @@ export interface components {
             /** @description Records that changed their appointment, or its patient; revived ones too */
             updated: number;
         };
+        /** @description A feature that is switched on or off for the tenant */
         Flag: {
+            /** @description Whether the feature is on */
             enabled: boolean;
-            /** @example pickup_texts */
+            /**
+             * @description The name of the feature
+             * @example pickup_texts
+             */
             name: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was last set
+             */
             updated_at: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1552,17 +1677,24 @@ export interface components {
              */
             version: number;
         };
+        /** @description A feature that is switched on or off for the tenant */
         FlagSetting: {
+            /** @description Whether the feature is on */
             enabled: boolean;
         };
+        /** @description A group of users, who see its facilities */
         Group: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the group
+             */
             id: string;
+            /** @description The name shown to admins */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1570,37 +1702,61 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a group of users, who see its facilities. An omitted member stays as it is */
         GroupEdit: {
+            /** @description The name shown to admins */
             name?: string;
         };
+        /** @description A facility that the members of a group see */
         GroupFacility: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was added
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that they see
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The group whose members see the facility
+             */
             group_id: string;
         };
+        /** @description A user who sees the facilities of a group */
         GroupMember: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the user was added
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The group whose facilities the user sees
+             */
             group_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The user who is a member
+             */
             user_id: string;
         };
+        /** @description That the server is well */
         Health: {
-            /** @enum {string} */
+            /**
+             * @description Always ok: a server that is not answers with an error
+             * @enum {string}
+             */
             status: "ok";
         };
+        /** @description A change of an account's balance, which is never edited */
         LedgerEntry: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account whose balance it changed
+             */
             account_id: string;
             /**
              * Format: uuid
@@ -1611,14 +1767,19 @@ export interface components {
             amount_cents: number;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was booked
              */
             created_at: string;
             /** @description The change of the balance */
             delta_cents: number;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the entry, chosen by the client for a charge or deposit
+             */
             id: string;
+            /** @description What changed the balance */
             kind: components["schemas"]["EntryKind"];
+            /** @description What it was for, as the caller put it */
             note: string | null;
             /**
              * Format: uuid
@@ -1626,28 +1787,14 @@ export interface components {
              */
             pickup_id: string | null;
         };
-        Located: {
+        /** @description What became of an observation, and the driver as known now */
+        LocatedDriver: {
             /** @description False if a newer observation is known */
             applied: boolean;
+            /** @description The driver as known now */
             driver: components["schemas"]["Driver"];
         };
-        Location: {
-            /**
-             * Format: double
-             * @example 37.7599
-             */
-            latitude: number;
-            /**
-             * Format: date-time
-             * @description The time of the observation; at most a minute ahead of the server's clock
-             */
-            located_at: string;
-            /**
-             * Format: double
-             * @example -122.4148
-             */
-            longitude: number;
-        };
+        /** @description A new session, with its token */
         Login: {
             /**
              * Format: date-time
@@ -1656,8 +1803,10 @@ export interface components {
             expires_at: string;
             /** @description Send it as: Authorization: Bearer <token> */
             token: string;
+            /** @description The user who logged in */
             user: components["schemas"]["User"];
         };
+        /** @description A text to the phone of the user who requested a pickup */
         Message: {
             /**
              * @description Contains no patient data and no price
@@ -1669,9 +1818,15 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the text, and of the request to the gateway
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The pickup that it tells of
+             */
             pickup_id: string;
             /**
              * @description The reason of the failure
@@ -1683,7 +1838,9 @@ export interface components {
              * @description When the gateway accepted it
              */
             sent_at: string | null;
+            /** @description What became of it */
             status: components["schemas"]["MessageStatus"];
+            /** @description The phone number it is sent to, E.164; null if the requester has none */
             to: string | null;
         };
         /**
@@ -1691,28 +1848,45 @@ export interface components {
          * @enum {string}
          */
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
+        /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
-            /** @example USD */
+            /**
+             * @description ISO 4217
+             * @example USD
+             */
             currency: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Mission Clinic */
+            /**
+             * @description The name shown to users
+             * @example Mission Clinic
+             */
             name: string;
         };
+        /** @description A request to create: a driver, whom pickups are assigned to */
         NewDriver: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude?: number;
-            /** @example Grace */
+            /**
+             * @description The name shown to users
+             * @example Grace
+             */
             name: string;
             /** @description Whether dispatch-pickup may choose the driver */
             on_duty?: boolean;
@@ -1722,18 +1896,12 @@ export interface components {
              */
             user_id?: string;
         };
-        NewEntry: {
-            /** @example 3000 */
-            amount_cents: number;
-            /**
-             * Format: uuid
-             * @description Chosen by the client: a retry with the same id is booked only once
-             */
-            id: string;
-            note?: string;
-        };
+        /** @description A request to create: a clinic or laboratory that requests pickups */
         NewFacility: {
-            /** @example 2401 Mission St, San Francisco */
+            /**
+             * @description The postal address, on one line
+             * @example 2401 Mission St, San Francisco
+             */
             address: string;
             /**
              * Format: uuid
@@ -1742,26 +1910,51 @@ export interface components {
             id?: string;
             /**
              * Format: double
+             * @description Degrees north of the equator
              * @example 37.7583
              */
             latitude: number;
             /**
              * Format: double
+             * @description Degrees east of Greenwich
              * @example -122.4186
              */
             longitude: number;
-            /** @example Mission Clinic */
+            /**
+             * @description The name shown to users
+             * @example Mission Clinic
+             */
             name: string;
         };
+        /** @description A request to create: a group of users, who see its facilities */
         NewGroup: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Mission staff */
+            /**
+             * @description The name shown to admins
+             * @example Mission staff
+             */
             name: string;
         };
+        /** @description A request to create: a change of an account's balance, which is never edited */
+        NewLedgerEntry: {
+            /**
+             * @description Always positive; see kind
+             * @example 3000
+             */
+            amount_cents: number;
+            /**
+             * Format: uuid
+             * @description Chosen by the client: a retry with the same id is booked only once
+             */
+            id: string;
+            /** @description What it was for, as the caller put it */
+            note?: string;
+        };
+        /** @description A request to create: a patient, as the facilities' records say */
         NewPatient: {
             /**
              * Format: date
@@ -1770,7 +1963,7 @@ export interface components {
              */
             birth_date: string;
             /**
-             * @description Id in the facility's records, unique per facility
+             * @description Id in the records of the facility, unique there
              * @example 4711
              */
             external_id?: string;
@@ -1779,34 +1972,51 @@ export interface components {
              * @description The facility whose records contain the patient
              */
             facility_id: string;
-            /** @example Lovelace */
+            /**
+             * @description Family name
+             * @example Lovelace
+             */
             family_name: string;
-            /** @example Ada */
+            /**
+             * @description Given name
+             * @example Ada
+             */
             given_name: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             phone?: string;
         };
+        /** @description A request to create: a phone number of a user, to which texts are sent */
         NewPhoneNumber: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             number: string;
         };
+        /** @description A request to create: something to be collected at a facility and delivered */
         NewPickup: {
             /**
              * Format: uuid
              * @description The account that submit-pickup charges
              */
             account_id: string;
-            /** @example 1 Lab Way, South San Francisco */
+            /**
+             * @description Where it is delivered
+             * @example 1 Lab Way, South San Francisco
+             */
             dropoff_address: string;
             /**
              * Format: uuid
@@ -1818,22 +2028,32 @@ export interface components {
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
+            /** @description What the driver has to know */
             note?: string;
             /**
              * Format: uuid
              * @description A patient that you can see
              */
             patient_id?: string;
-            /** @example 2401 Mission St, San Francisco */
+            /**
+             * @description Where the driver collects it
+             * @example 2401 Mission St, San Francisco
+             */
             pickup_address: string;
             /**
              * Format: double
              * @description If it is omitted, the facility's location is used
              */
             pickup_latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver collects it
+             */
             pickup_longitude?: number;
-            /** @example 3000 */
+            /**
+             * @description The amount that submit-pickup charges
+             * @example 3000
+             */
             price_cents: number;
             /**
              * Format: date-time
@@ -1846,126 +2066,176 @@ export interface components {
              */
             window_start?: string;
         };
+        /** @description A batch of pickups to create: all of them, or none */
         NewPickups: {
+            /** @description The pickups to create, each with an id of its own or none */
             items: components["schemas"]["NewPickup"][];
         };
+        /** @description A request to create: a person who works with the tenant's data */
         NewUser: {
-            /** @example ada@clinic.example */
+            /**
+             * @description As typed; unique in the tenant regardless of case
+             * @example ada@clinic.example
+             */
             email: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Ada Lovelace */
+            /**
+             * @description The name shown to others
+             * @example Ada Lovelace
+             */
             name: string;
             /** @description At least 8 characters, at most 72 bytes */
             password: string;
+            /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
         };
+        /** @description Records of a feed that changed nothing, by the reason */
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
         };
+        /** @description A page of a list */
         PageAccount: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Account"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageAppointment: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Appointment"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageDriver: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Driver"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageFacility: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageFlag: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Flag"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroup: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Group"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroupFacility: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["GroupFacility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroupMember: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["GroupMember"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageLedgerEntry: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["LedgerEntry"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageMessage: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Message"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePatient: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Patient"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePatientConsent: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PatientConsent"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePhiRead: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PhiRead"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePhoneNumber: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PhoneNumber"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePickup: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Pickup"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePickupEvent: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PickupEvent"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageTransitionRule: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["TransitionRule"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageUser: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["User"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description The old and the new password */
         PasswordChange: {
             /** @description The caller's current password */
             current_password: string;
             /** @description At least 8 characters, at most 72 bytes */
             new_password: string;
         };
+        /** @description A patient, as the facilities' records say */
         Patient: {
             /**
              * Format: date
+             * @description From 1800 on, and not in the future
              * @example 1990-05-17
              */
             birth_date: string;
@@ -1974,16 +2244,21 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** @description Id in the records of the facility */
+            /** @description Id in the records of the facility, unique there */
             external_id: string | null;
             /**
              * Format: uuid
              * @description The facility whose records contain the patient
              */
             facility_id: string;
+            /** @description Family name */
             family_name: string;
+            /** @description Given name */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the patient
+             */
             id: string;
             /**
              * @description E.164
@@ -1996,6 +2271,7 @@ export interface components {
              */
             version: number;
         };
+        /** @description That a facility was allowed to see a patient, or no longer */
         PatientConsent: {
             /**
              * Format: uuid
@@ -2006,29 +2282,45 @@ export interface components {
             allowed: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was recorded
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that may see the patient or not
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whom the facility may see or not
+             */
             patient_id: string;
             /** @description Numbers the consents of the patient from 1, in the order in which they took effect */
             seq: number;
         };
+        /** @description A request to change: a patient, as the facilities' records say. An omitted member stays as it is */
         PatientEdit: {
             /**
              * Format: date
+             * @description From 1800 on, and not in the future
              * @example 1990-05-17
              */
             birth_date?: string;
+            /** @description Id in the records of the facility, unique there */
             external_id?: string | null;
+            /** @description Family name */
             family_name?: string;
+            /** @description Given name */
             given_name?: string;
+            /** @description E.164 */
             phone?: string | null;
         };
+        /** @description A patient, as the facilities' records say */
         PatientRecord: {
             /**
              * Format: date
@@ -2038,27 +2330,43 @@ export interface components {
             birth_date: string;
             /** @description Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits */
             external_id: string | number;
-            /** @example Lovelace */
+            /**
+             * @description Family name
+             * @example Lovelace
+             */
             family_name: string;
-            /** @example Ada */
+            /**
+             * @description Given name
+             * @example Ada
+             */
             given_name: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             phone?: string;
         };
+        /** @description That a user read or wrote the data of a patient */
         PhiRead: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it happened
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
             id: string;
             /**
              * @description The operation that showed or wrote the patient
              * @example get-patient
              */
             operation: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whose data it was
+             */
             patient_id: string;
             /**
              * Format: uuid
@@ -2066,30 +2374,37 @@ export interface components {
              */
             user_id: string;
         };
+        /** @description A phone number of a user, to which texts are sent */
         PhoneNumber: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the phone number
+             */
             id: string;
             /**
              * @description E.164
              * @example +14155550123
              */
             number: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The user whose number it is
+             */
             user_id: string;
         };
         /** @description Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members. */
         Pickup: {
             /**
              * Format: uuid
-             * @description Visible to admins, dispatchers and staff
+             * @description The account that submit-pickup charges. Visible to admins, dispatchers and staff
              */
             account_id?: string;
-            /** @description Visible to admins, dispatchers and staff */
+            /** @description Why it was canceled, if cancel-pickup said so. Visible to admins, dispatchers and staff */
             cancel_reason?: string | null;
             /** @description The amount currently charged. Visible to admins, dispatchers and staff */
             charged_cents?: number;
@@ -2103,20 +2418,26 @@ export interface components {
              * @description Set exactly in the statuses to which a transition with has_driver leads
              */
             driver_id?: string | null;
-            /** @description Visible to everyone who sees the pickup */
+            /** @description Where it is delivered. Visible to everyone who sees the pickup */
             dropoff_address?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that requests the pickup
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the pickup
+             */
             id: string;
-            /** @description Visible to admins, dispatchers, staff, and the assigned driver */
+            /** @description What the driver has to know. Visible to admins, dispatchers, staff, and the assigned driver */
             note?: string | null;
             /**
              * Format: uuid
              * @description The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
              */
             patient_id?: string | null;
-            /** @description Visible to everyone who sees the pickup */
+            /** @description Where the driver collects it. Visible to everyone who sees the pickup */
             pickup_address?: string;
             /**
              * Format: double
@@ -2125,7 +2446,7 @@ export interface components {
             pickup_latitude?: number | null;
             /**
              * Format: double
-             * @description Visible to everyone who sees the pickup
+             * @description Degrees east of Greenwich, where the driver collects it. Visible to everyone who sees the pickup
              */
             pickup_longitude?: number | null;
             /** @description The amount that submit-pickup charges. Visible to admins, dispatchers and staff */
@@ -2137,6 +2458,7 @@ export interface components {
              * @description The user who created it
              */
             requested_by: string;
+            /** @description Where it stands: see list-pickup-transitions */
             status: components["schemas"]["PickupStatus"];
             /**
              * Format: date-time
@@ -2150,35 +2472,62 @@ export interface components {
             version: number;
             /**
              * Format: date-time
-             * @description Visible to everyone who sees the pickup
+             * @description The latest time of the pickup. Visible to everyone who sees the pickup
              */
             window_end?: string | null;
             /**
              * Format: date-time
-             * @description Visible to everyone who sees the pickup
+             * @description The earliest time of the pickup. Visible to everyone who sees the pickup
              */
             window_start?: string | null;
         };
+        /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account that submit-pickup charges
+             */
             account_id?: string;
+            /** @description Where it is delivered */
             dropoff_address?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that requests the pickup
+             */
             facility_id?: string;
+            /** @description What the driver has to know */
             note?: string | null;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whom it concerns
+             */
             patient_id?: string | null;
+            /** @description Where the driver collects it */
             pickup_address?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
+             */
             pickup_latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver collects it
+             */
             pickup_longitude?: number | null;
+            /** @description The amount that submit-pickup charges */
             price_cents?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The latest time of the pickup
+             */
             window_end?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The earliest time of the pickup
+             */
             window_start?: string | null;
         };
+        /** @description A transition that a pickup made */
         PickupEvent: {
             /**
              * Format: uuid
@@ -2187,7 +2536,7 @@ export interface components {
             actor_id: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was made
              */
             created_at: string;
             /**
@@ -2197,12 +2546,19 @@ export interface components {
             driver_id: string | null;
             /** @description The status before */
             from_status: components["schemas"]["PickupStatus"];
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the event
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The pickup that made the transition
+             */
             pickup_id: string;
             /** @description The status after */
             to_status: components["schemas"]["PickupStatus"];
+            /** @description The transition that was made */
             transition: components["schemas"]["TransitionName"];
             /**
              * @description The pickup's version after the transition
@@ -2210,16 +2566,22 @@ export interface components {
              */
             version: number;
         };
+        /** @description A patient, as the facilities' records say */
         PickupPatient: {
             /**
              * Format: date
-             * @description Not visible to drivers
+             * @description From 1800 on, and not in the future. Not visible to drivers
              * @example 1990-05-17
              */
             birth_date?: string;
+            /** @description Family name */
             family_name: string;
+            /** @description Given name */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the patient
+             */
             id: string;
             /**
              * @description E.164. Not visible to drivers
@@ -2232,9 +2594,12 @@ export interface components {
          * @enum {string}
          */
         PickupStatus: "DRAFT" | "SUBMITTED" | "ASSIGNED" | "COLLECTED" | "RECEIVED" | "PACKED" | "SHIPPED" | "DELIVERED" | "CANCELED";
+        /** @description The pickups of a batch, in its order */
         Pickups: {
+            /** @description The pickups created, in the order of the request */
             items: components["schemas"]["Pickup"][];
         };
+        /** @description Why a request was rejected (RFC 9457) */
         Problem: {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
@@ -2264,16 +2629,24 @@ export interface components {
              */
             type: string;
         };
+        /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
             /**
              * Format: uuid
              * @description The driver that the user is linked to
              */
             driver_id?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The absolute expiry; an unused session ends earlier
+             */
             expires_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The tenant of the user
+             */
             tenant_id: string;
+            /** @description The user who logged in */
             user: components["schemas"]["User"];
         };
         /**
@@ -2281,6 +2654,7 @@ export interface components {
          * @enum {string}
          */
         TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver";
+        /** @description A transition that a pickup can make, and what it does */
         TransitionRule: {
             /** @description The statuses from which it is allowed */
             from_statuses: components["schemas"]["PickupStatus"][];
@@ -2290,8 +2664,10 @@ export interface components {
             roles: components["schemas"]["UserRole"][];
             /** @description The resulting status */
             to_status: components["schemas"]["PickupStatus"];
+            /** @description The transition */
             transition: components["schemas"]["TransitionName"];
         };
+        /** @description A person who works with the tenant's data */
         User: {
             /** @description False for a deactivated user, who cannot log in */
             active: boolean;
@@ -2305,9 +2681,14 @@ export interface components {
              * @example ada@clinic.example
              */
             email: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the user
+             */
             id: string;
+            /** @description The name shown to others */
             name: string;
+            /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -2315,8 +2696,11 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a person who works with the tenant's data. An omitted member stays as it is */
         UserEdit: {
+            /** @description As typed; unique in the tenant regardless of case */
             email?: string;
+            /** @description The name shown to others */
             name?: string;
             /** @description Only admins may set it */
             role?: components["schemas"]["UserRole"];
@@ -3413,6 +3797,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The code of an error
+                 * @example driver_busy
+                 */
                 code: string;
             };
             cookie?: never;
@@ -3431,6 +3819,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example <!doctype html>
+                     *     <html lang="en">
+                     *     <meta charset="utf-8">
+                     *     <meta name="viewport" content="width=device-width">
+                     *     <title>driver_busy · Waybill</title>
+                     *     <style>
+                     *       body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; color: #1c2833; }
+                     *       code { font-family: ui-monospace, monospace; background: #eef2f5; padding: .1em .3em; border-radius: 3px; }
+                     *       .status { color: #5d6d7e; }
+                     *       nav { border-top: 1px solid #d5dbdf; margin-top: 3rem; padding-top: 1rem; font-size: .85rem; line-height: 2; }
+                     *       a { color: #1a5276; }
+                     *     </style>
+                     *     <p class="status">409 Conflict</p>
+                     *     <h1>Driver busy</h1>
+                     *     <p><code>driver_busy</code></p>
+                     *     <p>The driver is assigned to another pickup.</p>
+                     *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
+                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *     </html>
+                     */
                     "text/html": string;
                 };
             };
@@ -3457,6 +3866,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -3482,6 +3896,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -3495,7 +3914,10 @@ export interface operations {
     "list-accounts": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -3512,6 +3934,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "balance_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "currency": "USD",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "name": "Sunset Clinic",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "balance_cents": 100000000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "currency": "USD",
+                     *           "id": "437afc34-b3ac-5002-bc98-44963332859d",
+                     *           "name": "Research Lab",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageAccount"];
                 };
             };
@@ -3537,6 +3982,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "currency": "USD",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                 *       "name": "Sunset Clinic"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewAccount"];
             };
         };
@@ -3553,6 +4005,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3568,6 +4030,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3633,6 +4105,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
@@ -3647,6 +4123,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3678,12 +4164,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Sunset and Parkside Clinics"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AccountEdit"];
             };
         };
@@ -3696,6 +4191,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset and Parkside Clinics",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3760,13 +4265,24 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEntry"];
+                /**
+                 * @example {
+                 *       "amount_cents": 1500,
+                 *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                 *       "note": "Monthly fee"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
         responses: {
@@ -3782,6 +4298,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -3797,6 +4326,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -3900,13 +4442,24 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEntry"];
+                /**
+                 * @example {
+                 *       "amount_cents": 50000,
+                 *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                 *       "note": "Invoice 2026-001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
         responses: {
@@ -3922,6 +4475,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 50000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": 50000,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *       "kind": "deposit",
+                     *       "note": "Invoice 2026-001",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -3937,6 +4503,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 50000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": 50000,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *       "kind": "deposit",
+                     *       "note": "Invoice 2026-001",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4035,7 +4614,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "list-entries": {
+    "list-account-entries": {
         parameters: {
             query?: {
                 /** @description The maximum number of items */
@@ -4045,6 +4624,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
@@ -4057,6 +4640,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *           "amount_cents": 1500,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": -1500,
+                     *           "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *           "kind": "charge",
+                     *           "note": "Monthly fee",
+                     *           "pickup_id": null
+                     *         },
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *           "amount_cents": 50000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": 50000,
+                     *           "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *           "kind": "deposit",
+                     *           "note": "Invoice 2026-001",
+                     *           "pickup_id": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageLedgerEntry"];
                 };
             };
@@ -4071,12 +4682,20 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "get-entry": {
+    "get-account-entry": {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
+                /**
+                 * @description The entry
+                 * @example 019b8d5a-0001-7000-8000-000000000007
+                 */
                 entry_id: string;
             };
             cookie?: never;
@@ -4091,6 +4710,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4112,11 +4744,20 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
-                /** @description Only appointments that end after this time */
+                /**
+                 * @description Only appointments that end after this time
+                 * @example 2030-01-07T00:00:00Z
+                 */
                 from: string;
-                /** @description Only appointments that start before this time; at most 31 days and one hour after from */
+                /**
+                 * @description Only appointments that start before this time; at most 31 days and one hour after from
+                 * @example 2030-01-08T00:00:00Z
+                 */
                 to: string;
                 /** @description Only those with this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -4133,6 +4774,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageAppointment"];
                 };
             };
@@ -4190,7 +4850,10 @@ export interface operations {
     "list-drivers": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -4207,6 +4870,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *           "latitude": null,
+                     *           "located_at": null,
+                     *           "longitude": null,
+                     *           "name": "Katherine",
+                     *           "on_duty": true,
+                     *           "user_id": null,
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "b405b401-dfb8-597e-b069-1bfdee44270e",
+                     *           "latitude": 37.8044,
+                     *           "located_at": "2026-01-05T09:00:00Z",
+                     *           "longitude": -122.2712,
+                     *           "name": "Joan",
+                     *           "on_duty": true,
+                     *           "user_id": null,
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageDriver"];
                 };
             };
@@ -4231,6 +4923,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                 *       "name": "Katherine",
+                 *       "on_duty": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewDriver"];
             };
         };
@@ -4247,6 +4946,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4262,6 +4974,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4367,6 +5092,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
@@ -4381,6 +5110,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4411,12 +5153,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "on_duty": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["DriverEdit"];
             };
         };
@@ -4429,6 +5180,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": 37.7599,
+                     *       "located_at": "2026-01-05T09:00:00Z",
+                     *       "longitude": -122.4148,
+                     *       "name": "Katherine",
+                     *       "on_duty": false,
+                     *       "user_id": null,
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4494,24 +5258,52 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Location"];
+                /**
+                 * @example {
+                 *       "latitude": 37.7599,
+                 *       "located_at": "2026-01-05T09:00:00Z",
+                 *       "longitude": -122.4148
+                 *     }
+                 */
+                "application/json": components["schemas"]["DriverLocation"];
             };
         };
         responses: {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Located"];
+                    /**
+                     * @example {
+                     *       "applied": true,
+                     *       "driver": {
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *         "latitude": 37.7599,
+                     *         "located_at": "2026-01-05T09:00:00Z",
+                     *         "longitude": -122.4148,
+                     *         "name": "Katherine",
+                     *         "on_duty": true,
+                     *         "user_id": null,
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LocatedDriver"];
                 };
             };
             400: components["responses"]["UnreadableBody"];
@@ -4571,7 +5363,10 @@ export interface operations {
     "list-facilities": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -4588,6 +5383,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "1200 Irving St, San Francisco",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *           "latitude": 37.7639,
+                     *           "longitude": -122.4713,
+                     *           "max_cancel_share": 0.5,
+                     *           "name": "Sunset Clinic",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "address": "2401 Mission St, San Francisco",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "latitude": 37.7583,
+                     *           "longitude": -122.4186,
+                     *           "max_cancel_share": 0.5,
+                     *           "name": "Mission Clinic",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageFacility"];
                 };
             };
@@ -4612,6 +5434,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address": "1200 Irving St, San Francisco",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                 *       "latitude": 37.7639,
+                 *       "longitude": -122.4713,
+                 *       "name": "Sunset Clinic"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewFacility"];
             };
         };
@@ -4628,6 +5459,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -4643,6 +5486,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -4708,6 +5563,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -4722,6 +5581,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -4752,12 +5623,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "max_cancel_share": 0.5
+                 *     }
+                 */
                 "application/json": components["schemas"]["FacilityEdit"];
             };
         };
@@ -4770,6 +5650,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -4832,7 +5724,10 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock */
+                /**
+                 * @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
+                 * @example 2026-01-05T09:00:00Z
+                 */
                 as_of: string;
                 /** @description The number of records: a list with another number is rejected */
                 records?: number;
@@ -4843,13 +5738,35 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "ends_at": "2030-01-07T09:30:00Z",
+                 *         "external_id": "4711",
+                 *         "patient": {
+                 *           "birth_date": "1990-05-17",
+                 *           "external_id": "2001",
+                 *           "family_name": "Example",
+                 *           "given_name": "Ada",
+                 *           "phone": "+14155550124"
+                 *         },
+                 *         "starts_at": "2030-01-07T09:00:00Z",
+                 *         "status": "BOOKED"
+                 *       }
+                 *     ]
+                 */
                 "application/json": components["schemas"]["AppointmentRecord"][];
+                /** @example {"ends_at":"2030-01-07T09:30:00Z","external_id":"4711","patient":{"birth_date":"1990-05-17","external_id":"2001","family_name":"Example","given_name":"Ada","phone":"+14155550124"},"starts_at":"2030-01-07T09:00:00Z","status":"BOOKED"} */
                 "application/x-ndjson": string;
             };
         };
@@ -4860,6 +5777,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "canceled": 0,
+                     *       "created": 1,
+                     *       "not_applied": {
+                     *         "consent_withdrawn": 0
+                     *       },
+                     *       "superseded": false,
+                     *       "unchanged": 0,
+                     *       "updated": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["FeedResult"];
                 };
             };
@@ -4938,6 +5867,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "enabled": false,
+                     *           "name": "auto_dispatch",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "enabled": true,
+                     *           "name": "pickup_texts",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageFlag"];
                 };
             };
@@ -4959,6 +5906,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The name of the feature
+                 * @example auto_dispatch
+                 */
                 name: string;
             };
             cookie?: never;
@@ -4973,6 +5924,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false,
+                     *       "name": "auto_dispatch",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Flag"];
                 };
             };
@@ -5004,12 +5963,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The name of the feature
+                 * @example auto_dispatch
+                 */
                 name: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "enabled": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["FlagSetting"];
             };
         };
@@ -5022,6 +5990,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false,
+                     *       "name": "auto_dispatch",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Flag"];
                 };
             };
@@ -5084,7 +6060,10 @@ export interface operations {
     "list-groups": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -5101,6 +6080,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *           "name": "Sunset staff",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "66a84e37-8389-501e-85d4-9d55265bad36",
+                     *           "name": "Mission",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroup"];
                 };
             };
@@ -5126,6 +6124,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                 *       "name": "Sunset staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewGroup"];
             };
         };
@@ -5142,6 +6146,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5157,6 +6169,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5222,6 +6242,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5236,6 +6260,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5267,12 +6299,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Sunset and Parkside staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GroupEdit"];
             };
         };
@@ -5285,6 +6326,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset and Parkside staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5354,6 +6403,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5366,6 +6419,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "019b8d5a-0001-7000-8000-000000000003",
+                     *           "group_id": "019b8d5a-0001-7000-8000-000000000004"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroupFacility"];
                 };
             };
@@ -5385,7 +6449,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5455,7 +6527,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5490,6 +6570,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5502,6 +6586,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "group_id": "019b8d5a-0001-7000-8000-000000000004",
+                     *           "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroupMember"];
                 };
             };
@@ -5521,7 +6616,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -5591,7 +6694,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -5619,11 +6730,17 @@ export interface operations {
     "list-patients": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only patients that this facility sees */
+                /**
+                 * @description Only patients that this facility sees
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id?: string;
             };
             header?: never;
@@ -5638,6 +6755,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "birth_date": "1990-05-17",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "2001",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "phone": "+14155550123",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "birth_date": "1948-11-07",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "1003",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Meitner",
+                     *           "given_name": "Lise",
+                     *           "id": "04247b53-c5bc-56fb-b103-31a13457d909",
+                     *           "phone": "+14155550195",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePatient"];
                 };
             };
@@ -5663,6 +6809,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "birth_date": "1990-05-17",
+                 *       "external_id": "2001",
+                 *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *       "family_name": "Example",
+                 *       "given_name": "Ada",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                 *       "phone": "+14155550123"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPatient"];
             };
         };
@@ -5679,6 +6836,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -5694,6 +6864,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -5799,6 +6982,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -5813,6 +7000,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -5844,12 +7044,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "phone": "+14155550124"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PatientEdit"];
             };
         };
@@ -5862,6 +7071,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550124",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -5932,6 +7154,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -5944,6 +7170,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "allowed": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "68a3def9-aeca-5b36-8258-3b3a66fd9b8f",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "seq": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePatientConsent"];
                 };
             };
@@ -5958,12 +7199,20 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "allow-facility": {
+    "allow-patient-facility": {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
+                /**
+                 * @description The facility
+                 * @example 68a3def9-aeca-5b36-8258-3b3a66fd9b8f
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -6028,12 +7277,20 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "disallow-facility": {
+    "disallow-patient-facility": {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
+                /**
+                 * @description The facility
+                 * @example 68a3def9-aeca-5b36-8258-3b3a66fd9b8f
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -6102,13 +7359,20 @@ export interface operations {
     "list-patient-reads": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -6121,6 +7385,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePhiRead"];
                 };
             };
@@ -6150,6 +7435,129 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "from_statuses": [
+                     *             "DRAFT"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "staff",
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SUBMITTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "assign"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SUBMITTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "dispatch"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "release"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "DRAFT",
+                     *             "SUBMITTED",
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "staff",
+                     *             "dispatcher",
+                     *             "admin"
+                     *           ],
+                     *           "to_status": "CANCELED",
+                     *           "transition": "cancel"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "driver",
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "COLLECTED",
+                     *           "transition": "collect"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "COLLECTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "RECEIVED",
+                     *           "transition": "receive"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "RECEIVED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "PACKED",
+                     *           "transition": "pack"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "PACKED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "SHIPPED",
+                     *           "transition": "ship"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SHIPPED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub",
+                     *             "driver"
+                     *           ],
+                     *           "to_status": "DELIVERED",
+                     *           "transition": "deliver"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageTransitionRule"];
                 };
             };
@@ -6169,7 +7577,10 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only those with this status */
+                /**
+                 * @description Only those with this status
+                 * @example DELIVERED
+                 */
                 status?: components["schemas"]["PickupStatus"];
                 /** @description Only those of this facility */
                 facility_id?: string;
@@ -6192,6 +7603,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 3000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "note": "Two vials, on ice",
+                     *           "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DELIVERED",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 11,
+                     *           "window_end": "2030-01-07T11:00:00Z",
+                     *           "window_start": "2030-01-07T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePickup"];
                 };
             };
@@ -6216,6 +7656,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *       "dropoff_address": "1 Lab Way, South San Francisco",
+                 *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                 *       "note": "Two vials, keep cold",
+                 *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                 *       "pickup_address": "2401 Mission St, San Francisco",
+                 *       "price_cents": 3000,
+                 *       "window_end": "2030-01-07T11:00:00Z",
+                 *       "window_start": "2030-01-07T09:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPickup"];
             };
         };
@@ -6232,6 +7686,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, keep cold",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6247,6 +7726,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, keep cold",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6317,6 +7821,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *           "dropoff_address": "1 Lab Way, South San Francisco",
+                 *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                 *           "pickup_address": "2401 Mission St, San Francisco",
+                 *           "price_cents": 3000
+                 *         },
+                 *         {
+                 *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *           "dropoff_address": "1 Lab Way, South San Francisco",
+                 *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                 *           "pickup_address": "2401 Mission St, San Francisco",
+                 *           "price_cents": 3000
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPickups"];
             };
         };
@@ -6329,6 +7855,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         },
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickups"];
                 };
             };
@@ -6340,6 +7918,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         },
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickups"];
                 };
             };
@@ -6413,20 +8043,50 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The stream is stored nowhere */
                     "Cache-Control": string;
                     /** @description Disables buffering in proxies */
                     "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "data": {},
+                     *         "event": "checkpoint",
+                     *         "id": "745-0",
+                     *         "retry": 1000
+                     *       },
+                     *       {
+                     *         "data": {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "from_status": "DRAFT",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit",
+                     *           "version": 3
+                     *         },
+                     *         "event": "submit",
+                     *         "id": "746-12"
+                     *       }
+                     *     ]
+                     */
                     "text/event-stream": ({
                         data: components["schemas"]["PickupEvent"];
                         event: components["schemas"]["TransitionName"];
                         /** @description Opaque position for resuming */
                         id: string;
                     } | {
+                        /** @description Empty */
                         data: Record<string, never>;
-                        /** @enum {string} */
+                        /**
+                         * @description Always checkpoint
+                         * @enum {string}
+                         */
                         event: "checkpoint";
                         /** @description Opaque position for resuming */
                         id: string;
@@ -6453,6 +8113,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6467,6 +8131,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6497,12 +8186,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "note": "Two vials, on ice"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PickupEdit"];
             };
         };
@@ -6515,6 +8213,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6585,12 +8308,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Assignment"];
             };
         };
@@ -6605,6 +8337,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "ASSIGNED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 6,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6714,12 +8471,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000c
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "Booked twice"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Cancellation"];
             };
         };
@@ -6734,6 +8500,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": "Booked twice",
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *       "note": null,
+                     *       "patient_id": null,
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "CANCELED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2,
+                     *       "window_end": null,
+                     *       "window_start": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6843,6 +8634,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6859,6 +8654,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "COLLECTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 7,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6925,6 +8740,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6941,6 +8760,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7007,6 +8844,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7023,6 +8864,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "ASSIGNED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 4,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7129,6 +8995,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7141,6 +9011,111 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "from_status": "DRAFT",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit",
+                     *           "version": 3
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SUBMITTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "dispatch",
+                     *           "version": 4
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "ASSIGNED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "release",
+                     *           "version": 5
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SUBMITTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "assign",
+                     *           "version": 6
+                     *         },
+                     *         {
+                     *           "actor_id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "ASSIGNED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "COLLECTED",
+                     *           "transition": "collect",
+                     *           "version": 7
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "COLLECTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "RECEIVED",
+                     *           "transition": "receive",
+                     *           "version": 8
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "RECEIVED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "PACKED",
+                     *           "transition": "pack",
+                     *           "version": 9
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "PACKED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SHIPPED",
+                     *           "transition": "ship",
+                     *           "version": 10
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SHIPPED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "DELIVERED",
+                     *           "transition": "deliver",
+                     *           "version": 11
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePickupEvent"];
                 };
             };
@@ -7155,7 +9130,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "list-messages": {
+    "list-pickup-messages": {
         parameters: {
             query?: {
                 /** @description The maximum number of items */
@@ -7165,6 +9140,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7177,6 +9156,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "body": "Your pickup has been delivered.",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your driver is on the way!",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your driver is on the way!",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your pickup is booked.",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageMessage"];
                 };
             };
@@ -7200,6 +9225,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7216,6 +9245,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "PACKED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 9,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7277,6 +9324,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7289,6 +9340,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "family_name": "Franklin",
+                     *       "given_name": "Rosalind",
+                     *       "id": "a41c3877-c866-5698-b398-ad41ea1cecef"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PickupPatient"];
                 };
             };
@@ -7313,6 +9371,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7329,6 +9391,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "RECEIVED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 8,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7395,6 +9475,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7411,6 +9495,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SUBMITTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 5,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7477,6 +9586,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7493,6 +9606,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SHIPPED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 10,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7559,6 +9690,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7575,6 +9710,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SUBMITTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 3,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7686,6 +9846,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "expires_at": "2026-02-04T09:00:00Z",
+                     *       "tenant_id": "db654e17-986e-5aba-a2ed-dd732f616b28",
+                     *       "user": {
+                     *         "active": true,
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "email": "driver@demo.example",
+                     *         "id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
+                     *         "name": "Demo driver",
+                     *         "role": "driver",
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Session"];
                 };
             };
@@ -7733,6 +9909,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "dispatcher@demo.example",
+                 *       "password": "waybill-demo",
+                 *       "tenant": "demo"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Credentials"];
             };
         };
@@ -7743,6 +9926,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-02-04T09:00:00Z",
+                     *       "token": "s6Bnl9VYxTDNbHf0Q5r3aZkqJ2mPwE8uC1oIgL7yXtM",
+                     *       "user": {
+                     *         "active": true,
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "email": "dispatcher@demo.example",
+                     *         "id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *         "name": "Demo dispatcher",
+                     *         "role": "dispatcher",
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Login"];
                 };
             };
@@ -7843,7 +10041,10 @@ export interface operations {
     "list-users": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -7860,6 +10061,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "active": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "email": "ada@demo.example",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *           "name": "Ada Lovelace",
+                     *           "role": "staff",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "active": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "email": "hub@demo.example",
+                     *           "id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "name": "Demo hub",
+                     *           "role": "hub",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageUser"];
                 };
             };
@@ -7885,6 +10111,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@demo.example",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                 *       "name": "Ada Lovelace",
+                 *       "password": "correct horse battery",
+                 *       "role": "staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewUser"];
             };
         };
@@ -7901,6 +10136,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -7916,6 +10162,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8021,6 +10278,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8035,6 +10296,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8065,12 +10337,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Ada King"
+                 *     }
+                 */
                 "application/json": components["schemas"]["UserEdit"];
             };
         };
@@ -8083,6 +10364,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8188,6 +10480,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8202,6 +10498,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": false,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8222,12 +10529,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current_password": "waybill-demo",
+                 *       "new_password": "staple of the battery"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
@@ -8240,6 +10557,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8350,6 +10678,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8362,6 +10694,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *           "number": "+14155550177",
+                     *           "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePhoneNumber"];
                 };
             };
@@ -8383,12 +10727,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                 *       "number": "+14155550177"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPhoneNumber"];
             };
         };
@@ -8405,6 +10759,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *       "number": "+14155550177",
+                     *       "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PhoneNumber"];
                 };
             };
@@ -8420,6 +10782,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *       "number": "+14155550177",
+                     *       "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PhoneNumber"];
                 };
             };
@@ -8523,7 +10893,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
+                /**
+                 * @description The phone number
+                 * @example 019b8d5a-0001-7000-8000-000000000002
+                 */
                 phone_number_id: string;
             };
             cookie?: never;
@@ -8553,6 +10931,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8567,6 +10949,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 4
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8579,6 +10972,114 @@ export interface operations {
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
+        };
+    };
+    "send-text": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The message's id: the idempotency key
+                 * @example 019b8d5a-7000-7000-8000-000000000001
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "id": "019b8d5a-7000-7000-8000-000000000001",
+                 *         "to": "+14155550123",
+                 *         "body": "Your driver is on the way!"
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "message.send"
+                 *     }
+                 */
+                "application/json": {
+                    data: {
+                        /**
+                         * @description Contains no patient data and no price
+                         * @example Your driver is on the way!
+                         */
+                        body: string;
+                        /**
+                         * Format: uuid
+                         * @description Id of the message, as in list-pickup-messages: send a text once for each
+                         * @example 019b8d5a-7000-7000-8000-000000000001
+                         */
+                        id: string;
+                        /**
+                         * @description The phone number, E.164
+                         * @example +14155550123
+                         */
+                        to: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When the text was owed; a retry has the same
+                     * @example 2026-01-05T09:00:00Z
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What is asked for
+                     * @enum {string}
+                     */
+                    type: "message.send";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx whose body is no web page */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The text itself is refused, and not sent again, as by 400 and 410. A `code` in the body becomes part of the message's reason */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "opted_out"
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * @description Why
+                         * @example opted_out
+                         */
+                        code?: string;
+                    };
+                };
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -1,16 +1,7 @@
+import type { webhooks } from "./schema.js";
+
 /** The request that Waybill sends to the text gateway. */
-export type TextRequest = {
-  type: "message.send";
-  /** When the text was written, RFC 3339. */
-  timestamp: string;
-  data: {
-    /** The same for every attempt: a gateway that has accepted it answers 2xx and does nothing. */
-    id: string;
-    /** The phone number, E.164. */
-    to: string;
-    body: string;
-  };
-};
+export type TextRequest = webhooks["sendText"]["post"]["requestBody"]["content"]["application/json"];
 
 /** A request whose signature is missing, wrong or too old: answer 401, and do not act on it. */
 export class Unsigned extends Error {

@@ -78,7 +78,7 @@ func pickupReads() (all []ScaleRead) {
 		viewers         []scale.Role
 	}{
 		{"get-pickup", "", everyPickup}, {"list-pickup-events", "/events", everyPickup},
-		{"list-messages", "/messages", everyPickup},
+		{"list-pickup-messages", "/messages", everyPickup},
 	} {
 		all = append(all, ScaleRead{Operation: o.operation, Viewers: o.viewers,
 			Path: "/v1/pickups/{delivered}" + o.path})
@@ -88,7 +88,7 @@ func pickupReads() (all []ScaleRead) {
 		ScaleRead{Operation: "get-pickup", Which: "their own", Viewers: driver, Path: "/v1/pickups/{driven}"},
 		ScaleRead{Operation: "list-pickup-events", Which: "their own", Viewers: driver,
 			Path: "/v1/pickups/{driven}/events"},
-		ScaleRead{Operation: "list-messages", Which: "their own", Viewers: driver,
+		ScaleRead{Operation: "list-pickup-messages", Which: "their own", Viewers: driver,
 			Path: "/v1/pickups/{driven}/messages"})
 	return append(all,
 		ScaleRead{
@@ -156,8 +156,8 @@ func tenantReads() (all []ScaleRead) {
 	}
 	list("list-accounts", "/v1/accounts", office)
 	get("get-account", "/v1/accounts/{busy_account}", office)
-	list("list-entries", "/v1/accounts/{busy_account}/entries", office)
-	get("get-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
+	list("list-account-entries", "/v1/accounts/{busy_account}/entries", office)
+	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
 	list("list-drivers", "/v1/drivers", everyone)
 	get("get-driver", "/v1/drivers/{driver}", everyone)
 	list("list-facilities", "/v1/facilities", everyone)

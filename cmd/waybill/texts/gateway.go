@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"waybill/api/webhook"
 )
 
 const (
@@ -81,24 +83,12 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// request is the body sent to the gateway.
-type request struct {
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
-	Data      data      `json:"data"`
-}
-
-type data struct {
-	ID   string `json:"id"`
-	To   string `json:"to"`
-	Body string `json:"body"`
-}
-
 // Send implements Sender.
 func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
-	body, err := json.Marshal(request{"message.send", t.CreatedAt.UTC(), data{t.ID.String(), t.To, t.Body}})
+	body, err := json.Marshal(webhook.TextRequest{Type: webhook.SendText, Timestamp: t.CreatedAt.UTC(),
+		Data: webhook.TextData{ID: t.ID.String(), To: t.To, Body: t.Body}})
 	if err != nil {
 		return retryLater("unsendable")
 	}

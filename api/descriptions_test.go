@@ -1,0 +1,93 @@
+package api_test
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"testing"
+)
+
+// What is not described, every client has to guess: members, parameters, headers, the values of enums, and
+// the schemas themselves.
+func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
+	t.Parallel()
+	d := theDocument()
+	checked := 0
+	described := func(o object, what string) {
+		checked++
+		if text, _ := d.resolve(o)["description"].(string); o["description"] == nil && text == "" {
+			t.Errorf("%s has no description", what)
+		}
+	}
+	components := d.root["components"].(object)
+	members := func(part any, of string) {
+		d.walk(part, func(o object) {
+			properties, _ := o["properties"].(object)
+			for member, property := range properties {
+				if property, ok := property.(object); ok {
+					described(property, of+"."+member)
+				}
+			}
+		})
+	}
+	for name, schema := range components["schemas"].(object) {
+		described(schema.(object), name)
+		members(schema, name)
+	}
+	for _, op := range d.operations {
+		members(op.body, op.id)
+		members(op.responses, op.id)
+		for _, p := range op.parameters {
+			described(p, op.id+", parameter "+p["name"].(string))
+		}
+		for status, response := range op.responses {
+			headers, _ := response.(object)["headers"].(object)
+			for name, header := range headers {
+				described(header.(object), op.id+", "+status+", header "+name)
+			}
+		}
+	}
+	if checked < 600 {
+		t.Errorf("only %d were looked at", checked)
+	}
+}
+
+// A named enum describes each of its values.
+func TestEveryValueOfAnEnumIsDescribed(t *testing.T) {
+	t.Parallel()
+	for name, schema := range theDocument().root["components"].(object)["schemas"].(object) {
+		values, ok := schema.(object)["enum"].([]any)
+		if !ok {
+			continue
+		}
+		texts, _ := schema.(object)["x-enum-descriptions"].([]any)
+		if len(texts) != len(values) || slices.Contains(texts, any("")) {
+			t.Errorf("%s: %d values, descriptions %v", name, len(values), texts)
+		}
+	}
+}
+
+// The same member means the same in a row, in the request that creates it, and in the one that edits it.
+func TestARequestDescribesAMemberAsTheRowDoes(t *testing.T) {
+	t.Parallel()
+	schemas := theDocument().root["components"].(object)["schemas"].(object)
+	for request, row := range map[string]string{
+		"NewAccount": "Account", "AccountEdit": "Account", "NewFacility": "Facility", "FacilityEdit": "Facility",
+		"NewDriver": "Driver", "DriverEdit": "Driver", "NewPatient": "Patient", "NewUser": "User", "NewGroup": "Group",
+	} {
+		members := schemas[row].(object)["properties"].(object)
+		for _, member := range slices.Sorted(maps.Keys(schemas[request].(object)["properties"].(object))) {
+			asked := schemas[request].(object)["properties"].(object)[member].(object)["description"]
+			shown, ok := members[member].(object)
+			if !ok || slices.Contains(saidOtherwise, path.Join(request, member)) || member == "id" {
+				continue
+			}
+			if shown["description"] != asked {
+				t.Errorf("%s.%s: %v, of a row %v", request, member, asked, shown["description"])
+			}
+		}
+	}
+}
+
+// saidOtherwise are the members of requests of which the row does not say enough.
+var saidOtherwise = []string{"DriverEdit/user_id", "FacilityEdit/max_cancel_share"}
