@@ -147,7 +147,7 @@ var meanings = map[db.Code]meaning{
 	db.StreamRestarted: {http.StatusGone, "Stream restarted",
 		"The position is not one of the current history of events: the database was restored, or another server took " +
 			"over. Events after the position may be lost, and others may follow that you have not received.",
-		"Read again what you keep of the pickups, and then start without a position."},
+		"Start without a position. When the stream is open, read again what you keep of the pickups."},
 	db.Timeout: {http.StatusGatewayTimeout, "Timeout",
 		"The request was canceled after its time limit.",
 		"A write may or may not have taken effect: retry it with the same id or Idempotency-Key."},

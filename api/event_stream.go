@@ -24,8 +24,8 @@ const aboutStream = "Sends a server-sent event for each transition, named after 
 	"object. It is sent again after events that you may not see were skipped: store its id for resuming, and " +
 	"otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.\n\nThe " +
 	"stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last " +
-	"id. It also ends when the database is restored, or another server takes over after a failure; then the last " +
-	"id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By " +
+	"id. It also ends when the database is restored, or another server takes over after a failure; then the last id " +
+	"is answered with `stream_restarted`: start without an id, and then read again what you keep of the pickups. By " +
 	"default a user may have 8 open streams, and a tenant 256."
 
 // describeStream adds the events to the document. An array of events in JSON is the closest description

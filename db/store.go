@@ -166,11 +166,10 @@ func connLimits(conns int32, c Config) quota.Limits {
 	}
 }
 
-// pooled runs each query on a connection of its own, for which it waits at most the acquire timeout: a
-// full pool is answered with Overloaded, and is no place to queue; a server that does not answer, with
-// Unavailable. If the context has a caller, it
-// first waits for a share of the caller's quota (ConcurrencyLimit). A batch of several requests needs
-// no share.
+// pooled runs each query on a connection of its own, for which it waits at most the acquire timeout: a full
+// pool is answered with Overloaded, and is no place to queue; a server that does not answer, with Unavailable.
+// If the context has a caller, it first waits for a share of the caller's quota (ConcurrencyLimit). A batch of
+// several requests needs no share.
 type pooled struct {
 	pool    *pgxpool.Pool
 	reach   *reachability

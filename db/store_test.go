@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,11 @@ func TestAFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 	begin := time.Now()
 	_, err := s.ListTransitions(ctx)
 	took := time.Since(begin)
+	limited, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	if err := s.CheckWritable(limited); code(err) != db.Unavailable || !errors.Is(err, db.Busy) {
+		t.Errorf("ready with a full pool: %v", err)
+	}
 	held.Release()
 	if code(err) != db.Overloaded || took < 200*time.Millisecond { // it has waited, and no longer than for ever
 		t.Errorf("after %v: %v", took, err)

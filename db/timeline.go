@@ -27,6 +27,7 @@ const (
 		"used: restart the process if the database was moved there."
 	StorageIsFull NotWritable = "The storage of the database is full."
 	Unreachable   NotWritable = "The database cannot be reached."
+	Busy          NotWritable = "No connection to the database became free: all are in use."
 )
 
 // Lineage is the newest history of the cluster that a process has seen. A server of an older one is a former

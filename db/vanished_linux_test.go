@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestAVanishedHostIsUnavailableAndNotOverloaded(t *testing.T) {
 			t.Errorf("without a host: %v", err)
 		}
 	}
-	if err := s.CheckWritable(ctx); code(err) != db.Unavailable {
+	if err := s.CheckWritable(ctx); code(err) != db.Unavailable || !errors.Is(err, db.Unreachable) {
 		t.Errorf("ready without a host: %v", err)
 	}
 	must(0, only.Return())

@@ -3,10 +3,10 @@ package db
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // CheckWritable checks whether a write would be possible, without making one. It returns nil, or an *Error
@@ -18,11 +18,13 @@ import (
 //
 // It waits for a connection as long as ctx lasts: a busy server is still ready.
 func (s *Store) CheckWritable(ctx context.Context) error {
-	var readOnly bool
-	err := s.conns.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
-		readOnly, err = New(conn).IsReadOnly(ctx)
-		return err
-	})
+	wait := &acquiring{Context: ctx, begun: time.Now()}
+	acquired, err := s.conns.pool.Acquire(wait)
+	if err != nil {
+		return notWritable(s.conns.reach.explain(wait, err))
+	}
+	readOnly, err := New(acquired).IsReadOnly(ctx)
+	acquired.Release()
 	switch {
 	case err != nil:
 		return notWritable(err)
@@ -49,8 +51,11 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 // notWritable returns the error of CheckWritable for an error of a connection.
 func notWritable(err error) error {
 	var reason NotWritable
-	if errors.As(err, &reason) {
+	switch {
+	case errors.As(err, &reason):
 		return &Error{Code: Unavailable, cause: reason}
+	case Explain(err).Code == Overloaded:
+		return &Error{Code: Unavailable, cause: Busy}
 	}
 	return &Error{Code: Unavailable, cause: errors.Join(Unreachable, Explain(err))}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -85,13 +86,18 @@ func filter(socket syscall.Conn, drop bool) error {
 	if err != nil {
 		return err
 	}
-	const returnConstant = 0x06 // of how many bytes to keep: none
 	called := raw.Control(func(fd uintptr) {
-		if drop {
-			err = syscall.AttachLsf(int(fd), []syscall.SockFilter{{Code: returnConstant}})
+		if !drop {
+			err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_DETACH_FILTER, 0)
 			return
 		}
-		err = syscall.DetachLsf(int(fd))
+		const returnConstant = 0x06 // of how many bytes to keep: none
+		program := syscall.SockFprog{Len: 1, Filter: &syscall.SockFilter{Code: returnConstant}}
+		_, _, failed := syscall.Syscall6(syscall.SYS_SETSOCKOPT, fd, syscall.SOL_SOCKET, syscall.SO_ATTACH_FILTER,
+			uintptr(unsafe.Pointer(&program)), unsafe.Sizeof(program), 0)
+		if failed != 0 {
+			err = failed
+		}
 	})
 	return errors.Join(called, err)
 }

@@ -152,7 +152,8 @@ export function useStream(): { state: StreamState; error: Refused | undefined } 
   useEffect(() => {
     const stop = new AbortController();
     const follow = async () => {
-      for await (const { event } of waybill.pickups.stream({ signal: stop.signal, onState: setState })) {
+      const onRestart = () => cache.invalidateQueries(); // versions of the former history say nothing now
+      for await (const { event } of waybill.pickups.stream({ signal: stop.signal, onState: setState, onRestart })) {
         if (event) apply(cache, event);
       }
     };

@@ -789,7 +789,7 @@ export interface paths {
          *
          *     The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
          *
-         *     The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
+         *     The stream ends with the session and when the server stops, with a short `retry` before: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: start without an id, and then read again what you keep of the pickups. By default a user may have 8 open streams, and a tenant 256.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */

@@ -16,6 +16,12 @@ export type StreamOptions = {
   signal?: AbortSignal;
   /** Is told of each change of the state, such as to show that the page is offline. */
   onState?: (state: StreamState) => void;
+  /**
+   * Is awaited when the history of events has ended, because the database was restored or another server took over
+   * after a failure: read again what you keep of the pickups. The stream goes on with the events since the call. If
+   * it fails, it is called again. Without it the stream throws Refused, with the code stream_restarted.
+   */
+  onRestart?: () => void | Promise<void>;
   /** How long without a byte until the connection counts as lost, in milliseconds; heartbeats come every 15 s. */
   silence?: number;
 };
@@ -32,7 +38,7 @@ const longestSilence = 40_000;
  *     }
  *
  * It ends with its signal. A refusal that another attempt would not change (the session has ended) is thrown
- * as Refused.
+ * as Refused; so is the end of the history to which the position belongs, unless there is onRestart.
  */
 export class Stream implements AsyncIterable<Message> {
   constructor(
@@ -42,8 +48,9 @@ export class Stream implements AsyncIterable<Message> {
   ) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    const { signal, onState, silence = longestSilence } = this.options;
+    const { signal, onState, onRestart, silence = longestSilence } = this.options;
     let { after } = this.options;
+    let isRestarted = false;
     for (let failures = 0; !signal?.aborted; failures++) {
       onState?.("connecting");
       const lost = new AbortController();
@@ -55,11 +62,16 @@ export class Stream implements AsyncIterable<Message> {
           failures = -1; // counted up to 0 when the connection ends: the first pause is short again
           after = message.id;
           watch.pause(); // while the caller is at work
+          if (isRestarted) await onRestart?.();
+          isRestarted = false;
           yield message;
           watch.reset();
         }
       } catch (error) {
-        if (error instanceof Refused && !isTemporary(error.problem)) throw error;
+        if (onRestart && error instanceof Refused && error.problem.code === "stream_restarted") {
+          isRestarted = true;
+          after = undefined;
+        } else if (error instanceof Refused && !isTemporary(error.problem)) throw error;
       } finally {
         watch.pause();
         lost.abort();

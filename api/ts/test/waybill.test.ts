@@ -128,6 +128,34 @@ test("the stream heals itself: a thousand cuts at random bytes lose no event and
   assert.deepEqual(states, new Set(["connecting", "open", "waiting"]));
 });
 
+test("a stream whose history has ended says so, and goes on after its state was read again", async () => {
+  const former = "0123456789ab-1-2"; // a position of a database that was restored since
+  const dispatcher = as("dispatcher", { firstPause: 1, longestPause: 20 });
+  await assert.rejects(
+    async () => {
+      for await (const _ of dispatcher.pickups.stream({ after: former })) assert.fail();
+    },
+    (error) => error instanceof Refused && error.problem.code === "stream_restarted",
+  );
+  const staff = as("staff");
+  const stop = new AbortController();
+  const told: string[] = [];
+  let restarts = 0;
+  const onRestart = async () => {
+    assert.equal(told.length, 0, "a message came before the state was read again");
+    if (++restarts === 1) throw new Error("the state cannot be read");
+    // What happens by now is not missed.
+    const draft = unwrap(await staff.pickups.create({ ...order, price_cents: 0 }));
+    unwrap(await staff.pickups.submit(draft.id));
+  };
+  for await (const { event } of dispatcher.pickups.stream({ after: former, signal: stop.signal, onRestart })) {
+    told.push(event?.transition ?? "checkpoint");
+    if (event) stop.abort();
+  }
+  assert.equal(restarts, 2);
+  assert.deepEqual(told, ["checkpoint", "submit"]);
+});
+
 test("a list is read a page at a time, and no further than it is used", async () => {
   let requests = 0;
   const counting: typeof fetch = (request) => (requests++, fetch(request));
@@ -187,6 +215,7 @@ test("the codes of an operation are a union that a switch exhausts", async () =>
       case "internal":
       case "no_answer":
       case "overloaded":
+      case "storage_full":
       case "timeout":
       case "unauthenticated":
       case "unavailable":
