@@ -46,6 +46,8 @@ var uncosted = map[string]string{
 	"MoveStreamHorizon":     "reads no table",
 	"IsReadOnly":            "reads a setting",
 	"GetSessionSettings":    "reads settings",
+	"GetTimeline":           "reads no table",
+	"AwaitStandbys":         "reads no table",
 	"GetBackendPID":         "reads no table",
 	"TryMigrationLock":      "takes a lock, and reads no table",
 	"GetOwnerRights":        "reads the catalog",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,13 +82,21 @@ func TestTenantThatIsQuickAgainIsNoSuspect(t *testing.T) {
 		f := &flushes{}
 		config := f.config(2)
 		config.Tenant, config.OwnRows = tenantOf, nil
-		config.Flush = f.slowFor(3, time.Millisecond)
+		var quick atomic.Bool
+		slow := f.slowFor(3, time.Millisecond)
+		config.Flush = func(ctx context.Context, asks []int) ([]int, error) {
+			if quick.Load() {
+				return f.flush(ctx, asks)
+			}
+			return slow(ctx, asks)
+		}
 		b := New(config)
 		callers(b, 6*time.Second)
+		synctest.Wait()
 		if len(b.records) != 1 {
 			t.Fatalf("known are %v", b.records)
 		}
-		b.config.Flush = f.flush
+		quick.Store(true)
 		callers(b, time.Second)
 		synctest.Wait()
 		if len(b.records) > 0 {
