@@ -47,6 +47,7 @@ var uncosted = map[string]string{
 	"IsReadOnly":            "reads a setting",
 	"GetSessionSettings":    "reads settings",
 	"GetTimeline":           "reads no table",
+	"GetDatabaseTime":       "reads no table",
 	"AwaitStandbys":         "reads no table",
 	"GetBackendPID":         "reads no table",
 	"TryMigrationLock":      "takes a lock, and reads no table",
