@@ -18,7 +18,7 @@ import (
 // beforeFiles is a version of the schema that does not record files; recordsFiles is the first that does.
 const (
 	beforeFiles  = 39
-	recordsFiles = 50
+	recordsFiles = 46
 )
 
 func TestMigrateStatusShowsDrift(t *testing.T) {
