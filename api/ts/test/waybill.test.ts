@@ -187,6 +187,7 @@ test("the codes of an operation are a union that a switch exhausts", async () =>
       case "internal":
       case "no_answer":
       case "overloaded":
+      case "storage_full":
       case "timeout":
       case "unauthenticated":
       case "unavailable":
