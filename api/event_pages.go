@@ -26,6 +26,15 @@ type eventPage struct {
 	skipped bool
 }
 
+// nextWindow returns how many events the read after this page looks at: twice as many while nothing is shown,
+// so that a stream that resumes far back soon has passed over the events of others.
+func (p eventPage) nextWindow(window int32) int32 {
+	if len(p.text) > 0 || !p.more {
+		return streamPage
+	}
+	return min(2*max(window, streamPage), streamWindow)
+}
+
 type sharedPage struct {
 	of   place
 	done chan struct{} // closed when it has been read

@@ -121,3 +121,21 @@ func TestAReadThatFailsIsNotKept(t *testing.T) {
 		t.Errorf("%d pages are cached", n)
 	}
 }
+
+// A stream that passes over the events of others reads them in few statements, and the page with its next
+// events is as small as any afterwards.
+func TestAStreamReadsMoreWhileItShowsNothing(t *testing.T) {
+	t.Parallel()
+	nothing, something := eventPage{more: true, skipped: true}, eventPage{text: []byte("id: 1-1"), more: true}
+	window := int32(0)
+	for i, want := range []int32{2 * streamPage, 4 * streamPage, 8 * streamPage, streamWindow, streamWindow} {
+		if window = nothing.nextWindow(window); window != want {
+			t.Errorf("after %d pages without an event, the next read has %d events, want %d", i+1, window, want)
+		}
+	}
+	for name, page := range map[string]eventPage{"an event": something, "the last page": {}} {
+		if got := page.nextWindow(window); got != streamPage {
+			t.Errorf("after %s, the next read has %d events, want %d", name, got, streamPage)
+		}
+	}
+}

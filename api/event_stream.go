@@ -162,6 +162,7 @@ var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
 	streamPage        = 200              // events per read
+	streamWindow      = 10 * streamPage  // the most of it, while a read shows nothing
 	heartbeatInterval = 15 * time.Second // interval of heartbeats
 	streamAuth        = 2 * time.Second  // interval of session checks
 	streamWrite       = 10 * time.Second // timeout of one write to the client
@@ -178,6 +179,7 @@ type eventStream struct {
 	at       position // where to continue reading
 	firstSeq int64    // the events of its history have greater numbers
 	horizon  uint64   // where to stop
+	window   int32    // how many events the next read looks at, unless it is shared
 	skipped  bool     // events of other viewers were skipped since the last sent id
 	checked  time.Time
 	sent     time.Time
@@ -275,7 +277,7 @@ func (s *eventStream) sendNext(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.at = page.next
+	s.at, s.window = page.next, page.nextWindow(s.window)
 	if len(page.text) > 0 {
 		s.skipped = false
 	}
@@ -316,24 +318,24 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 	}
 	v, at, horizon := s.viewer, s.at, s.horizon
 	read := func(ctx context.Context) (eventPage, error) {
-		return s.server.readEvents(ctx, v, at, s.firstSeq, horizon)
+		return s.server.readEvents(ctx, v, at, s.firstSeq, horizon, streamPage)
 	}
 	switch v.Role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
 		return s.events.readShared(ctx, place{v.Role, at, horizon}, read)
 	}
-	return read(ctx)
+	return s.server.readEvents(ctx, v, at, s.firstSeq, horizon, max(s.window, streamPage))
 }
 
 // readEvents returns the events between a position and a horizon of its history. It returns StreamRestarted if
 // the server writes another history now.
 func (a *server) readEvents(
-	ctx context.Context, v db.Viewer, at position, firstSeq int64, horizon uint64,
+	ctx context.Context, v db.Viewer, at position, firstSeq int64, horizon uint64, window int32,
 ) (eventPage, error) {
 	page, err := a.store.StreamPickupEvents(ctx, at.history, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
-		Horizon: strconv.FormatUint(horizon, 10), FirstSeq: firstSeq, MaxRows: streamPage,
+		Horizon: strconv.FormatUint(horizon, 10), FirstSeq: firstSeq, MaxRows: window,
 	})
 	if err != nil {
 		return eventPage{}, err

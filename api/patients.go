@@ -83,7 +83,7 @@ func checkBirthDate(field string, d *db.Date) []error {
 }
 
 // isBirthDate reports whether a date is from 1800 on and not in the future. In the earliest time zone it is
-// already tomorrow in UTC.
+// already tomorrow in UTC: of a day, ten hours are left for a clock that is behind.
 func isBirthDate(d db.Date) bool {
 	return d.Year() >= 1800 && !d.After(time.Now().Add(24*time.Hour))
 }

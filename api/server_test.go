@@ -88,7 +88,14 @@ var passwordHash = sync.OnceValue(func() string {
 // start starts the test's server; settings change the configuration of the store and the API.
 func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
-	base := dbtest.New(t, checkBooks)
+	s := startOver(t, dbtest.New(t, checkBooks), settings...)
+	s.tenant, s.foreign = seeded[0].copy(), seeded[1].copy()
+	return s
+}
+
+// startOver starts a server over a database, without a tenant.
+func startOver(t testing.TB, base *dbtest.DB, settings ...func(*db.Config, *api.Options)) *server {
+	t.Helper()
 	// A busy machine may take its time to connect: that is tried in failures_test.go.
 	c := db.Config{URL: base.SettledURL(), MaxConns: 12, AcquireTimeout: 5 * time.Second}
 	log := slog.New(slog.NewMultiHandler(
@@ -113,9 +120,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, base: base, store: store, api: a, planted: planted{}}
-	s.tenant, s.foreign = seeded[0].copy(), seeded[1].copy()
-	return s
+	return &server{t: t, base: base, store: store, api: a, planted: planted{}}
 }
 
 // seeded are the tenants that each test's database has from its start.

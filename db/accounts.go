@@ -17,7 +17,7 @@ const maxBalance = 1<<53 - 1
 func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountParams) (Account, bool, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateAccount(ctx, p)
-	return created(row, err, p.RequestDigest, func() (Account, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (Account, []byte, error) {
 		known, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
 		return known, known.RequestDigest, err
 	})
@@ -28,7 +28,7 @@ func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountPara
 func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) (Account, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.EditAccount(ctx, p)
-	return row, edited(err, func() error {
+	return row, edited(ctx, s, err, func() error {
 		_, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
 		return err
 	})
@@ -67,6 +67,9 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 			return nil
 		}
 		booked, replayed, err = s.explainEntry(ctx, v, e)
+		if replayed && err == nil {
+			err = s.replicated(ctx)
+		}
 		return err
 	})
 	return booked, replayed, err

@@ -264,10 +264,13 @@ func (s *Store) tryFeed(
 		}
 		return err
 	})
-	if err != nil || !result.Superseded {
+	if err = conn.outcome(err); err != nil || !result.Superseded {
 		return result, err
 	}
-	return result, s.checkFeed(ctx, v, f) // returns why the watermark did not advance
+	if err := s.checkFeed(ctx, v, f); err != nil { // why the watermark did not advance
+		return result, err
+	}
+	return result, s.replicated(ctx)
 }
 
 // records returns the number of records that the counts cover.

@@ -34,7 +34,8 @@ func batchedReads[Q, A any](
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
 // quarantined.
-func batchedWrites[Q confirmed, A any](waits lockWaits, oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+func batchedWrites[Q confirmed, A any](s *Store, oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+	waits := s.waits
 	if waits.brief > 0 {
 		c.LockWait = waits.total
 		c.Lane = func(ctx context.Context, ask Q) (func(), error) { return waits.lane(ctx, ask.by()) }
@@ -46,6 +47,9 @@ func batchedWrites[Q confirmed, A any](waits lockWaits, oneByOne bool, c config[
 	resolve := c.Resolve
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) {
 		answer, err := resolve(ctx, ask)
+		if err == nil { // it rests on what was committed, by whichever attempt
+			err = s.replicated(ctx)
+		}
 		if err == nil { // the write was committed, and so confirmed
 			claimsOf(ask.by()).settle(claimConfirmed)
 		}
@@ -73,7 +77,9 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) { return resolve(unconfirmed(ctx), ask) }
 	c.Classify = classify
 	c.BatchContext = uncounted // a batch that others wait for does not count toward its caller's quota
-	c.Limits = batchLimits
+	if c.Limits == (batch.Limits{}) {
+		c.Limits = batchLimits
+	}
 	c.Unbatched = oneByOne
 	return &batcher[Q, A]{Batcher: batch.New(c)}
 }

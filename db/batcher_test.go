@@ -63,7 +63,7 @@ func TestErrorsOfABatcherHaveCodes(t *testing.T) {
 // A write is refused before it is queued if its viewer may not write.
 func TestABatcherTakesNoWriteOfAReader(t *testing.T) {
 	t.Parallel()
-	b := batchedWrites(lockWaits{}, false, config[move, int]{Flush: func(context.Context, []move) ([]int, error) {
+	b := batchedWrites(&Store{}, false, config[move, int]{Flush: func(context.Context, []move) ([]int, error) {
 		t.Error("a statement was sent")
 		return []int{0}, nil
 	}})

@@ -19,30 +19,32 @@ type batchers struct {
 	locations *batcher[location, found[Driver]]
 	pickups   *batcher[seen, found[GetPickupsRow]]
 	sessions  *batcher[session, found[GetSessionsRow]]
+	standbys  *batcher[struct{}, struct{}] // waits for them
 }
 
 // newBatchers returns the batchers of a store. With oneByOne, none of them shares a statement.
 func newBatchers(s *Store, oneByOne bool) batchers {
 	return batchers{
-		transitions: batchedWrites(s.waits, oneByOne, config[move, found[Moved]]{
+		transitions: batchedWrites(s, oneByOne, config[move, found[Moved]]{
 			Flush: s.transitioning(s.transitionUnlocked), FlushSkipping: s.transitioning(s.transitionPastLocks),
 			FlushWaiting: s.transitioning(s.q.TransitionPickups), Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
-		dispatches: batchedWrites(s.waits, true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
-		entries: batchedWrites(s.waits, oneByOne, config[entry, found[LedgerEntry]]{
+		dispatches: batchedWrites(s, true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
+		entries: batchedWrites(s, oneByOne, config[entry, found[LedgerEntry]]{
 			Flush: s.entering(s.q.CreateLedgerEntries), FlushSkipping: s.entering(s.enterPastLocks),
 			Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
 		}),
-		drafts: batchedWrites(s.waits, oneByOne, config[draftBatch, []Pickup]{
+		drafts: batchedWrites(s, oneByOne, config[draftBatch, []Pickup]{
 			Flush: s.drafting(s.q.CreatePickups), FlushSkipping: s.drafting(s.createPastLocks),
 			Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
 		}),
-		locations: batchedWrites(s.waits, oneByOne, config[location, found[Driver]]{
+		locations: batchedWrites(s, oneByOne, config[location, found[Driver]]{
 			Flush: s.locating(s.q.LocateDrivers), FlushSkipping: s.locating(s.locatePastLocks),
 			Resolve: s.resolveLocation, OwnRows: location.driverRow,
 		}),
 		pickups:  batchedReads(oneByOne, seen.tenant, s.flushSeen),
 		sessions: batchedReads(oneByOne, session.tenant, s.flushSessions),
+		standbys: s.awaitStandbys(oneByOne),
 	}
 }
 

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -15,7 +16,7 @@ import (
 func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams) (_ Driver, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateDriver(ctx, p)
-	return created(row, err, p.RequestDigest, func() (Driver, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (Driver, []byte, error) {
 		known, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
 		return known, known.RequestDigest, err
 	})
@@ -26,7 +27,7 @@ func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams
 func (s *Store) EditDriver(ctx context.Context, v Viewer, p EditDriverParams) (Driver, error) {
 	p.TenantID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.Role, v.DriverID
 	row, err := s.q.EditDriver(ctx, p)
-	return row, edited(err, func() error {
+	return row, edited(ctx, s, err, func() error {
 		_, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
 		return err
 	})
@@ -61,7 +62,10 @@ func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver
 		if driver, applied = moved.row, moved.ok; applied || err != nil {
 			return err
 		}
-		return s.explainLocation(ctx, v, l)
+		if err = s.explainLocation(ctx, v, l); err == errRetry {
+			return err
+		}
+		return cmp.Or(s.replicated(ctx), err) // the newer observation may be this one
 	})
 	return driver, applied, err
 }

@@ -116,7 +116,7 @@ func Explain(err error) *Error {
 		return explainServer(server, isConnectError(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Error{Code: Timeout, cause: err}
-	case unreachable(err):
+	case errors.Is(err, errUnreplicated), unreachable(err):
 		return &Error{Code: Unavailable, cause: err}
 	}
 	return &Error{Code: Internal, cause: err}

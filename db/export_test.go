@@ -51,7 +51,9 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
-		over = confirming{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }}
+		over = confirming{q, func(context.Context) (batches, func(error) error, error) {
+			return q.(batches), asItIs, nil
+		}}
 	}
 	over.take = over.take.rewriting(text)
 	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
@@ -59,11 +61,13 @@ func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) stri
 }
 
 func (take taker) rewriting(text func(string) string) taker {
-	return func(ctx context.Context) (batches, func(), error) {
-		conn, release, err := take(ctx)
-		return rewritten{conn, text}, release, err
+	return func(ctx context.Context) (batches, func(error) error, error) {
+		conn, end, err := take(ctx)
+		return rewritten{conn, text}, end, err
 	}
 }
+
+func asItIs(err error) error { return err }
 
 // rewritten changes the statements of a batch.
 type rewritten struct {

@@ -13,7 +13,7 @@ func (s *Store) CreateFacility(
 ) (_ Facility, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateFacility(ctx, p)
-	return created(row, err, p.RequestDigest, func() (Facility, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (Facility, []byte, error) {
 		known, err := s.q.GetFacility(ctx, getFacilityParams(v, p.ID))
 		return known, known.RequestDigest, err
 	})
@@ -24,7 +24,7 @@ func (s *Store) CreateFacility(
 func (s *Store) EditFacility(ctx context.Context, v Viewer, p EditFacilityParams) (Facility, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.EditFacility(ctx, p)
-	return row, edited(err, func() error {
+	return row, edited(ctx, s, err, func() error {
 		_, err := s.q.GetFacility(ctx, getFacilityParams(v, p.ID))
 		return err
 	})

@@ -7,7 +7,7 @@ import "context"
 func (s *Store) SetFlag(ctx context.Context, v Viewer, p SetFlagParams) (Flag, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.SetFlag(ctx, p)
-	return row, edited(err, func() error {
+	return row, edited(ctx, s, err, func() error {
 		_, err := s.q.GetFlag(ctx, GetFlagParams{TenantID: v.TenantID, Name: p.Name})
 		return err
 	})

@@ -172,7 +172,7 @@ FROM (
     UNION ALL
     SELECT r.id
     FROM river_job AS r
-    WHERE r.state = 'running' AND r.attempted_at < $3::timestamptz AND r.id > $1
+    WHERE r.state = 'running' AND r.attempted_at < now() - $3::interval AND r.id > $1
 ) AS t
 JOIN river_job AS j ON j.id = t.id
 ORDER BY j.id
@@ -180,9 +180,9 @@ LIMIT $2
 `
 
 type ListTroubledJobsParams struct {
-	AfterID    int64     `json:"after_id"`
-	MaxRows    int32     `json:"max_rows"`
-	StuckSince time.Time `json:"stuck_since"`
+	AfterID    int64         `json:"after_id"`
+	MaxRows    int32         `json:"max_rows"`
+	StuckAfter time.Duration `json:"stuck_after"`
 }
 
 type ListTroubledJobsRow struct {
@@ -201,7 +201,7 @@ type ListTroubledJobsRow struct {
 // Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
 // been running for too long.
 func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsParams) ([]ListTroubledJobsRow, error) {
-	rows, err := q.db.Query(ctx, listTroubledJobs, arg.AfterID, arg.MaxRows, arg.StuckSince)
+	rows, err := q.db.Query(ctx, listTroubledJobs, arg.AfterID, arg.MaxRows, arg.StuckAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -229,4 +229,33 @@ func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsPara
 		return nil, err
 	}
 	return items, nil
+}
+
+const rescueJobs = `-- name: RescueJobs :execrows
+WITH stuck AS MATERIALIZED (
+    SELECT id
+    FROM river_job
+    WHERE state = 'running' AND attempted_at < now() - $1::interval
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE river_job AS j
+SET state = CASE WHEN j.attempt < j.max_attempts THEN 'available' ELSE 'discarded' END::river_job_state,
+    scheduled_at = now(),
+    finalized_at = CASE WHEN j.attempt < j.max_attempts THEN NULL ELSE now() END
+FROM stuck AS s
+WHERE j.id = s.id
+`
+
+// Makes the jobs of killed workers available again: those that have been running for longer than a job may, by
+// the database's clock. River's own rescue goes by the clock of the process that happens to be its leader: one
+// that is ahead takes jobs from workers that run them, and one that is behind leaves them where they are. A job
+// whose attempts are used up is discarded. Jobs that somebody holds wait for the next call.
+// Closes: a job that finishes meanwhile is rescued
+func (q *Queries) RescueJobs(ctx context.Context, stuckAfter time.Duration) (int64, error) {
+	result, err := q.db.Exec(ctx, rescueJobs, stuckAfter)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

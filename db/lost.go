@@ -2,6 +2,8 @@ package db
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +15,9 @@ func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 // created returns the outcome of an INSERT. If it inserted nothing, or violated a constraint, a fresh read by
 // id finds out whether an earlier attempt of the same request created the row. It returns IDReused if another
 // request did.
-func created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
+func created[T any](
+	ctx context.Context, s *Store, row T, err error, digest []byte, known func() (T, []byte, error),
+) (_ T, replayed bool, _ error) {
 	if err == nil {
 		return row, false, nil
 	}
@@ -22,6 +26,9 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 		return none, false, err
 	}
 	earlier, of, unknown := known()
+	if unknown == nil {
+		unknown = s.replicated(ctx)
+	}
 	switch {
 	case NoRow(unknown) && NoRow(err):
 		return none, false, refuse(Overloaded, "") // created and deleted in between
@@ -48,20 +55,29 @@ func isServers(code Code) bool {
 
 // edited returns the outcome of an edit that compared a version. If it matched no row, a fresh read finds out
 // whether the row exists: it returns StaleVersion if so, otherwise NotFound.
-func edited(err error, read func() error) error {
+func edited(ctx context.Context, s *Store, err error, read func() error) error {
 	if !NoRow(err) {
 		return err
 	}
 	if err := read(); err != nil {
 		return err
 	}
-	return refuse(StaleVersion, "version")
+	return cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // it may be the caller's own edit
 }
 
-// removed returns the outcome of a removal: NotFound if the row did not exist.
-func removed(n int64, err error) error {
-	if err == nil && n == 0 {
+// removed returns the outcome of a removal of n rows: NotFound if there were none.
+func (s *Store) removed(ctx context.Context, n int64, err error) error {
+	if err = s.changed(ctx, n, err); err == nil && n == 0 {
 		return refuse(NotFound, "")
+	}
+	return err
+}
+
+// changed tells what became of a write of n rows, which changes nothing where all is as it asks: that was
+// written before.
+func (s *Store) changed(ctx context.Context, n int64, err error) error {
+	if err == nil && n == 0 {
+		return s.replicated(ctx)
 	}
 	return err
 }

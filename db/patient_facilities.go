@@ -30,5 +30,5 @@ func (s *Store) consented(ctx context.Context, n int64, err error, by SeesPatien
 	if err == nil && !seen {
 		return refuse(NotFound, "")
 	}
-	return err
+	return s.changed(ctx, n, err)
 }

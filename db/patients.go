@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -36,7 +37,7 @@ func (s *Store) CreatePatient(
 		switch {
 		case unknown == nil:
 			patient, replayed = earlier.Patient, true
-			return nil
+			return s.replicated(ctx)
 		case !errors.Is(unknown, pgx.ErrNoRows):
 			return Explain(unknown)
 		case !none:
@@ -91,5 +92,5 @@ func (s *Store) EditPatient(ctx context.Context, v Viewer, p EditPatientParams) 
 	case now.Version == p.Version && p.SetExternalID && !now.MaySetExternalID:
 		return Patient{}, refuse(Forbidden, "external_id")
 	}
-	return Patient{}, refuse(StaleVersion, "version")
+	return Patient{}, cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // perhaps the caller's own edit
 }

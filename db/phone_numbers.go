@@ -10,7 +10,7 @@ func (s *Store) CreatePhoneNumber(
 ) (_ PhoneNumber, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreatePhoneNumber(ctx, p)
-	return created(row, err, p.RequestDigest, func() (PhoneNumber, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (PhoneNumber, []byte, error) {
 		known, err := s.q.GetPhoneNumber(ctx, GetPhoneNumberParams{TenantID: v.TenantID, ID: p.ID})
 		return known, known.RequestDigest, err
 	})
@@ -20,5 +20,6 @@ func (s *Store) CreatePhoneNumber(
 // not there.
 func (s *Store) DeletePhoneNumber(ctx context.Context, v Viewer, p DeletePhoneNumberParams) error {
 	p.TenantID = v.TenantID
-	return removed(s.q.DeletePhoneNumber(ctx, p))
+	n, err := s.q.DeletePhoneNumber(ctx, p)
+	return s.removed(ctx, n, err)
 }

@@ -59,6 +59,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 			return errRetry
 		}
 		pickups, err = s.getDrafts(ctx, v, drafts)
+		pickups, err = resting(ctx, s, pickups, err)
 		return err
 	})
 	if err != nil {
@@ -308,7 +309,8 @@ func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (P
 	c.addPickups(v, p.ID)
 	row, err := s.q.EditPickup(withConfirmation(ctx, c), p)
 	if NoRow(err) {
-		return Pickup{}, s.explainEdit(ctx, v, p)
+		refusal := s.explainEdit(ctx, v, p)
+		return Pickup{}, cmp.Or(s.replicated(ctx), refusal) // it may be the caller's own edit
 	}
 	if err != nil {
 		return Pickup{}, Explain(err)

@@ -12,8 +12,9 @@ type batches interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 }
 
-// taker acquires a connection, and returns a function that releases it.
-type taker func(context.Context) (_ batches, release func(), _ error)
+// taker acquires a connection, and returns a function that releases it and returns the outcome of what
+// was done, by its error.
+type taker func(context.Context) (_ batches, end func(error) error, _ error)
 
 // queued is a statement of a pipeline.
 type queued struct {
@@ -66,7 +67,7 @@ func (q queued) mode() (mode pgx.QueryExecMode, ok bool) {
 // one fails, all are rolled back. It returns the statement's rows, which are not final before they are closed
 // without an error.
 func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
-	conn, release, err := take(ctx)
+	conn, end, err := take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +81,15 @@ func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
 		}
 		if err != nil {
 			results.Close()
-			release()
-			return nil, err
+			return nil, end(err)
 		}
 	}
 	rows, err := results.Query()
 	if err != nil {
 		results.Close()
-		release()
-		return nil, err
+		return nil, end(err)
 	}
-	return &closing{rows, results, release, nil}, nil
+	return &ending{Rows: rows, end: func() error { return end(results.Close()) }}, nil
 }
 
 // executed returns the command tag of a statement whose rows are not read.
@@ -102,38 +101,36 @@ func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
 	return rows.CommandTag(), rows.Err()
 }
 
-// closing ends the batch with its rows, and releases the connection. The transaction ends with the
-// batch: only then are the rows an answer.
-type closing struct {
+// ending ends an operation with its rows, and releases the connection. Its transaction ends then too:
+// only then are the rows an answer.
+type ending struct {
 	pgx.Rows
-	batch   pgx.BatchResults
-	release func()
-	err     error
+	end func() error // nil once it was called
+	err error
 }
 
 // Close implements pgx.Rows.
-func (c *closing) Close() {
-	c.Rows.Close()
-	if c.release != nil {
-		c.err = c.batch.Close()
-		c.release()
-		c.release = nil
+func (e *ending) Close() {
+	e.Rows.Close()
+	if e.end != nil {
+		e.err = e.end()
+		e.end = nil
 	}
 }
 
 // Next implements pgx.Rows.
-func (c *closing) Next() bool {
-	if c.Rows.Next() {
+func (e *ending) Next() bool {
+	if e.Rows.Next() {
 		return true
 	}
-	c.Close()
+	e.Close()
 	return false
 }
 
 // Err implements pgx.Rows.
-func (c *closing) Err() error {
-	if err := c.Rows.Err(); err != nil {
+func (e *ending) Err() error {
+	if err := e.Rows.Err(); err != nil {
 		return err
 	}
-	return c.err
+	return e.err
 }

@@ -320,7 +320,7 @@ func (c costFixture) jobCosts() map[string][]readCost {
 			return err
 		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
-			_, err := q.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckSince: time.Now(), MaxRows: 50})
+			_, err := q.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckAfter: time.Hour, MaxRows: 50})
 			return err
 		}),
 	}

@@ -7,7 +7,22 @@ package db
 
 import (
 	"context"
+	"time"
 )
+
+const awaitStandbys = `-- name: AwaitStandbys :one
+SELECT (pg_logical_emit_message(true, 'waybill', '') IS NOT NULL)::boolean AS waited
+WHERE current_setting('synchronous_standby_names') <> ''
+`
+
+// Commits a record, if commits wait for standbys; otherwise it returns no row. Once the commit has ended
+// without the warning that its wait was canceled, the standbys have everything that was committed before.
+func (q *Queries) AwaitStandbys(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, awaitStandbys)
+	var waited bool
+	err := row.Scan(&waited)
+	return waited, err
+}
 
 const getBackendPID = `-- name: GetBackendPID :one
 SELECT pg_backend_pid()::int AS pid
@@ -20,6 +35,18 @@ func (q *Queries) GetBackendPID(ctx context.Context) (int32, error) {
 	var pid int32
 	err := row.Scan(&pid)
 	return pid, err
+}
+
+const getDatabaseTime = `-- name: GetDatabaseTime :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+// Returns the time by the database's clock, to which those of the processes need not agree.
+func (q *Queries) GetDatabaseTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, getDatabaseTime)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
 }
 
 const getOwnerRights = `-- name: GetOwnerRights :one

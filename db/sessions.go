@@ -168,6 +168,6 @@ func (s *Store) CloseSession(ctx context.Context, token Token) error {
 		return refuse(Unauthenticated, "")
 	}
 	s.viewers.drop(hash)
-	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
-	return err
+	n, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
+	return s.changed(ctx, n, err)
 }

@@ -1,6 +1,9 @@
 package db
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // The generated statements that can be called directly from outside this package. Others cannot: a Store, a
 // Reader and a System hold Queries, which has all statements, in unexported fields.
@@ -77,8 +80,10 @@ type systemStatements interface {
 
 	CountJobs(context.Context) ([]CountJobsRow, error)
 	ListTroubledJobs(context.Context, ListTroubledJobsParams) ([]ListTroubledJobsRow, error)
+	RescueJobs(context.Context, time.Duration) (int64, error)
 	GetJobTable(context.Context) (GetJobTableRow, error)
 	ListPausedQueues(context.Context) ([]ListPausedQueuesRow, error)
 
+	GetDatabaseTime(context.Context) (time.Time, error)
 	ListLeakyLogSettings(context.Context) ([]ListLeakyLogSettingsRow, error)
 }

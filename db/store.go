@@ -35,6 +35,9 @@ type Config struct {
 	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
 	Pooler           bool          // a connection pooler is in between: settings come from the role
 	StatementMode    StatementMode // "" means Prepare, with Pooler Describe
+	// AcknowledgeUnreplicated answers also what may be lost when a standby takes over. It is for the control
+	// of tests, which loses.
+	AcknowledgeUnreplicated bool
 
 	// Lineage is shared by the stores of one process, so that none uses a primary of which another knows
 	// that it was replaced; nil if there is only one.
@@ -50,12 +53,13 @@ type Config struct {
 // statement holds a connection while it runs.
 type Store struct {
 	statements
-	q       *Queries                    // all of them, for this package
-	viewing func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
-	conns   pooled
-	onTexts func(owed, enqueued int)
-	waits   lockWaits // of batched writes
-	viewers *viewerCache
+	q           *Queries                    // all of them, for this package
+	viewing     func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
+	conns       pooled
+	onTexts     func(owed, enqueued int)
+	waits       lockWaits // of batched writes
+	viewers     *viewerCache
+	replication replication
 
 	batchers
 }
@@ -92,6 +96,9 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return lineage.isNewest(conn), nil }
 	reach := &reachability{}
 	reach.watch(config)
+	if !c.AcknowledgeUnreplicated {
+		markUnreplicated(&config.ConnConfig.Config)
+	}
 	// A disconnecting caller cancels the query on the server; the connection stays open.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
@@ -107,7 +114,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	}
 	p := pooled{pool, reach, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, lockWaitsFor(c), c.OneByOne)
-	s.conns, s.onTexts = p, c.OnTexts
+	s.conns, s.onTexts, s.replication.ignored = p, c.OnTexts, c.AcknowledgeUnreplicated
 	return &System{s, s.q}, nil
 }
 
@@ -140,7 +147,8 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, waits lockWaits, oneB
 // Close waits for the running queries and closes the connections.
 func (s *System) Close() { s.conns.pool.Close() }
 
-// Pool returns the connection pool, for River, which has statements of its own.
+// Pool returns the connection pool, for River, which has statements of its own. They are not told if a
+// commit is not replicated: a job whose completion is lost runs again.
 func (s *System) Pool() *pgxpool.Pool { return s.conns.pool }
 
 // Ping checks that the database answers.
@@ -211,7 +219,9 @@ func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
 		}
 		return nil, tooLate(ctx, p.reach.explain(wait, err))
 	}
-	return &sharedConn{conn, giveBack}, nil
+	shared := &sharedConn{conn, giveBack}
+	shared.begin()
+	return shared, nil
 }
 
 // share takes a share of the caller's quota, if there is a caller.
@@ -242,12 +252,12 @@ func tooLate(ctx context.Context, err error) error {
 }
 
 // take implements taker.
-func (p pooled) take(ctx context.Context) (batches, func(), error) {
+func (p pooled) take(ctx context.Context) (batches, func(error) error, error) {
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return conn, conn.Release, nil
+	return conn, conn.end, nil
 }
 
 func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -256,7 +266,8 @@ func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 		return pgconn.CommandTag{}, err
 	}
 	defer conn.Release()
-	return conn.Exec(ctx, sql, args...)
+	tag, err := conn.Exec(ctx, sql, args...)
+	return tag, conn.outcome(err)
 }
 
 func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -269,26 +280,12 @@ func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 		conn.Release()
 		return nil, err
 	}
-	return &releasing{rows, conn}, nil
+	return &ending{Rows: rows, end: func() error { return conn.end(nil) }}, nil
 }
 
 func (p pooled) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := p.Query(ctx, sql, args...)
 	return oneRow{rows, err}
-}
-
-// releasing releases the connection when the rows are closed.
-type releasing struct {
-	pgx.Rows
-	conn *sharedConn
-}
-
-func (r *releasing) Close() {
-	r.Rows.Close()
-	if r.conn != nil {
-		r.conn.Release()
-		r.conn = nil
-	}
 }
 
 type oneRow struct {

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -68,7 +69,11 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 			return Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
-		return err
+		if err == errRetry {
+			return err
+		}
+		// Also before a refusal: the status that it tells may be the caller's own doing.
+		return cmp.Or(s.replicated(ctx), err)
 	})
 	return pickup, replayed, err
 }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -14,7 +15,7 @@ func (s *Store) CreateUser(
 ) (_ User, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateUser(ctx, p)
-	return created(row, err, p.RequestDigest, func() (User, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (User, []byte, error) {
 		known, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
 		if err != nil {
 			return known, nil, err
@@ -42,14 +43,15 @@ func (s *Store) DeactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (Use
 	if err == nil && user.isAdmin() {
 		return User{}, refuse(LastAdmin, "")
 	}
-	return user, err
+	return resting(ctx, s, user, err)
 }
 
 // ReactivateUser lets a user log in again, for v. It returns an active user unchanged, or NotFound.
 func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {
 	user, err := s.q.ReactivateUser(ctx, ReactivateUserParams{TenantID: v.TenantID, ID: id})
 	if NoRow(err) {
-		return s.q.GetUser(ctx, getUserParams(v, id))
+		user, err = s.q.GetUser(ctx, getUserParams(v, id))
+		return resting(ctx, s, user, err)
 	}
 	return user, err
 }
@@ -59,7 +61,7 @@ func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (Use
 func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User, error) {
 	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
 	user, err := s.q.EditUser(ctx, p)
-	return user, edited(err, func() error {
+	return user, edited(ctx, s, err, func() error {
 		now, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
 		if err == nil && now.Version == p.Version && p.Role != nil && now.isAdmin() {
 			return refuse(LastAdmin, "role")
@@ -73,8 +75,8 @@ func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User,
 func (s *Store) ChangePassword(ctx context.Context, v Viewer, p ChangePasswordParams) (User, error) {
 	p.TenantID = v.TenantID
 	user, err := s.q.ChangePassword(ctx, p)
-	if NoRow(err) {
-		return User{}, refuse(PasswordChanged, "")
+	if NoRow(err) { // it may be the caller's own change
+		return User{}, cmp.Or(s.replicated(ctx), error(refuse(PasswordChanged, "")))
 	}
 	return user, err
 }

@@ -13,7 +13,7 @@ func TestABackfillWhoseProcessIsKilledDoesEveryRowOnce(t *testing.T) {
 	dbtest.WithoutRace(t, "processes")
 	d := dbtest.New(t)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL}, "bench", "backfill", "--json",
-		"--rows", "30000", "--rate", "20", "--duration", "500ms", "--kills", "2")
+		"--rows", "5000", "--rate", "20", "--window", "2s", "--kills", "1")
 	var r struct {
 		Rows, Batches, Kills int
 		Once                 int `json:"rows_done_once"`
@@ -23,7 +23,7 @@ func TestABackfillWhoseProcessIsKilledDoesEveryRowOnce(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Once != 30000 || r.Recorded != 30000 || r.Batches < 2 || r.Failed > 0 {
+	if r.Once != 5000 || r.Recorded != 5000 || r.Batches < 2 || r.Failed > 0 {
 		t.Errorf("%s", out)
 	}
 }

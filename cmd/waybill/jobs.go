@@ -117,7 +117,11 @@ func (c *jobsCommand) troubled(ctx context.Context, store *db.System, each func(
 }
 
 func (c *jobsCommand) refused(ctx context.Context, store *db.System, each func(jobs.RefusedText) error) error {
-	return jobs.Refused(ctx, store, time.Now().Add(-c.since), c.reason, each)
+	now, err := store.GetDatabaseTime(ctx)
+	if err != nil {
+		return err
+	}
+	return jobs.Refused(ctx, store, now.Add(-c.since), c.reason, each)
 }
 
 func (c *jobsCommand) list(ctx context.Context, store *db.System, out io.Writer) error {

@@ -30,12 +30,14 @@ func commands() []command {
 			"them again; backfills [stop NAME | resume NAME]: show what migrations left to the workers", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
-		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
+		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
+			"to deploy", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
-		{"prove", "replay known concurrency bugs against a running server, and print the results", runProve},
+		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
+			"clusters of its own fail under load", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }

@@ -27,7 +27,7 @@ import (
 )
 
 // asProgram makes the test binary run as the program: a separate process, which can be killed.
-const asProgram = "WAYBILL_TEST_AS_PROGRAM"
+const asProgram = testProgram
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

@@ -41,6 +41,9 @@ var migrateVerbs = map[string]func(context.Context, *db.Migrator, *migrateSettin
 }
 
 func runMigrate(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "check" {
+		return runMigrateCheck(ctx, args[1:], out)
+	}
 	var s migrateSettings
 	flags := newFlags("migrate", out)
 	s.register(&environment{flags: flags})
@@ -54,7 +57,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	do, ok := migrateVerbs[verb]
 	switch {
 	case !ok:
-		return errors.New("migrate needs one of: up, down, status, version")
+		return errors.New("migrate needs one of: up, down, status, version, check")
 	case s.url == "":
 		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")
 	case s.config.LockTimeout < time.Millisecond || s.config.StatementTimeout < time.Millisecond ||

@@ -17,6 +17,9 @@ import (
 var errNotHeld = errors.New("not every story held")
 
 func runProve(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "faults" {
+		return runProveFaults(ctx, args[1:], out)
+	}
 	if len(args) > 0 && args[0] == "deploys" {
 		return runProveDeploys(ctx, args[1:], out)
 	}

@@ -88,7 +88,7 @@ func answerOK(status int) func(*http.Response) {
 	}
 }
 
-func faults() []fault {
+func serverFaults() []fault {
 	return []fault{
 		{"accepts what the state forbids", nil, answerOK(http.StatusConflict), []string{
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
@@ -168,7 +168,7 @@ func TestProveDetectsFaultyServers(t *testing.T) {
 	w := newFixture(t)
 	s := w.inProcess(t)
 	var caught []string
-	for _, f := range faults() {
+	for _, f := range serverFaults() {
 		caught = append(caught, f.caught...)
 		t.Run(f.name, func(t *testing.T) {
 			o := w.options(f.serve(t, s.URL))
@@ -246,7 +246,7 @@ func TestProveExits(t *testing.T) {
 		hasNot(t, out, "NO")
 	})
 	t.Run("1 when a story failed, in lines of JSON", func(t *testing.T) {
-		faulty := faults()[0].serve(t, s.URL)
+		faulty := serverFaults()[0].serve(t, s.URL)
 		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, faulty))...)
 		if code != 1 {
 			t.Errorf("exit code %d", code)

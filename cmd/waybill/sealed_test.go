@@ -206,3 +206,25 @@ func TestPackageDBKnowsNothingOfHTTP(t *testing.T) {
 		t.Errorf("found %q; want %q", got, want)
 	}
 }
+
+// No program acknowledges what may be lost: only the control of a test does.
+func TestNoProgramAcknowledgesTheUnreplicated(t *testing.T) {
+	t.Parallel()
+	declared := false
+	programs(t, os.DirFS("../.."), 0, func(name string, fset *token.FileSet, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok || id.Name != "AcknowledgeUnreplicated" {
+				return true
+			}
+			if name != "db/store.go" {
+				t.Errorf("%s:%d: AcknowledgeUnreplicated", name, fset.Position(n.Pos()).Line)
+			}
+			declared = true
+			return true
+		})
+	})
+	if !declared {
+		t.Error("db has no AcknowledgeUnreplicated: this proves nothing")
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,19 @@ const Facilities = 2000
 type Size struct {
 	Pickups    int // of all tenants, at least Smallest; as many patients, half as many appointments and reads
 	Facilities int // of the large tenant, at least 50; 0: Facilities
+
+	// Parts are the files of the folder sql that make the rows, where the schema is another than that of this
+	// program; nil: its own.
+	Parts fs.FS
+}
+
+// part returns the statements that make one part of the rows.
+func (s Size) part(name string) (string, error) {
+	if s.Parts == nil {
+		return statement(name), nil
+	}
+	text, err := fs.ReadFile(s.Parts, name+".sql")
+	return string(text), err
 }
 
 // Role is the purpose of a user of [Dataset].
@@ -134,7 +148,11 @@ func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 		"prepare", "drop", "roots", "patients", "appointments", "pickups", "events", "entries", "restore",
 	} {
 		said(part)
-		if _, err := tx.Exec(ctx, statement(part)); err != nil {
+		text, err := size.part(part)
+		if err == nil {
+			_, err = tx.Exec(ctx, text)
+		}
+		if err != nil {
 			return fmt.Errorf("loading %s: %w", part, err)
 		}
 	}

@@ -57,11 +57,31 @@ FROM (
     UNION ALL
     SELECT r.id
     FROM river_job AS r
-    WHERE r.state = 'running' AND r.attempted_at < @stuck_since::timestamptz AND r.id > @after_id
+    WHERE r.state = 'running' AND r.attempted_at < now() - @stuck_after::interval AND r.id > @after_id
 ) AS t
 JOIN river_job AS j ON j.id = t.id
 ORDER BY j.id
 LIMIT @max_rows;
+
+-- Makes the jobs of killed workers available again: those that have been running for longer than a job may, by
+-- the database's clock. River's own rescue goes by the clock of the process that happens to be its leader: one
+-- that is ahead takes jobs from workers that run them, and one that is behind leaves them where they are. A job
+-- whose attempts are used up is discarded. Jobs that somebody holds wait for the next call.
+-- Closes: a job that finishes meanwhile is rescued
+-- name: RescueJobs :execrows
+WITH stuck AS MATERIALIZED (
+    SELECT id
+    FROM river_job
+    WHERE state = 'running' AND attempted_at < now() - @stuck_after::interval
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE river_job AS j
+SET state = CASE WHEN j.attempt < j.max_attempts THEN 'available' ELSE 'discarded' END::river_job_state,
+    scheduled_at = now(),
+    finalized_at = CASE WHEN j.attempt < j.max_attempts THEN NULL ELSE now() END
+FROM stuck AS s
+WHERE j.id = s.id;
 
 -- Returns the size of the jobs table and its indexes, and its number of dead rows as estimated by
 -- PostgreSQL.

@@ -64,6 +64,10 @@ SELECT
     coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'),
         false)::boolean AS may_create;
 
+-- Returns the time by the database's clock, to which those of the processes need not agree.
+-- name: GetDatabaseTime :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- Sets the lock timeout of the transaction's next statements. It is sent in one round trip with the
 -- statement that it is for.
 -- name: SetLockTimeout :exec
@@ -83,3 +87,9 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
 -- plan takes longer than running it.
 -- name: PlanOnce :exec
 SELECT set_config('plan_cache_mode', 'force_generic_plan', true);
+
+-- Commits a record, if commits wait for standbys; otherwise it returns no row. Once the commit has ended
+-- without the warning that its wait was canceled, the standbys have everything that was committed before.
+-- name: AwaitStandbys :one
+SELECT (pg_logical_emit_message(true, 'waybill', '') IS NOT NULL)::boolean AS waited
+WHERE current_setting('synchronous_standby_names') <> '';

@@ -193,8 +193,8 @@ func (r *backfillRunner) hold(ctx context.Context, why string) {
 	}
 }
 
-// FillIn does a whole backfill, as the jobs of workers do: it waits while it is held, and returns nil if nothing is
-// left.
+// FillIn does a whole backfill, as the jobs of workers do: it waits while it is held or stopped, and returns
+// nil if nothing is left.
 func FillIn(ctx context.Context, store *db.System, folder fs.FS, name string) error {
 	statement, err := db.BackfillStatement(folder, name)
 	if err != nil {
@@ -206,8 +206,11 @@ func FillIn(ctx context.Context, store *db.System, folder fs.FS, name string) er
 		switch {
 		case done:
 			return nil
-		case err == nil:
-		case !errors.Is(err, errHeld):
+		case errors.Is(err, db.ErrBackfillNotRunning):
+			if b, err := store.GetBackfill(ctx, name); err != nil || b.State == "DONE" {
+				return err
+			}
+		case err != nil && !errors.Is(err, errHeld):
 			return err
 		}
 		if err := sleep(ctx, time.Second); err != nil {

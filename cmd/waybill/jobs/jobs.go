@@ -46,9 +46,11 @@ func (DispatchPickup) InsertOpts() river.InsertOpts { return river.InsertOpts{Qu
 const (
 	maxGatewayWait = 5 * time.Second  // for a gateway that is down
 	jobTimeout     = 30 * time.Second // of the whole job; then its context ends
-	// A job that has been running for longer belongs to a killed worker. River checks every 30 s, and
-	// elects another leader within 15 s: the job runs again within two minutes.
-	rescueAfter = 40 * time.Second
+	// A job that has been running for longer belongs to a killed worker. Every process looks for them: such a
+	// job runs again within a minute.
+	rescueAfter    = 40 * time.Second
+	rescueInterval = 10 * time.Second
+	never          = 10 * 365 * 24 * time.Hour
 )
 
 const (

@@ -34,12 +34,17 @@ type clinic struct {
 func newClinic(t testing.TB) *clinic {
 	t.Helper()
 	d := dbtest.New(t)
-	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL, MaxConns: 20, AcquireTimeout: 10 * time.Second})
+	return clinicOn(t, d.AppURL, d.Owner())
+}
+
+func clinicOn(t testing.TB, appURL string, owner *pgxpool.Pool) *clinic {
+	t.Helper()
+	store, err := db.Open(t.Context(), db.Config{URL: appURL, MaxConns: 20, AcquireTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	c := &clinic{t: t, store: store, owner: d.Owner()}
+	c := &clinic{t: t, store: store, owner: owner}
 	c.must(seed.Make(t.Context(), c.owner, uuid.New(), func(r *seed.Rows) { c.Standard = r.Standard() }))
 	c.staff, c.dispatcher = c.Staff.Viewer, c.Dispatcher.Viewer
 	return c

@@ -38,7 +38,8 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	case m.Status != db.MessageStatusQUEUED:
 		return c.done(job.Kind, Done, "settled_before")
 	}
-	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt})
+	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt,
+		At: c.database.Now()})
 	if !asked || answer.Verdict == texts.Retry {
 		return c.snooze(job.JobRow, answer.Reason, answer.RetryAfter)
 	}

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -18,10 +17,9 @@ const page = 500
 // Troubled calls each for the jobs that failed, wait for a retry, or have been running for too long,
 // ordered by id.
 func Troubled(ctx context.Context, store *db.System, each func(db.ListTroubledJobsRow) error) error {
-	since := time.Now().Add(-rescueAfter)
 	for after := int64(0); ; {
 		rows, err := store.ListTroubledJobs(ctx,
-			db.ListTroubledJobsParams{StuckSince: since, AfterID: after, MaxRows: page})
+			db.ListTroubledJobsParams{StuckAfter: rescueAfter, AfterID: after, MaxRows: page})
 		if err != nil {
 			return db.Explain(err)
 		}

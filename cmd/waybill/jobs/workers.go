@@ -37,7 +37,7 @@ type Options struct {
 	// Observe is called for each run, with a reason if there is one.
 	Observe  func(kind string, o Outcome, reason string)
 	SoftStop time.Duration // how long Stop waits for running jobs; 0 means 15 s
-	Clock    *texts.Clock  // nil for the wall clock
+	Clock    *texts.Clock  // nil for the database's
 	// BackfillFiles has the statements of backfills, by default those of this program.
 	BackfillFiles fs.FS
 }
@@ -50,16 +50,22 @@ type Workers struct {
 	pace     *pace // of the backfills
 	stopping context.Context
 	stop     context.CancelFunc
+	database *databaseClock
+	now      func() time.Time
+	rested   chan struct{} // closed when maintain has returned
 }
 
 // Start starts the workers.
 func Start(ctx context.Context, o Options) (*Workers, error) {
-	c := &Workers{Options: o, pace: newPace()}
+	c := &Workers{Options: o, pace: newPace(), rested: make(chan struct{})}
+	var err error
 	if c.BackfillFiles == nil {
-		var err error
 		if c.BackfillFiles, err = fs.Sub(sql.Backfills, "backfills"); err != nil {
 			return nil, err
 		}
+	}
+	if c.database, err = newDatabaseClock(ctx, o.Store); err != nil {
+		return nil, err
 	}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if c.Observe == nil {
@@ -73,27 +79,51 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 		},
 		Workers:         c.workers(),
 		Logger:          warnings(o.Log),
-		RetryPolicy:     retryPolicy{},
+		RetryPolicy:     retryPolicy{c},
 		SoftStopTimeout: cmp.Or(o.SoftStop, 15*time.Second),
 	}
 	Tune(config)
-	clock := texts.WallClock
+	clock := texts.WallClock // the breaker only measures how much time passes
+	c.now, config.Test.Time = c.database.Now, c.database
 	if o.Clock != nil {
 		clock = *o.Clock
-		config.Test.Time = riverClock(clock.Now)
+		c.now, config.Test.Time = clock.Now, riverClock(clock.Now)
 	}
 	c.breaker = texts.NewBreaker(clock)
-	var err error
 	if c.client, err = river.NewClient(riverpgxv5.New(o.Store.Pool()), config); err != nil {
 		return nil, err
 	}
-	return c, c.client.Start(context.WithoutCancel(ctx))
+	if err := c.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	go c.maintain()
+	return c, nil
+}
+
+// maintain rescues the jobs of killed workers, and reads the database's clock, until the workers stop. What fails is
+// done the next time.
+func (c *Workers) maintain() {
+	defer close(c.rested)
+	for every := time.NewTicker(rescueInterval); ; {
+		if n, err := c.Store.RescueJobs(c.stopping, rescueAfter); n > 0 {
+			c.Log.Warn("jobs of killed workers run again", "jobs", n)
+		} else if err != nil && c.stopping.Err() == nil {
+			c.Log.Warn("cannot rescue jobs", "code", db.CodeOf(db.Explain(err)))
+		}
+		select {
+		case <-c.stopping.Done():
+			every.Stop()
+			return
+		case <-every.C:
+			_ = c.database.sync(c.stopping)
+		}
+	}
 }
 
 // Tune configures River's polling, timeouts and retention.
 func Tune(c *river.Config) {
 	c.PollOnly, c.FetchPollInterval, c.FetchCooldown = true, pollInterval, fetchCooldown
-	c.JobTimeout, c.RescueStuckJobsAfter = jobTimeout, rescueAfter
+	c.JobTimeout, c.RescueStuckJobsAfter = jobTimeout, never // see RescueJobs
 	c.CompletedJobRetentionPeriod = keepCompleted
 	c.CancelledJobRetentionPeriod, c.DiscardedJobRetentionPeriod = keepFailed, keepFailed
 	// Only the owner may reindex, which the application's role is not.
@@ -115,6 +145,7 @@ func (c *Workers) GatewayDown() bool { return c.breaker.Open() }
 // queue, and running jobs finish, or are canceled after SoftStop and return too.
 func (c *Workers) Stop() error {
 	c.stop()
+	<-c.rested
 	limited, cancel := context.WithTimeout(context.Background(), cmp.Or(c.SoftStop, 15*time.Second)+10*time.Second)
 	defer cancel()
 	return c.client.Stop(limited)
@@ -150,12 +181,12 @@ func (c *Workers) untilStop(ctx context.Context) (context.Context, context.Cance
 	}
 }
 
-// retryPolicy applies to jobs that panicked, or whose worker was killed.
-type retryPolicy struct{}
+// retryPolicy applies to jobs that panicked.
+type retryPolicy struct{ *Workers }
 
 // NextRetry implements river.ClientRetryPolicy.
-func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(backoff(job.Attempt - 1))
+func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	return p.now().Add(backoff(job.Attempt - 1))
 }
 
 // riverClock is a clock for River.

@@ -87,6 +87,10 @@ func isLoopback(host string) bool {
 func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
+	now := g.now
+	if begun := time.Now(); !t.At.IsZero() {
+		now = func() time.Time { return t.At.Add(time.Since(begun)) }
+	}
 	body, err := json.Marshal(webhook.TextRequest{Type: webhook.SendText, Timestamp: t.CreatedAt.UTC(),
 		Data: webhook.TextData{ID: t.ID.String(), To: t.To, Body: t.Body}})
 	if err != nil {
@@ -97,7 +101,7 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	if err != nil {
 		return retryLater("unsendable")
 	}
-	id, timestamp := t.ID.String(), strconv.FormatInt(g.now().Unix(), 10)
+	id, timestamp := t.ID.String(), strconv.FormatInt(now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "waybill")
 	r.Header.Set("Webhook-Id", id)
@@ -112,7 +116,7 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	if err != nil {
 		return retryLater(unanswered(ctx))
 	}
-	return judge(response, text, g.now())
+	return judge(response, text, now())
 }
 
 // unanswered returns the reason for a missing answer. The error itself contains the URL, which may hold

@@ -16,6 +16,7 @@ type Text struct {
 	To        string    // E.164
 	Body      string
 	CreatedAt time.Time
+	At        time.Time // now, by the database's clock; zero for this process's
 }
 
 // Verdict classifies a gateway's answer.

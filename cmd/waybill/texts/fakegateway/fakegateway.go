@@ -81,6 +81,7 @@ type Gateway struct {
 	leaving  chan struct{}
 	inFlight int
 	most     int
+	ahead    time.Duration
 }
 
 // Start starts a gateway that accepts every text. An invalid request fails the test.
@@ -106,6 +107,19 @@ func (g *Gateway) Behave(how func(id string, try int) Fault) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.behave = how
+}
+
+// ClockIsAhead gives the gateway another time than this process has.
+func (g *Gateway) ClockIsAhead(by time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ahead = by
+}
+
+func (g *Gateway) now() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Add(g.ahead)
 }
 
 // Always gives the same answer to all requests.
@@ -147,7 +161,7 @@ func (g *Gateway) MostAtOnce() int {
 }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
-	text, wrong := read(r)
+	text, wrong := g.read(r)
 	fault := g.count(text, wrong)
 	defer func() {
 		g.mu.Lock()
@@ -189,7 +203,7 @@ func (g *Gateway) count(text Text, wrong string) Fault {
 }
 
 // read validates a request like a gateway should.
-func read(r *http.Request) (text Text, wrong string) {
+func (g *Gateway) read(r *http.Request) (text Text, wrong string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return Text{}, "" // the sender disconnected
@@ -202,7 +216,7 @@ func read(r *http.Request) (text Text, wrong string) {
 	switch id := r.Header.Get("webhook-id"); {
 	case r.Method != http.MethodPost || r.ContentLength != int64(len(body)):
 		wrong = fmt.Sprintf("%s with Content-Length %d", r.Method, r.ContentLength)
-	case verifier.Verify(r.Header, body, time.Now()) != nil:
+	case verifier.Verify(r.Header, body, g.now()) != nil:
 		wrong = "a wrong signature"
 	case json.Unmarshal(body, &request) != nil || request.Type != "message.send" || request.Timestamp.IsZero():
 		wrong = "not a message: " + string(body)

@@ -1,0 +1,64 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"time"
+
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/settings"
+)
+
+// ErrRefused means that the change has a finding that is more than a note.
+var ErrRefused = errors.New("the change is refused")
+
+// Flags are the flags of the command.
+type Flags struct {
+	Config string
+	base   string
+	json   bool
+	record string
+
+	Measure Measure
+}
+
+// Define adds the flags to a set.
+func (f *Flags) Define(set *flag.FlagSet) {
+	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
+	set.StringVar(&f.base, "base", "", "the commit to compare with (default: where the branch left main, or the "+
+		"commit before the last)")
+	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of "+
+		"releases, as those of this version, and judge nothing")
+	set.IntVar(&f.Measure.Rows, "rows", 20_000, "try new migrations on a database of about so many rows; 0: of none")
+	set.IntVar(&f.Measure.Callers, "callers", 32, "connections that send the base's statements meanwhile")
+	set.DurationVar(&f.Measure.Longest, "longest-lock", 100*time.Millisecond, "how long ACCESS EXCLUSIVE may be held")
+	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
+}
+
+// Run judges the working tree, and prints the findings. It returns [ErrRefused] if one is more than a note.
+func (f *Flags) Run(ctx context.Context, out io.Writer) error {
+	s, err := settings.Read(f.Config)
+	if err != nil {
+		return err
+	}
+	if f.record != "" {
+		return record(s, f.record)
+	}
+	r, err := Run(ctx, Options{Settings: s, Base: f.base, Measure: f.Measure})
+	if err != nil {
+		return err
+	}
+	print := Text
+	if f.json {
+		print = JSON
+	}
+	if err := print(out, r); err != nil {
+		return err
+	}
+	if finding.Refused(r.Findings) {
+		return ErrRefused
+	}
+	return nil
+}

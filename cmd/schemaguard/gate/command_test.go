@@ -1,0 +1,158 @@
+package gate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/gate"
+)
+
+// project is a copy of one of the small projects, in a git repository of its own.
+type project struct {
+	t    *testing.T
+	root string
+}
+
+func newProject(t *testing.T, name string) project {
+	t.Helper()
+	p := project{t, t.TempDir()}
+	if err := os.CopyFS(p.root, os.DirFS("testdata/projects/"+name)); err != nil {
+		t.Fatal(err)
+	}
+	p.git("init", "-q", "-b", "main")
+	p.commit()
+	return p
+}
+
+func (p project) git(args ...string) {
+	p.t.Helper()
+	c := exec.Command("git", append([]string{"-C", p.root, "-c", "user.name=T", "-c", "user.email=t@example.com",
+		"-c", "commit.gpgsign=false"}, args...)...)
+	if out, err := c.CombinedOutput(); err != nil {
+		p.t.Fatalf("git %v: %v: %s", args, err, out)
+	}
+}
+
+func (p project) commit() {
+	p.t.Helper()
+	p.git("add", ".")
+	p.git("commit", "-q", "-m", "a change")
+}
+
+func (p project) write(path, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.root, path), []byte(text), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// check runs the command, and returns the rules that refuse, in order, without repetitions.
+func (p project) check(args ...string) (rules []string, err error) {
+	p.t.Helper()
+	f := gate.Flags{Config: p.root}
+	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
+	f.Define(set)
+	if err := set.Parse(append([]string{"--json", "--rows", "200", "--callers", "2", "--longest-lock", "1h"},
+		args...)); err != nil {
+		p.t.Fatal(err)
+	}
+	var out strings.Builder
+	err = f.Run(p.t.Context(), &out)
+	for line := range strings.Lines(out.String()) {
+		var f finding.Finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Rule == "" || f.File == "" || f.Line == 0 ||
+			f.Message == "" {
+			p.t.Errorf("not a finding: %s (%v)", line, err)
+		}
+		if !f.Note && !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
+	}
+	if errors.Is(err, gate.ErrRefused) != (len(rules) > 0) {
+		p.t.Errorf("refused %v, and the error is %v", rules, err)
+	}
+	return rules, err
+}
+
+// refuses checks which rules refuse the project as it is.
+func (p project) refuses(want ...string) {
+	p.t.Helper()
+	got, err := p.check()
+	if err != nil && !errors.Is(err, gate.ErrRefused) || !slices.Equal(got, want) {
+		p.t.Errorf("refused by %v, want %v; %v", got, want, err)
+	}
+}
+
+func TestAProjectOfGooseAndSqlcAlone(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.refuses()
+	const next = "migrations/20250201120000_note.sql"
+	p.write(next, "-- +goose Up\nCREATE INDEX orders_note_idx ON orders (note);\n-- +goose Down\nDROP INDEX "+
+		"orders_note_idx;\n")
+	p.refuses("index-blocks-writes", "missing-lock-timeout")
+	p.write(next, "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE orders DROP COLUMN note;\n"+
+		"-- +goose Down\nSET LOCAL lock_timeout = '1s';\nALTER TABLE orders ADD COLUMN note text;\n")
+	p.write("queries/orders.sql", "-- name: GetTotal :one\nSELECT total_cents FROM orders WHERE id = @id;\n")
+	p.refuses("caller-fails", "old-statement-fails") // the base reads it, by *
+}
+
+func TestAReleaseHoldsItsColumns(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.write("queries/orders.sql", "-- name: GetNote :one\nSELECT note FROM orders WHERE id = @id;\n")
+	if _, err := p.check("--record-release", "1.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.check("--record-release", "1.0.0"); err == nil {
+		t.Error("a release was written over")
+	}
+	p.write("queries/orders.sql", "-- name: GetTotal :one\nSELECT total_cents FROM orders WHERE id = @id;\n")
+	p.commit()
+	p.commitEmpty()
+	p.write("migrations/20250201120000_note.sql", "-- +goose Up\nSET LOCAL lock_timeout = '1s';\n"+
+		"ALTER TABLE orders DROP COLUMN note;\n-- +goose Down\nALTER TABLE orders ADD COLUMN note text;\n")
+	p.refuses("old-statement-fails")
+}
+
+func (p project) commitEmpty() { p.git("commit", "-q", "--allow-empty", "-m", "nothing") }
+
+func TestAProjectWithARoleAndRows(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "notes")
+	p.refuses()
+	const next = "db/migrations/2_age.sql"
+	p.write(next, "-- +goose Up\nALTER TABLE people ADD COLUMN age int NOT NULL;\n-- +goose Down\n"+
+		"ALTER TABLE people DROP COLUMN age;\n")
+	p.refuses("add-column-not-null", "fails-with-rows")
+	p.write(next, "-- +goose Up\nALTER TABLE people ADD COLUMN age int;\n-- +goose Down\n"+
+		"ALTER TABLE people DROP COLUMN age;\n")
+	p.refuses()
+	p.write("db/queries/ages.sql", "-- name: GetAge :one\nSELECT name, age FROM people WHERE team_id = @team_id AND "+
+		"id = @id;\n")
+	p.refuses("unrecorded-read")
+	p.write("db/queries/ages.sql", "-- name: AddTeam :execrows\nDELETE FROM teams WHERE id = @id;\n")
+	p.refuses("missing-grant")
+}
+
+func TestWithoutSettingsNothingIsJudged(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	for _, text := range []string{"", "queries: q\n", "migrations: m\nqueries: q\nother: 1\n"} {
+		p.write("schemaguard.yaml", text)
+		if _, err := p.check(); err == nil || errors.Is(err, gate.ErrRefused) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+	if _, err := p.check("--base", "nowhere"); err == nil || errors.Is(err, gate.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+}

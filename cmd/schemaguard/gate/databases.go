@@ -1,0 +1,100 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/cmd/schemaguard/catalog"
+	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/queries"
+	"waybill/cmd/schemaguard/server"
+	"waybill/cmd/schemaguard/shape"
+	"waybill/cmd/schemaguard/statements"
+)
+
+// Fails is the rule that PostgreSQL takes each migration.
+var Fails = finding.Rule{
+	Name: "migration-fails",
+	Load: "the deployment stops in the middle: what was not in the failed transaction stays",
+	Safe: "correct the statement; task test applies all migrations to an empty database",
+}
+
+// onServer runs the checks that need a database. It is through with them unless a migration fails.
+func onServer(
+	ctx context.Context, c *change.Change, s *server.Server, measure Measure,
+) (all []finding.Finding, through bool, err error) {
+	if all, err = onFacts(ctx, c, s); err != nil || measure.Depth == TextsOnly {
+		return all, false, err
+	}
+	d, err := s.Migrated(ctx, c.Old)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	found, err := statements.CheckSides(ctx, c, d) // and leaves d at the head
+	all = append(all, found...)
+	var failure *server.Failure
+	if errors.As(err, &failure) && failure.Err != nil {
+		return append(all, failed(c, failure)), false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if found, err = onHead(ctx, c, d); err != nil {
+		return nil, false, err
+	}
+	all, found = append(all, found...), nil
+	if measure.Depth == Whole {
+		found, err = measure.check(ctx, c, s)
+	}
+	return append(all, found...), err == nil && measure.Depth == Whole, err
+}
+
+// onFacts runs the checks of how the migrations are written, which ask what the base is like.
+func onFacts(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+	if len(c.New) == 0 {
+		return nil, nil
+	}
+	facts, err := s.Facts(ctx, c.Old, func(conn *pgx.Conn) (any, error) {
+		return shape.Look(ctx, conn, c.Settings.Role)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the base cannot be migrated: %w", err)
+	}
+	return shape.Check(c, facts.(*shape.Facts)), nil
+}
+
+// onHead runs the checks of a database of the head.
+func onHead(ctx context.Context, c *change.Change, d *server.Database) ([]finding.Finding, error) {
+	conn, err := d.Super(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	all, err := catalog.Check(ctx, c, conn)
+	if err != nil {
+		return nil, err
+	}
+	found, err := statements.CheckHead(ctx, c, d)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, found...)
+	found, err = queries.CheckRecords(ctx, c, d)
+	return append(all, found...), err
+}
+
+// failed is the finding of a migration that PostgreSQL refused.
+func failed(c *change.Change, f *server.Failure) finding.Finding {
+	line := 1
+	for _, m := range c.All {
+		if m.Path == f.Path && len(m.Up) > 0 {
+			line = m.Up[0].Line
+		}
+	}
+	return Fails.At(f.Path, line, f.Path, f.Error())
+}

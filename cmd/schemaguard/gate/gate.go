@@ -1,0 +1,87 @@
+// Package gate runs all checks of schemaguard on a change.
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/contract"
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/history"
+	"waybill/cmd/schemaguard/queries"
+	"waybill/cmd/schemaguard/server"
+	"waybill/cmd/schemaguard/settings"
+	"waybill/cmd/schemaguard/squawk"
+	"waybill/cmd/schemaguard/tree"
+)
+
+// Options are what to judge.
+type Options struct {
+	Settings *settings.Settings
+	Base     string // the commit to compare with; empty: see [tree.FindBase]
+	Measure  Measure
+}
+
+// Result is the gate's answer.
+type Result struct {
+	Base     tree.Base
+	Findings []finding.Finding
+	New      []string // the new migrations
+}
+
+// Run compares the working tree with the base. It returns an error if it could not judge; what it refuses is
+// in the result.
+func Run(ctx context.Context, o Options) (r *Result, err error) {
+	base, err := tree.FindBase(ctx, o.Settings.Root, o.Base)
+	if err != nil {
+		return nil, err
+	}
+	before, err := tree.ReadCommit(ctx, o.Settings.Root, base.Commit, o.Settings.Paths())
+	if err != nil {
+		return nil, err
+	}
+	after, err := tree.Read(o.Settings.Root, o.Settings.Paths())
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.Start(ctx, o.Settings)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	c := change.Of(o.Settings, before, after, time.Now())
+	r = &Result{Base: base}
+	for _, m := range c.New {
+		r.New = append(r.New, m.Path)
+	}
+	r.Findings, err = Judge(ctx, c, s, o.Measure)
+	return r, err
+}
+
+// Judge runs the checks on a change, with databases of a server, and leaves out what its waivers allow.
+func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Measure) ([]finding.Finding, error) {
+	waivers, all := c.Waivers()
+	found, complete := append(history.Check(c), queries.CheckTexts(c)...), false
+	if !history.Ambiguous(found) {
+		more, through, err := onServer(ctx, c, s, measure)
+		if err != nil {
+			return nil, err
+		}
+		found, complete = append(found, more...), through
+	}
+	more, err := squawk.Check(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, more...)
+	if measure.Depth == Whole {
+		more, err := contract.Check(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return finding.Sort(append(all, finding.Allow(found, waivers, complete)...)), nil
+}

@@ -1,0 +1,116 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/load"
+	"waybill/cmd/schemaguard/queries"
+	"waybill/cmd/schemaguard/server"
+)
+
+// Depth is how much is asked of a change.
+type Depth int
+
+// The depths.
+const (
+	Whole       Depth = iota
+	WithoutRows       // new migrations are not tried on a database with rows, and no document is compared
+	TextsOnly         // only the files are read, and facts of the base
+)
+
+// Measure says how the new migrations are tried on a database with rows.
+type Measure struct {
+	Depth Depth
+	Rows  int  // of the tables that grow; 0: none
+	Fill  Fill // nil: the file of the settings
+	load.Options
+}
+
+// Fill makes rows in a database of the base, as the owner of the schema. statements are the files of the
+// setting fill, as the base has them.
+type Fill func(ctx context.Context, conn *pgx.Conn, statements fs.FS, rows int) error
+
+// attempts is how often a lock may be held too long before it is refused: another process may have had the
+// processor.
+const attempts = 3
+
+// check tries the new migrations.
+func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+	for range attempts {
+		if all, err = m.try(ctx, c, s); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(f finding.Finding) bool { return f.Rule == load.HeldLong.Name }) {
+			break
+		}
+	}
+	return all, nil
+}
+
+func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+	changed := len(queries.Changed(c)) > 0 && m.Rows > 0
+	if len(c.New) == 0 && !changed {
+		return nil, nil
+	}
+	d, err := m.filled(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	if len(c.New) > 0 {
+		var through bool
+		if all, through, err = load.Check(ctx, c, d, m.Options); err != nil || !through {
+			return all, err
+		}
+	}
+	if changed {
+		found, err := queries.CheckPlans(ctx, c, d)
+		return append(all, found...), err
+	}
+	return all, nil
+}
+
+// filled returns a database of the base with rows.
+func (m Measure) filled(ctx context.Context, c *change.Change, s *server.Server) (*server.Database, error) {
+	empty, err := s.Migrated(ctx, c.Old)
+	if err != nil || m.Rows == 0 || c.Settings.Fill == "" {
+		return empty, err
+	}
+	key := empty.Schema + " with rows " + strconv.Itoa(m.Rows)
+	schema := empty.Schema
+	filled, err := s.Prepared(ctx, key, func() (*server.Database, error) { return empty, m.fill(ctx, c, empty) })
+	if err == nil {
+		filled.Schema = schema
+	}
+	return filled, err
+}
+
+func (m Measure) fill(ctx context.Context, c *change.Change, d *server.Database) error {
+	conn, err := d.Owner(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	do := m.Fill
+	if do == nil {
+		do = func(ctx context.Context, conn *pgx.Conn, _ fs.FS, rows int) error {
+			text := strings.ReplaceAll(c.Base[c.Settings.Fill], ":rows", strconv.Itoa(rows))
+			_, err := conn.Exec(ctx, text)
+			return err
+		}
+	}
+	if err := do(ctx, conn, c.Base.FS(c.Settings.Fill), m.Rows); err != nil {
+		return fmt.Errorf("no rows could be made on the base's schema (setting fill): %w", err)
+	}
+	return nil
+}

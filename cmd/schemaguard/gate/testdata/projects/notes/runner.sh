@@ -1,0 +1,1 @@
+psql -c "SET lock_timeout = '1s'" -f migration.sql

@@ -1,0 +1,62 @@
+package query
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
+
+	"waybill/cmd/schemaguard/tree"
+)
+
+// Generated returns the statements of the Go files that sqlc has written to a folder: those that a program
+// of that state sends, with every * replaced by the columns of that time.
+func Generated(t tree.Tree, folder string) (all []Query, err error) {
+	for _, p := range t.Below(folder, ".sql.go") {
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, p, t[p], parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+				if q, ok := constant(spec.Values[0]); ok {
+					q.Path, q.Line = p, fset.Position(spec.Pos()).Line
+					all = append(all, q)
+				}
+			}
+			return true
+		})
+	}
+	return all, nil
+}
+
+// constant reads a statement from its constant, which begins with sqlc's annotation.
+func constant(e ast.Expr) (q Query, ok bool) {
+	literal, ok := e.(*ast.BasicLit)
+	if !ok {
+		return q, false
+	}
+	text, err := strconv.Unquote(literal.Value)
+	if err != nil {
+		return q, false
+	}
+	first, rest, _ := strings.Cut(text, "\n")
+	words := strings.Fields(first)
+	if len(words) != 4 || words[0] != "--" || words[1] != "name:" {
+		return q, false
+	}
+	return Query{Name: words[2], Command: words[3], Source: rest, SQL: strings.TrimSpace(rest)}, true
+}
+
+// Sent returns the statements that a program of a tree sends: the generated ones, where the tree has them,
+// else those of the sources.
+func Sent(t tree.Tree, generated, sources string) ([]Query, error) {
+	if generated != "" {
+		if all, err := Generated(t, generated); err != nil || len(all) > 0 {
+			return all, err
+		}
+	}
+	return Read(t, sources), nil
+}

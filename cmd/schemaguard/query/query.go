@@ -1,0 +1,112 @@
+// Package query reads the statements of sqlc's files as PostgreSQL takes them.
+package query
+
+import (
+	"strconv"
+	"strings"
+
+	"waybill/cmd/schemaguard/tree"
+	"waybill/cmd/sqlguard/project"
+	"waybill/cmd/sqlguard/sqltext"
+)
+
+// Query is a statement with a name.
+type Query struct {
+	Name    string
+	Command string // ":one" …
+	Path    string
+	Line    int    // of its first word
+	Source  string // as sqlc reads it
+	SQL     string // as PostgreSQL does
+}
+
+// Read returns the statements of a folder's files.
+func Read(t tree.Tree, folder string) (all []Query) {
+	for _, p := range t.Below(folder, ".sql") {
+		all = append(all, Parse(p, t[p])...)
+	}
+	return all
+}
+
+// Parse returns the statements of a file.
+func Parse(path, text string) (all []Query) {
+	for _, q := range project.Queries(project.NewFile(path, text)) {
+		spans := sqltext.Statements(q.Text)
+		if q.Name == "" || len(spans) == 0 {
+			continue
+		}
+		line, _ := q.Place(spans[0].Start)
+		source := strings.TrimSpace(q.Text[spans[0].Start:spans[0].End])
+		all = append(all, Query{q.Name, q.Command, path, line, source, Plain(source)})
+	}
+	return all
+}
+
+// Plain replaces sqlc's parameters by $1, $2 …, in the order in which their names come, and its macros by
+// what they stand for.
+func Plain(source string) string {
+	p := plainer{source: source, numbers: map[string]int{}}
+	for t := range sqltext.Tokens(source) {
+		p.tokens = append(p.tokens, t)
+	}
+	for p.at < len(p.tokens) {
+		p.next()
+	}
+	return p.out.String()
+}
+
+type plainer struct {
+	source  string
+	tokens  []sqltext.Token
+	at      int
+	numbers map[string]int
+	out     strings.Builder
+}
+
+// text returns the text of the token that is n after the current one.
+func (p *plainer) text(n int) string {
+	if p.at+n >= len(p.tokens) {
+		return ""
+	}
+	t := p.tokens[p.at+n]
+	return p.source[t.Start:t.End]
+}
+
+func (p *plainer) next() {
+	t := p.tokens[p.at]
+	switch {
+	case t.Kind == sqltext.Word && strings.EqualFold(p.text(0), "sqlc") && p.text(1) == "." && p.text(3) == "(":
+		p.macro()
+		return
+	case t.Kind == sqltext.Operator && strings.HasSuffix(p.text(0), "@") && p.isName(1):
+		p.out.WriteString(strings.TrimSuffix(p.text(0), "@") + p.param(p.text(1)))
+		p.at += 2
+		return
+	}
+	p.out.WriteString(p.text(0))
+	p.at++
+}
+
+func (p *plainer) isName(n int) bool {
+	return p.at+n < len(p.tokens) && p.tokens[p.at+n].Kind == sqltext.Word
+}
+
+// macro replaces sqlc.arg(x), sqlc.narg('x'), sqlc.slice('x') and sqlc.embed(x).
+func (p *plainer) macro() {
+	name := strings.Trim(p.text(4), `'"`)
+	if strings.EqualFold(p.text(2), "embed") {
+		p.out.WriteString(name + ".*")
+	} else {
+		p.out.WriteString(p.param(name))
+	}
+	p.at += 6
+}
+
+func (p *plainer) param(name string) string {
+	n, ok := p.numbers[name]
+	if !ok {
+		n = len(p.numbers) + 1
+		p.numbers[name] = n
+	}
+	return "$" + strconv.Itoa(n)
+}

@@ -1,0 +1,92 @@
+// Package settings reads what a project tells schemaguard about itself.
+package settings
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Name is the file that a project's settings are in, unless another is named.
+const Name = "schemaguard.yaml"
+
+// Settings are a project's. Paths are relative to Root.
+type Settings struct {
+	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
+	Migrations string  `yaml:"migrations"` // a folder of goose's files
+	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
+	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
+	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
+	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
+	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
+
+	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
+	Roles         []string `yaml:"roles"`          // further roles that migrations name
+	Setup         []string `yaml:"setup"`          // statements of the superuser before the first migration
+	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
+	Private       []string `yaml:"private"`        // tables of the people whose data is protected
+	Record        string   `yaml:"record"`         // the table that has who read their data
+	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
+	LockTimeout   string   `yaml:"lock_timeout"`   // the file by which the runner sets it; default: each migration does
+	OwnerQueries  []string `yaml:"owner_queries"`  // statements, or files of them, that the schema's owner sends
+	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
+	Squawk        string   `yaml:"squawk"`         // the program squawk
+	Document      string   `yaml:"document"`       // the API's OpenAPI document
+	Breaks        string   `yaml:"breaks"`         // a file of declared breaks of it
+	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
+	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
+
+	Path string `yaml:"-"` // where they were read
+}
+
+// Read reads settings. A path that names a folder means the file [Name] in it.
+func Read(path string) (*Settings, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, Name)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Settings{Path: path}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Migrations == "" || s.Queries == "" {
+		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
+	}
+	if s.Document != "" && len(s.Oasdiff) == 0 {
+		s.Oasdiff = []string{"oasdiff"}
+	}
+	if !filepath.IsAbs(s.Root) {
+		s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	}
+	return s, nil
+}
+
+// SentByOwner reports whether the owner of the schema sends a statement, and not the application.
+func (s *Settings) SentByOwner(name, file string) bool {
+	return slices.Contains(s.OwnerQueries, name) ||
+		slices.Contains(s.OwnerQueries, strings.TrimSuffix(filepath.Base(file), ".go"))
+}
+
+// Paths returns the files and folders that the gate reads.
+func (s *Settings) Paths() (paths []string) {
+	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill,
+		s.Document, s.Breaks, s.LockTimeout} {
+		if p != "" {
+			paths = append(paths, p)
+		}
+	}
+	if s.Generated != "" {
+		paths = append(paths, s.Generated+"/*.sql.go")
+	}
+	return paths
+}

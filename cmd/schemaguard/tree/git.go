@@ -1,0 +1,130 @@
+package tree
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+)
+
+// Base is the commit that a change is compared with.
+type Base struct {
+	Commit string
+	Why    string // how it was found, for people
+}
+
+// mainlines are the names of the branch that changes land on, the shared one first.
+var mainlines = []string{"origin/main", "origin/master", "main", "master"}
+
+// FindBase returns the commit that ref names; without a ref, the one where the branch of root left the main
+// branch, or, on the main branch itself, the commit before the last. In a clone that has only one commit, or
+// none of a main branch, that is the commit checked out: only what is not committed is then new.
+func FindBase(ctx context.Context, root, ref string) (Base, error) {
+	if ref != "" {
+		commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+		if err != nil {
+			return Base{}, fmt.Errorf("there is no commit %s in this clone (git fetch --deepen=100?)", ref)
+		}
+		return Base{commit, ref}, nil
+	}
+	head, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if err != nil {
+		return Base{}, errors.New("there is no commit to compare with: not a git repository, or one without a commit")
+	}
+	for _, line := range mainlines {
+		commit, err := git(ctx, root, "merge-base", line, "HEAD")
+		if err == nil && commit != head {
+			return Base{commit, "where this branch left " + line}, nil
+		}
+	}
+	if commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "HEAD~1^{commit}"); err == nil {
+		return Base{commit, "the commit before the last landed one"}, nil
+	}
+	return Base{head, "the commit checked out: this clone has no older one, so only what is not committed is new"}, nil
+}
+
+// ReadCommit reads the files of a commit that are below the paths, or match them, relative to root, which may
+// be a folder inside the repository.
+func ReadCommit(ctx context.Context, root, commit string, paths []string) (Tree, error) {
+	var present []string
+	for _, p := range paths {
+		some, err := list(ctx, root, commit, p)
+		if err != nil {
+			return nil, err
+		}
+		present = append(present, some...)
+	}
+	t := Tree{}
+	if len(present) == 0 {
+		return t, nil
+	}
+	prefix, err := git(ctx, root, "rev-parse", "--show-prefix")
+	if err != nil {
+		return nil, err
+	}
+	archive, err := output(ctx, root, append([]string{"archive", "--format=tar", commit, "--"}, present...)...)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.untar(archive, prefix)
+}
+
+// list returns what a commit has of a path or pattern.
+func list(ctx context.Context, root, commit, pattern string) (present []string, err error) {
+	asked := pattern
+	if isPattern(pattern) {
+		asked = path.Dir(pattern) + "/"
+	}
+	out, err := output(ctx, root, "ls-tree", "-z", "--name-only", commit, "--", asked)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range strings.Split(string(out), "\x00") {
+		if match, _ := path.Match(pattern, name); name != "" && (match || !isPattern(pattern)) {
+			present = append(present, name)
+		}
+	}
+	return present, nil
+}
+
+func (t Tree) untar(archive []byte, prefix string) error {
+	for r := tar.NewReader(bytes.NewReader(archive)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		t[path.Clean(strings.TrimPrefix(h.Name, prefix))] = string(text)
+	}
+}
+
+// git returns the output of a git command, without the line break at its end.
+func git(ctx context.Context, root string, args ...string) (string, error) {
+	out, err := output(ctx, root, args...)
+	return strings.TrimSpace(string(out)), err
+}
+
+func output(ctx context.Context, root string, args ...string) ([]byte, error) {
+	c := exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...)
+	var problems bytes.Buffer
+	c.Stderr = &problems
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(problems.String()))
+	}
+	return out, nil
+}

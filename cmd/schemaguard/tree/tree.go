@@ -1,0 +1,74 @@
+// Package tree reads the two states of a project that the gate compares: a commit, and the working tree.
+package tree
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing/fstest"
+)
+
+// Tree is the files of a state, by their slash-separated path from the project's root.
+type Tree map[string]string
+
+// Read reads the files of a folder that are below one of the paths, or are one of them. A path whose last
+// part is a pattern means the files that match it.
+func Read(root string, paths []string) (Tree, error) {
+	t := Tree{}
+	for _, p := range paths {
+		names := []string{filepath.Join(root, filepath.FromSlash(p))}
+		if isPattern(p) {
+			var err error
+			if names, err = filepath.Glob(names[0]); err != nil {
+				return nil, err
+			}
+		}
+		for _, name := range names {
+			if err := t.add(root, name); err != nil && !os.IsNotExist(err) {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+func isPattern(p string) bool { return strings.Contains(path.Base(p), "*") }
+
+// add reads a file, or all below a folder.
+func (t Tree) add(root, name string) error {
+	return filepath.WalkDir(name, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(root, name)
+		t[filepath.ToSlash(inside)] = string(text)
+		return err
+	})
+}
+
+// Below returns the paths of the files directly in a folder whose names end in suffix, sorted.
+func (t Tree) Below(folder, suffix string) (paths []string) {
+	for p := range t {
+		if path.Dir(p) == path.Clean(folder) && strings.HasSuffix(p, suffix) {
+			paths = append(paths, p)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// FS returns the files of a folder as a file system.
+func (t Tree) FS(folder string) fs.FS {
+	files := fstest.MapFS{}
+	for _, p := range t.Below(folder, "") {
+		files[path.Base(p)] = &fstest.MapFile{Data: []byte(t[p])}
+	}
+	return files
+}
