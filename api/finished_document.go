@@ -49,10 +49,10 @@ func finishDocument(o *huma.OpenAPI) {
 		responses(item.Post.Responses)
 	}
 	for schema := range read {
-		finishSchema(schema)
+		finishSchema(schemas, schema)
 	}
 	for schema := range written {
-		finishSchema(schema)
+		finishSchema(schemas, schema)
 		// Requests are strict. Of answers nothing is said, so that a new member does not break clients.
 		if !read[schema] && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil
@@ -73,9 +73,16 @@ func operationsOf(o *huma.OpenAPI) (operations []*huma.Operation) {
 }
 
 // finishSchema removes huma's own keyword, whose messages have been built, and int64, of which some
-// generators make BigInt: every integer is one that JavaScript counts.
-func finishSchema(s *huma.Schema) {
+// generators make BigInt: every integer is one that JavaScript counts. An array of an enum's values has each
+// at most once.
+func finishSchema(schemas huma.Registry, s *huma.Schema) {
 	s.PatternDescription = ""
+	if s.Type == huma.TypeArray && s.MaxItems == nil && s.Items.Ref != "" {
+		if of := schemas.SchemaFromRef(s.Items.Ref); len(of.Enum) > 0 {
+			most := len(of.Enum)
+			s.MaxItems = &most
+		}
+	}
 	if s.Type != huma.TypeInteger || s.Format == "int32" {
 		return
 	}
@@ -83,6 +90,10 @@ func finishSchema(s *huma.Schema) {
 	if s.Maximum == nil {
 		largest := float64(largestInteger)
 		s.Maximum = &largest
+	}
+	if s.Minimum == nil {
+		least := -float64(largestInteger)
+		s.Minimum = &least
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Page is one page of a list, newest first unless its operation says otherwise. It has no total count,
 // which would read the whole table.
 type Page[T any] struct {
-	Items      []T    `json:"items" doc:"The rows of the page, in the order of the list"`
+	Items      []T    `json:"items" maxItems:"200" doc:"The rows of the page, in the order of the list"`
 	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor to get the next page; absent on the last page"`
 }
 

@@ -112,7 +112,7 @@ type createPickupsInput struct {
 
 // Pickups is the answer of create-pickups, in the order of the request.
 type Pickups struct {
-	Items []Pickup `json:"items" doc:"The pickups created, in the order of the request"`
+	Items []Pickup `json:"items" maxItems:"1000" doc:"The pickups created, in the order of the request"`
 }
 
 type pickupsOutput struct {
