@@ -86,7 +86,7 @@ func (m *Migrator) finishSmall(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for range smallBatches {
+	for n := 0; n < smallBatches; n++ {
 		b, err := runBackfill(ctx, m.admin, name, statement, smallBackfill)
 		if errors.Is(err, ErrBackfillNotRunning) || b.Done {
 			return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -23,8 +22,7 @@ func TestTheDocumentDescribesTheRequestToTheGateway(t *testing.T) {
 	var sent map[string]any
 	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		header = r.Header
-		text, err := io.ReadAll(r.Body)
-		if err = json.Unmarshal(text, &sent); err != nil {
+		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
 			t.Error(err)
 		}
 	}))

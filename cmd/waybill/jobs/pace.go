@@ -40,7 +40,7 @@ func (p *pace) rest(ctx context.Context, probe func(context.Context) error) erro
 	p.mu.Lock()
 	p.samples = nil
 	p.mu.Unlock()
-	for range probes {
+	for n := 0; n < probes; n++ {
 		if err := p.sample(ctx, probe); err != nil {
 			return err
 		}
