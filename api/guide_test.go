@@ -67,7 +67,8 @@ func TestARangeOfTimeIsFromAndTo(t *testing.T) {
 			if stem, ok := strings.CutSuffix(name, "to"); ok {
 				other = stem + "from"
 			}
-			if other == name+"to" || !slices.ContainsFunc(op.parameters, func(p object) bool { return p["name"] == other }) {
+			if other == name+"to" ||
+				!slices.ContainsFunc(op.parameters, func(p object) bool { return p["name"] == other }) {
 				t.Errorf("%s: %s has no counterpart", op.id, name)
 			}
 		}
@@ -81,7 +82,8 @@ func TestARangeOfTimeIsFromAndTo(t *testing.T) {
 func TestAnOperationNamesItsNoun(t *testing.T) {
 	t.Parallel()
 	for _, op := range theDocument().operations {
-		nouns := regexp.MustCompile(`/([a-z-]+)/\{[a-z_]+\}/(facilities|entries|messages|events|members|reads|consents)`).
+		nouns := regexp.MustCompile(
+			`/([a-z-]+)/\{[a-z_]+\}/(facilities|entries|messages|events|members|reads|consents)`).
 			FindStringSubmatch(op.path)
 		if nouns == nil {
 			continue

@@ -22,7 +22,8 @@ func (a *server) registerPatientFacilities() {
 		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
-		id: "disallow-patient-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
+		id: "disallow-patient-facility", method: http.MethodDelete, path: path,
+		tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient withdraws a facility's consent",
 		about: "Requires that you see the patient. Takes effect on the next request of the facility's users, " +
 			"including your own, and on the next list of its appointments: see sync-appointments. A facility " +

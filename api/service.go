@@ -22,7 +22,8 @@ func (a *server) registerService() {
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
 		summary: "Check that the server is ready for requests",
-		about: "Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or " +
+		about: "Checks that the database accepts writes; fails while it cannot be reached, is read-only, a " +
+			"standby or " +
 			"a former primary, has just refused a write for want of storage, or the server is shutting down. The " +
 			"detail names the reason.",
 	}, a.readyz)

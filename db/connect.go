@@ -38,7 +38,8 @@ func SetConnectDefaults(config *pgconn.Config, url string) {
 		Interval: time.Duration(takeNumber(config, "keepalives_interval", seconds(keepAliveInterval))) * time.Second,
 		Count:    takeNumber(config, "keepalives_count", keepAliveCount),
 	}
-	limit := time.Duration(takeNumber(config, "tcp_user_timeout", int(tcpUserTimeout.Milliseconds()))) * time.Millisecond
+	limit := time.Duration(takeNumber(config, "tcp_user_timeout",
+		int(tcpUserTimeout.Milliseconds()))) * time.Millisecond
 	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: keep, Control: userTimeout(limit)}
 	if !keep.Enable {
 		dialer.KeepAlive = -1

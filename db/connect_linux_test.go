@@ -22,10 +22,12 @@ func TestConnectDefaultsYieldToTheURL(t *testing.T) {
 		"a timeout":                      {url: "postgres://a/w?connect_timeout=7", wait: 7 * time.Second},
 		"no timeout":                     {url: "postgres://a/w?connect_timeout=0", wait: 0},
 		"any server":                     {url: "postgres://a,b/w?target_session_attrs=any", wait: 2 * time.Second},
-		"a standby":                      {url: "postgres://a/w?target_session_attrs=standby", wait: 2 * time.Second, choosesPrimary: true},
-		"keywords":                       {url: "host=a,b connect_timeout=7 dbname=w", wait: 7 * time.Second, choosesPrimary: true},
-		"PGCONNECT_TIMEOUT":              {url: "postgres://a/w", timeout: "9", wait: 9 * time.Second},
-		"PGTARGETSESSIONATTRS":           {url: "postgres://a,b/w", attributes: "any", wait: 2 * time.Second},
+		"a standby": {url: "postgres://a/w?target_session_attrs=standby",
+			wait: 2 * time.Second, choosesPrimary: true},
+		"keywords": {url: "host=a,b connect_timeout=7 dbname=w",
+			wait: 7 * time.Second, choosesPrimary: true},
+		"PGCONNECT_TIMEOUT":    {url: "postgres://a/w", timeout: "9", wait: 9 * time.Second},
+		"PGTARGETSESSIONATTRS": {url: "postgres://a,b/w", attributes: "any", wait: 2 * time.Second},
 	} {
 		t.Setenv("PGCONNECT_TIMEOUT", c.timeout)
 		t.Setenv("PGTARGETSESSIONATTRS", c.attributes)

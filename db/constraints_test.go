@@ -39,8 +39,9 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and "+
-				"a statement that breaks it into breaches (db/constraints_test.go)", name)
+			t.Errorf(
+				"a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and "+
+					"a statement that breaks it into breaches (db/constraints_test.go)", name)
 		}
 	}
 	for name := range codes {

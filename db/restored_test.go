@@ -182,8 +182,9 @@ func TestARestoredDumpIsAnotherHistory(t *testing.T) {
 	dump := must(dumpOf(ctx, server))
 
 	for name, change := range map[string]string{
-		"in another cluster":                        "SELECT 1",
-		"in another cluster, without the sequences": "ALTER SEQUENCE pickup_events_seq_seq RESTART", // of logical replication
+		"in another cluster": "SELECT 1",
+		"in another cluster, without the sequences": "ALTER SEQUENCE pickup_events_seq_seq " +
+			"RESTART", // of logical replication
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := must(localpg.Start(ctx, localpg.Options{Initdb: true}))

@@ -74,8 +74,9 @@ func run(root string, args []string, out io.Writer) error {
 	for _, s := range steps {
 		fmt.Fprintf(out, "%-6s  %s\n", s.verb, s.path)
 	}
-	fmt.Fprintf(out, "\nNext: do what stands after the word UNFINISHED; \"task generate\" after the SQL, and again after "+
-		"api/.\nWhat is left: go test ./cmd/waybill -run TestNoRecipeIsUnfinished\n")
+	fmt.Fprintf(
+		out, "\nNext: do what stands after the word UNFINISHED; \"task generate\" after the SQL, and again after "+
+			"api/.\nWhat is left: go test ./cmd/waybill -run TestNoRecipeIsUnfinished\n")
 	return nil
 }
 

@@ -247,7 +247,8 @@ func TestTaskIsCheapToBuild(t *testing.T) {
 	if n := strings.Count(string(text), "// indirect"); n > 60 || !strings.Contains(string(text), "go-task/task/v3") {
 		t.Errorf("cmd/tools/go.mod requires %d modules: it is for task alone, other tools have a folder below", n)
 	}
-	for _, heavy := range []string{"google.golang.org/grpc", "cloud.google.com", "aws-sdk-go", "sqlc-dev", "honnef.co"} {
+	for _, heavy := range []string{"google.golang.org/grpc", "cloud.google.com",
+		"aws-sdk-go", "sqlc-dev", "honnef.co"} {
 		if strings.Contains(string(text), heavy) {
 			t.Errorf("cmd/tools/go.mod requires %s", heavy)
 		}

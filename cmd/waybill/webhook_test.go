@@ -27,8 +27,8 @@ func TestTheDocumentDescribesTheRequestToTheGateway(t *testing.T) {
 		}
 	}))
 	t.Cleanup(gateway.Close)
-	sender, err := texts.NewGateway(texts.GatewayOptions{URL: gateway.URL, Timeout: time.Minute,
-		Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	sender, err := texts.NewGateway(texts.GatewayOptions{URL: gateway.URL, Timeout: time.Minute, Secret: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,28 +38,7 @@ func TestTheDocumentDescribesTheRequestToTheGateway(t *testing.T) {
 	if answer := sender.Send(t.Context(), text); answer.Verdict != texts.Accepted {
 		t.Fatalf("the gateway answered %v", answer)
 	}
-	a, err := api.New(t.Context(), nil, api.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := a.Document("3.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var document struct {
-		Webhooks map[string]struct {
-			Post struct {
-				Parameters  []struct{ Name string }
-				RequestBody struct {
-					Content map[string]struct{ Example map[string]any }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(raw, &document); err != nil {
-		t.Fatal(err)
-	}
-	described := document.Webhooks["sendText"].Post
+	described := describedWebhook(t, "sendText")
 	if len(described.Parameters) != 3 {
 		t.Errorf("%d headers are described", len(described.Parameters))
 	}
@@ -83,4 +62,29 @@ func without(object map[string]any, member string) map[string]any {
 	rest := maps.Clone(object)
 	delete(rest, member)
 	return rest
+}
+
+// webhook is a webhook of the document.
+type webhook struct {
+	Parameters  []struct{ Name string }
+	RequestBody struct {
+		Content map[string]struct{ Example map[string]any }
+	}
+}
+
+func describedWebhook(t *testing.T, name string) webhook {
+	t.Helper()
+	a, err := api.New(t.Context(), nil, api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := a.Document("3.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct{ Webhooks map[string]struct{ Post webhook } }
+	if err := json.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	return document.Webhooks[name].Post
 }

@@ -19,7 +19,8 @@ CREATE TABLE event_histories (
     CONSTRAINT event_histories_place_key UNIQUE (system_identifier, timeline, database_id, table_id)
 );
 COMMENT ON TABLE event_histories IS
-    'After a restore that keeps system, timeline, database and table (a snapshot of the disk, data into existing tables): DELETE FROM event_histories.';
+    'After a restore that keeps system, timeline, database and table (a snapshot of the disk, data into existing '
+    'tables): DELETE FROM event_histories.';
 GRANT SELECT ON event_histories TO waybill_app;
 
 -- Where the server writes now. A standby writes nothing.

@@ -21,7 +21,9 @@ import type { Waybill } from "./waybill.js";
 type Table = typeof operations;
 
 /** The operations that read one value, that read a list, and that write. */
-export type ReadId = { [Id in keyof Table]: Table[Id] extends { method: "GET"; kind: "call" } ? Id : never }[keyof Table];
+export type ReadId = {
+  [Id in keyof Table]: Table[Id] extends { method: "GET"; kind: "call" } ? Id : never;
+}[keyof Table];
 export type ListId = { [Id in keyof Table]: Table[Id] extends { kind: "list" } ? Id : never }[keyof Table];
 export type WriteId = {
   [Id in keyof Table]: Table[Id] extends { method: "GET" } ? never : Table[Id] extends { kind: "call" } ? Id : never;

@@ -20,9 +20,11 @@ import (
 // Broken is the rule that clients of the base go on working.
 var Broken = finding.Rule{
 	Name: "api-break",
-	Load: "clients that were generated from the base's document send what is refused, or cannot read the answer, from " +
+	Load: "clients that were generated from the base's document send what is refused, or cannot read the " +
+		"answer, from " +
 		"the deployment on; they cannot be deployed with it",
-	Safe: "add the new beside the old, mark the old deprecated, and declare its end (release, sunset) in the project's " +
+	Safe: "add the new beside the old, mark the old deprecated, and declare its end (release, sunset) in the " +
+		"project's " +
 		"file of breaks",
 }
 

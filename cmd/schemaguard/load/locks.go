@@ -82,7 +82,8 @@ var (
 	HeldLong = finding.Rule{
 		Name: "lock-held-long",
 		Load: "everybody who reads or writes the table waits as long, and their connections fill the pool",
-		Safe: "split it: what is short under the lock, and what is long beside the callers, each a statement of its own",
+		Safe: "split it: what is short under the lock, and what is long beside the callers, each a statement of " +
+			"its own",
 	}
 	// Locks tells what a migration locks.
 	Locks = finding.Rule{Name: "locks"}

@@ -34,7 +34,7 @@ type Settings struct {
 	Libraries     []string `yaml:"libraries"`      // patterns of tables that libraries bring with them
 	LockTimeout   string   `yaml:"lock_timeout"`   // the file by which the runner sets it; default: each migration does
 	OwnerQueries  []string `yaml:"owner_queries"`  // statements, or files of them, that the schema's owner sends
-	Fill          string   `yaml:"fill"`           // a file, or for a program's own way a folder, of SQL that makes rows
+	Fill          string   `yaml:"fill"`           // SQL that makes rows: a file, or a folder
 	Squawk        string   `yaml:"squawk"`         // the program squawk
 	Document      string   `yaml:"document"`       // the API's OpenAPI document
 	Breaks        string   `yaml:"breaks"`         // a file of declared breaks of it

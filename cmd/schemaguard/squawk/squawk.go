@@ -38,7 +38,8 @@ func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err er
 		command = filepath.Join(c.Settings.Root, command)
 	}
 	if command, err = exec.LookPath(command); err != nil {
-		return []finding.Finding{Missing.At(c.New[0].Path, 1, "", "squawk was not asked: it is not installed").Told()}, nil
+		return []finding.Finding{Missing.At(c.New[0].Path, 1, "", "squawk was not asked: it is not installed").Told()},
+			nil
 	}
 	for _, m := range c.New {
 		reports, err := ask(ctx, command, m)

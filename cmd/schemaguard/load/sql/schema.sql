@@ -1,6 +1,8 @@
 -- The schema, a line for each thing that it has, with an order that does not depend on how it was made.
 WITH own AS (
-    SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relpersistence, c.reloptions
+    SELECT
+        c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relpersistence,
+        c.reloptions
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'
