@@ -82,7 +82,9 @@ func describedWebhook(t *testing.T, name string) webhook {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var document struct{ Webhooks map[string]struct{ Post webhook } }
+	var document struct {
+		Webhooks map[string]struct{ Post webhook }
+	}
 	if err := json.Unmarshal(raw, &document); err != nil {
 		t.Fatal(err)
 	}
