@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+
+import createClient from "openapi-fetch";
+
+import type { operations, paths } from "../out/openapi-typescript-enum.js";
+import { ended, given, type Same, type SubmitCode } from "./given.js";
+
+type Responses = operations["submit-pickup"]["responses"];
+type Problem = { [S in keyof Responses]: Responses[S]["content"] extends { "application/problem+json": infer P }
+  ? P : never }[keyof Responses];
+true satisfies Same<`${Problem["code"]}`, SubmitCode>;
+
+const { url, token, pickup } = given;
+const client = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
+
+const created = await client.POST("/v1/pickups", { body: pickup });
+assert(created.data);
+const path = { params: { path: { pickup_id: created.data.id } } };
+const submitted = await client.POST("/v1/pickups/{pickup_id}/submit", path);
+assert(submitted.data);
+const canceled = await client.POST("/v1/pickups/{pickup_id}/cancel", { ...path, body: { reason: "Booked twice" } });
+assert(canceled.data);
+const refused = await client.POST("/v1/pickups/{pickup_id}/submit", path);
+ended([created.data.status, submitted.data.status, canceled.data.status], refused.error?.code);
+if (refused.error?.code === "illegal_transition") assert.equal(refused.error.current_status, "CANCELED");
+else assert.fail();
