@@ -68,6 +68,7 @@ type server struct {
 	feedIdle       time.Duration
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
+	rules          []db.ListTransitionsRow             // the dictionary of transitions
 	dictionary     map[db.TransitionName][]db.UserRole // the roles that may make each transition
 	draining       chan struct{}                       // closed when /readyz fails
 	stopping       chan struct{}                       // closed when the streams end

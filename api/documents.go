@@ -18,6 +18,7 @@ func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", a.document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", a.document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
 	mux.Handle("GET /docs/", missingAsProblem(docs()))
+	a.servePickupDocs(mux)
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a start page
 }

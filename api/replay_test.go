@@ -133,7 +133,7 @@ func TestAKeyChangesNothingInARead(t *testing.T) {
 	s := start(t)
 	served := s.do(nil, "GET", "/openapi.json", nil).want(200).object()
 	about := fmt.Sprint(served["info"].(object)["description"])
-	if !strings.Contains(about, "in a read, which is safe to repeat, an Idempotency-Key has no effect") {
+	if !strings.Contains(about, "In a read, an `Idempotency-Key` has no effect") {
 		t.Error("the document does not describe the key in a read")
 	}
 	path := s.pickup()

@@ -69,9 +69,9 @@ func TestNoOperationAcknowledgesWhatIsNotReplicated(t *testing.T) {
 		writes = append(writes, write{op, c, as})
 	}
 	s.must(standby.Kill())
-	try := func(w write, patience time.Duration) *answer {
+	try := func(w write, timeout time.Duration) *answer {
 		r := request(t, w.as, w.method, w.call.path, w.call.body, w.call.headers...)
-		ctx, leave := context.WithTimeout(r.Context(), patience)
+		ctx, leave := context.WithTimeout(r.Context(), timeout)
 		defer leave()
 		return s.serve(r.WithContext(ctx))
 	}

@@ -9,7 +9,7 @@ import (
 	"waybill/db"
 )
 
-// readDictionary reads from the database which roles may make which transition.
+// readDictionary reads from the database the transitions, and which roles may make them.
 func (a *server) readDictionary(ctx context.Context) error {
 	a.dictionary = map[db.TransitionName][]db.UserRole{}
 	if a.store == nil {
@@ -19,6 +19,7 @@ func (a *server) readDictionary(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.rules = rows
 	for _, r := range rows {
 		for _, role := range r.Roles {
 			a.dictionary[r.Transition] = append(a.dictionary[r.Transition], db.UserRole(role))

@@ -1283,7 +1283,8 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Lis
 }
 
 const listTransitions = `-- name: ListTransitions :many
-SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver
+SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver,
+    coalesce(money::text, '')::text AS money, slot, auto_dispatch, coalesce(text, '')::text AS text
 FROM pickup_transitions
 ORDER BY transition
 LIMIT 100
@@ -1295,6 +1296,10 @@ type ListTransitionsRow struct {
 	ToStatus     PickupStatus   `json:"to_status"`
 	Roles        []string       `json:"roles"`
 	HasDriver    bool           `json:"has_driver"`
+	Money        string         `json:"money"`
+	Slot         string         `json:"slot"`
+	AutoDispatch bool           `json:"auto_dispatch"`
+	Text         string         `json:"text"`
 }
 
 func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, error) {
@@ -1312,6 +1317,10 @@ func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, er
 			&i.ToStatus,
 			&i.Roles,
 			&i.HasDriver,
+			&i.Money,
+			&i.Slot,
+			&i.AutoDispatch,
+			&i.Text,
 		); err != nil {
 			return nil, err
 		}

@@ -399,7 +399,7 @@ func (p *installed) namesMissingSchema(boss []string) {
 	if code, _, errors := ended(p.t, "", boss, "jobs"); code != 0 {
 		p.t.Error(errors)
 	}
-	p.fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down",
+	p.fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down --yes-lose-data",
 		"guest may not do that: migrations run as the owner of the schema")
 }
 

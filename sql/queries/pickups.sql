@@ -327,7 +327,8 @@ FROM shown AS pickups
 ORDER BY pickups.created_at DESC, pickups.id DESC;
 
 -- name: ListTransitions :many
-SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver
+SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver,
+    coalesce(money::text, '')::text AS money, slot, auto_dispatch, coalesce(text, '')::text AS text
 FROM pickup_transitions
 ORDER BY transition
 LIMIT 100;

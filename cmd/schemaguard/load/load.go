@@ -128,7 +128,7 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 	if refusedBy(failure, lockNotAvailable) {
 		t.found = append(t.found, NotGranted.At(m.Path, first(m.Up), "", fmt.Sprintf(
 			"beside %d callers its lock was not granted in %d attempts; it was applied without them", t.Callers,
-			patience)).Told())
+			maxLockAttempts)).Told())
 		failure = t.d.Up(ctx, applied)
 	}
 	held, err := watch.stop()
@@ -151,11 +151,11 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 // NotGranted tells of a migration that did not get its lock, as on a machine that is busy.
 var NotGranted = finding.Rule{Name: "lock-not-granted", Safe: "run it when the long statements of the table are few"}
 
-// patience is how often a migration is tried that does not get its lock in time, as a runner does.
-const patience = 20
+// maxLockAttempts is how often a migration is tried that does not get its lock in time, as a runner does.
+const maxLockAttempts = 20
 
 func (t *trial) patiently(ctx context.Context, applied []*migration.Migration) (err error) {
-	for range patience {
+	for range maxLockAttempts {
 		if err = t.d.Up(ctx, applied); !refusedBy(err, lockNotAvailable) {
 			return err
 		}

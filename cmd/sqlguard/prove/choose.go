@@ -15,7 +15,7 @@ type choice struct {
 
 // choose generates rows and arguments: the first try uses default values that satisfy all references,
 // later ones vary more and more of them.
-func (v *world) choose(random *rand.Rand, try int) choice {
+func (v *sandbox) choose(random *rand.Rand, try int) choice {
 	asked := v.asked()
 	var c choice
 	for _, t := range v.tables() {
@@ -77,7 +77,7 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 
 // two returns different values for the two callers. Neither is the row's initial value unless there are
 // no others.
-func (v *world) two(k kind, all []string, try int) (a, b *string) {
+func (v *sandbox) two(k kind, all []string, try int) (a, b *string) {
 	at := func(i int) *string { return &all[min(i, len(all)-1)] }
 	switch {
 	case v.later:
@@ -104,7 +104,7 @@ func pick(random *rand.Rand, all []string, nullable bool) *string {
 func unquote(name string) string { return strings.ReplaceAll(strings.Trim(name, `"`), `""`, `"`) }
 
 // asked returns the columns that the conditions of the statement read.
-func (v *world) asked() map[string]bool {
+func (v *sandbox) asked() map[string]bool {
 	all := map[string]bool{}
 	for _, b := range v.blocks() {
 		for _, c := range b.Conditions {

@@ -23,7 +23,7 @@ const played = 16
 
 // find searches for rows on which one of two concurrent writes is lost, and returns that race, or else
 // the last race that it ran.
-func (v *world) find() (choice, *Race, error) {
+func (v *sandbox) find() (choice, *Race, error) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var c choice
 	var r *Race
@@ -54,7 +54,7 @@ func (v *world) find() (choice, *Race, error) {
 }
 
 // attempt reports whether the first caller's query writes the row. It is rolled back.
-func (v *world) attempt(c choice) (bool, error) {
+func (v *sandbox) attempt(c choice) (bool, error) {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
 		return false, err
@@ -82,7 +82,7 @@ func (v *world) attempt(c choice) (bool, error) {
 
 // changes reports whether exactly one row is written and, if the write overwrites columns, whether the
 // value of any of them changes.
-func (v *world) changes(before, after string) bool {
+func (v *sandbox) changes(before, after string) bool {
 	old, err := rowsOf(before)
 	if err != nil || len(old) != 1 || before == after {
 		return false
@@ -99,7 +99,7 @@ func (v *world) changes(before, after string) bool {
 
 // atStake returns the columns whose values can be lost: the overwritten ones, and against another query
 // also those set to a fixed value.
-func (v *world) atStake() []string {
+func (v *sandbox) atStake() []string {
 	classes := []verdict.Class{verdict.AbsoluteSet, verdict.PatchSet}
 	if v.against != nil {
 		classes = append(classes, verdict.ConstantSet)
@@ -108,7 +108,7 @@ func (v *world) atStake() []string {
 }
 
 // fill replaces the rows in the database.
-func (v *world) fill(c choice) error {
+func (v *sandbox) fill(c choice) error {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (v *world) fill(c choice) error {
 }
 
 // insert replaces the rows within tx, and reports whether the target's row was accepted.
-func (v *world) insert(tx pgx.Tx, c choice) bool {
+func (v *sandbox) insert(tx pgx.Tx, c choice) bool {
 	for _, t := range slices.Backward(v.tables()) {
 		if _, err := tx.Exec(v.ctx, "DELETE FROM "+t.Name); err != nil {
 			return false

@@ -66,7 +66,7 @@ func Write(
 }
 
 // advised runs the race again on the same rows, with the suggestion applied.
-func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
+func (v *sandbox) advised(c choice, advice *rules.Advice) (*Race, error) {
 	if advice.Schema != "" {
 		if _, err := v.pool.Exec(v.ctx, advice.Schema); err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
 
 // known returns a caller's argument for a parameter: the one it had before, or for a new parameter the
 // value that it read from the row.
-func (v *world) known(name string, advice *rules.Advice, given []*string) (*string, error) {
+func (v *sandbox) known(name string, advice *rules.Advice, given []*string) (*string, error) {
 	if i := slices.IndexFunc(v.params, func(p param) bool { return p.name == name }); i >= 0 {
 		return given[i], nil
 	}
@@ -115,7 +115,7 @@ func (v *world) known(name string, advice *rules.Advice, given []*string) (*stri
 }
 
 // race runs two calls of a query concurrently, or one call against the other query.
-func (v *world) race(text string, params []param, c choice) (*Race, error) {
+func (v *sandbox) race(text string, params []param, c choice) (*Race, error) {
 	opens, has, given := text, params, c.args[0]
 	if v.against != nil {
 		opens, has, given = v.against.Text, v.opening, c.open
@@ -140,7 +140,7 @@ func (v *world) race(text string, params []param, c choice) (*Race, error) {
 const place = "(place)"
 
 // contents returns the target's rows as JSON, each with its location.
-func (v *world) contents() string {
+func (v *sandbox) contents() string {
 	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('" + place +
 		"', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
 }
@@ -155,7 +155,7 @@ func rowsOf(text string) ([]row, error) {
 
 // judge determines what was lost: an overwritten column that A changed and B changed again. If both
 // wrote and nothing was overwritten, both passed the same test.
-func (v *world) judge(r *Race) error {
+func (v *sandbox) judge(r *Race) error {
 	before, err := rowsOf(r.Before)
 	if err != nil {
 		return err

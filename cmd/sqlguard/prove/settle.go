@@ -13,7 +13,7 @@ import (
 const settles = 400
 
 // settle finds for each table a row that satisfies its checks and references.
-func (v *world) settle() error {
+func (v *sandbox) settle() error {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
 		return err
@@ -33,10 +33,10 @@ func (v *world) settle() error {
 }
 
 // tables returns all tables in order of their references, referenced tables first.
-func (v *world) tables() []*table { return append(slices.Clone(v.others), v.target) }
+func (v *sandbox) tables() []*table { return append(slices.Clone(v.others), v.target) }
 
 // settleTable changes the columns that PostgreSQL complains about until the row is accepted.
-func (v *world) settleTable(tx pgx.Tx, t *table, random *rand.Rand) error {
+func (v *sandbox) settleTable(tx pgx.Tx, t *table, random *rand.Rand) error {
 	for range settles {
 		if _, err := tx.Exec(v.ctx, "SAVEPOINT s"); err != nil {
 			return err

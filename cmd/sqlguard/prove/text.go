@@ -15,12 +15,12 @@ import (
 )
 
 // sql returns the query with its parameters replaced by literals.
-func (v *world) sql(text string, params []param, values []*string) string {
+func (v *sandbox) sql(text string, params []param, values []*string) string {
 	return fill(text, params, func(i int) string { return "(" + params[i].kind.literal(values[i]) + ")" })
 }
 
 // told returns the same for display: one line, without comments and casts of literals.
-func (v *world) told(text string, params []param, values []*string) string {
+func (v *sandbox) told(text string, params []param, values []*string) string {
 	for _, c := range sqltext.Comments(text) {
 		text = sqltext.Blank(text, c)
 	}

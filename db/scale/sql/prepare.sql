@@ -5,6 +5,9 @@ SET LOCAL maintenance_work_mem = '256MB';
 SET LOCAL work_mem = '64MB';
 SET LOCAL jit = off;
 
+-- Events that are there when a database begins its history are none of it, and no stream sends them.
+SELECT begin_event_history();
+
 CREATE TEMP TABLE scale ON COMMIT DROP AS
 SELECT
     s.pickups, s.facilities,

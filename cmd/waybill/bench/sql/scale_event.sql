@@ -1,5 +1,5 @@
 -- A place in the middle of a tenant's stream.
-SELECT e.xid::text || '-' || e.seq
+SELECT current_event_history() || '-' || e.xid || '-' || e.seq
 FROM pickup_events AS e
 WHERE e.tenant_id = $1 AND e.xid >= (
     SELECT ((first.xid::text::bigint + last.xid::text::bigint) / 2)::text::xid8

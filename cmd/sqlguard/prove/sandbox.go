@@ -18,8 +18,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// world is a throwaway database with one query under test.
-type world struct {
+// sandbox is a throwaway database with one query under test.
+type sandbox struct {
 	ctx    context.Context
 	pool   *pgxpool.Pool
 	query  *verdict.Query
@@ -68,13 +68,13 @@ func build(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement)
 var transaction = regexp.MustCompile(`(?i)^\s*(begin|start\s+transaction|commit|end|rollback)\b`)
 
 // open reads the tables of a write and the types of its query's parameters.
-func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *verdict.Query) (*world, error) {
+func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *verdict.Query) (*sandbox, error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release()
-	v := &world{ctx: ctx, pool: pool, query: w.Query, write: w, consts: constantsOf(w.Query.Text)}
+	v := &sandbox{ctx: ctx, pool: pool, query: w.Query, write: w, consts: constantsOf(w.Query.Text)}
 	r := &reader{ctx: ctx, conn: conn.Conn(), kinds: map[uint32]kind{}}
 	if v.target, err = r.table(name(w.Target.Table)); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *ve
 }
 
 // blocks returns the blocks of the competing statements.
-func (v *world) blocks() []*reading.Block {
+func (v *sandbox) blocks() []*reading.Block {
 	all := append(slices.Clone(v.write.Statement.Blocks), v.write.Block)
 	if v.against != nil {
 		for _, s := range v.against.Statements {
@@ -120,7 +120,7 @@ func (v *world) blocks() []*reading.Block {
 func name(t *catalog.Table) string { return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name) }
 
 // add adds a table after those that it references.
-func (v *world) add(r *reader, name string) error {
+func (v *sandbox) add(r *reader, name string) error {
 	t, err := r.table(name)
 	if err != nil || v.seen[t.oid] {
 		return err
