@@ -155,7 +155,7 @@ async function given({ url, users }) {
 async function walk() {
   const server = await serve();
   try {
-    const env = { WAYBILL_WALK: JSON.stringify(await given(server)) };
+    const env = { WALK: JSON.stringify(await given(server)) };
     for (const [name, command] of Object.entries(walks)) {
       await must(`${name}: the walk`, command, { env });
       console.log(`${name}: walked`);

@@ -36,6 +36,7 @@ var layers = []layer{
 	{"db/seed", []string{"db"}},
 	{"api", []string{"db", "db/quota", "api/webhook"}},
 	{"api/client", nil},
+	{"api/generators", []string{"api/generators/..."}},
 	{"api/webhook", nil},
 	{"cmd/comments", nil},
 	{"cmd/begin", nil},
@@ -96,7 +97,7 @@ func goFiles(t *testing.T, tree fs.FS, mode parser.Mode, each func(name string, 
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{"testdata", "node_modules", ".git"}, d.Name()):
+		case d.IsDir() && slices.Contains([]string{"testdata", "node_modules", ".git", "out"}, d.Name()):
 			return fs.SkipDir
 		case d.IsDir(), path.Ext(name) != ".go":
 			return nil

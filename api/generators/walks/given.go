@@ -28,8 +28,8 @@ type Given struct {
 // Read returns what the environment gives.
 func Read() (Given, error) {
 	var given Given
-	if err := json.Unmarshal([]byte(os.Getenv("WAYBILL_WALK")), &given); err != nil {
-		return Given{}, fmt.Errorf("WAYBILL_WALK: %w", err)
+	if err := json.Unmarshal([]byte(os.Getenv("WALK")), &given); err != nil {
+		return Given{}, fmt.Errorf("WALK: %w", err)
 	}
 	return given, nil
 }

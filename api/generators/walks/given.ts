@@ -14,13 +14,13 @@ export type Given = {
   codes: string[];
 };
 
-export const given: Given = JSON.parse(process.env["WAYBILL_WALK"] ?? "null");
+export const given: Given = JSON.parse(process.env["WALK"] ?? "null");
 
 /** The codes of submit-pickup. A walk does not compile if the generated type has another, lacks one, or is wider. */
 export type SubmitCode = Parameters<typeof tell>[0];
 
-/** Is true if both types are the same. An enum is compared by its values: pass `${Enum}`. */
-export type Same<A, B> = [A, B] extends [B, A] ? true : false;
+/** Is true if both types are the same, and A is not any. An enum is compared by its values: pass `${Enum}`. */
+export type Same<A, B> = 0 extends 1 & A ? false : [A, B] extends [B, A] ? true : false;
 
 /** Tells what to do about a code: exhaustive, by the compiler. */
 export function tell(

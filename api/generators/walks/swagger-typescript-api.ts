@@ -4,7 +4,7 @@ import { Api } from "../out/swagger-typescript-api.js";
 import { ended, given, type Same, type SubmitCode } from "./given.js";
 
 const { url, token, pickup } = given;
-const { v1 } = new Api({ baseUrl: url, baseApiParams: { secure: true, headers: { Authorization: `Bearer ${token}` } } });
+const { v1 } = new Api({ baseUrl: url, baseApiParams: { headers: { Authorization: `Bearer ${token}` } } });
 
 type SubmitProblem = Awaited<ReturnType<typeof v1.submitPickup>>["error"];
 true satisfies Same<SubmitProblem["code"], SubmitCode>;
