@@ -560,7 +560,8 @@ func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 	}
 	s := &server{t: t, api: a}
 	element := regexp.MustCompile(`(?s)<(script|style)>(.+?)</`)
-	for path, least := range map[string]int{"/docs/": 3, "/docs/pickups": 2, "/docs/pickups.svg": 1, "/errors/not_found": 1} {
+	pages := map[string]int{"/docs/": 3, "/docs/pickups": 2, "/docs/pickups.svg": 1, "/errors/not_found": 1}
+	for path, least := range pages {
 		page := s.do(nil, "GET", path, nil).want(200)
 		policy := page.header.Get("Content-Security-Policy")
 		found := element.FindAllSubmatch(page.body, -1)

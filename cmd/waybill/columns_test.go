@@ -56,6 +56,8 @@ func mayBeLong(name, line string) bool {
 	switch path.Ext(name) {
 	case ".md":
 		return markdownTable.MatchString(line) || unbreakable.MatchString(line)
+	case ".html", ".svg": // white space in a template is content
+		return strings.Contains(line, "{{") || unbreakable.MatchString(line)
 	case ".go", ".txt": // the recipes' Go as well
 		return structTag.MatchString(line)
 	}
