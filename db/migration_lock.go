@@ -76,15 +76,22 @@ func behindPooler(ctx context.Context, conn *pgx.Conn) (pooled bool, err error) 
 
 // lockTransaction begins a transaction that has the lock. By the simple protocol: in the extended one the last result,
 // and its snapshot, stay open until the next statement, and CREATE INDEX CONCURRENTLY would wait for them.
+//
+// Each try is a transaction of its own: CREATE INDEX CONCURRENTLY of the migrator at work waits to the end of every
+// transaction that had a snapshot when it looked, so that one that tries again and again would never let it end.
 func (m *Migrator) lockTransaction(ctx context.Context, held *pgx.Conn) error {
-	if _, err := held.Begin(ctx); err != nil {
-		return err
-	}
 	q := New(inMode{held, pgx.QueryExecModeSimpleProtocol})
 	told := time.Time{}
 	err := retry.Loop{MaxAttempts: maxLockTries, First: time.Second, Longest: time.Second}.Do(ctx, func(int) error {
+		try, err := held.Begin(ctx)
+		if err != nil {
+			return err
+		}
 		got, err := q.TryMigrationLock(ctx, lock.DefaultLockID)
 		if err != nil || got.IsLocked {
+			return err
+		}
+		if err := try.Rollback(ctx); err != nil {
 			return err
 		}
 		if time.Since(told) > 10*time.Second {
