@@ -34,6 +34,8 @@ func (f *Flags) Define(set *flag.FlagSet) {
 	set.IntVar(&f.Measure.Rows, "rows", 20_000, "try new migrations on a database of about so many rows; 0: of none")
 	set.IntVar(&f.Measure.Callers, "callers", 32, "connections that send the base's statements meanwhile")
 	set.DurationVar(&f.Measure.Longest, "longest-lock", 100*time.Millisecond, "how long ACCESS EXCLUSIVE may be held")
+	set.BoolVar(&f.Measure.Quick, "quick", false, "build no program of the base: no server of it is called while new "+
+		"migrations are applied, its race tests are not replayed, and its clients not tried")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
 }
 

@@ -57,16 +57,8 @@ func (p project) write(path, text string) {
 // check runs the command, and returns the rules that refuse, in order, without repetitions.
 func (p project) check(args ...string) (rules []string, err error) {
 	p.t.Helper()
-	f := gate.Flags{Config: p.root}
-	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
-	f.Define(set)
-	if err := set.Parse(append([]string{"--json", "--rows", "200", "--callers", "2", "--longest-lock", "1h"},
-		args...)); err != nil {
-		p.t.Fatal(err)
-	}
-	var out strings.Builder
-	err = f.Run(p.t.Context(), &out)
-	for line := range strings.Lines(out.String()) {
+	out, err := p.run(append([]string{"--json"}, args...))
+	for line := range strings.Lines(out) {
 		var f finding.Finding
 		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Rule == "" || f.File == "" || f.Line == 0 ||
 			f.Message == "" {
@@ -82,12 +74,36 @@ func (p project) check(args ...string) (rules []string, err error) {
 	return rules, err
 }
 
+func (p project) run(args []string) (out string, err error) {
+	p.t.Helper()
+	f := gate.Flags{Config: p.root}
+	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
+	f.Define(set)
+	if err := set.Parse(append([]string{"--rows", "200", "--callers", "2", "--longest-lock", "1h"},
+		args...)); err != nil {
+		p.t.Fatal(err)
+	}
+	var text strings.Builder
+	err = f.Run(p.t.Context(), &text)
+	return text.String(), err
+}
+
+// text returns what the command prints for people.
+func (p project) text(args ...string) string {
+	p.t.Helper()
+	out, err := p.run(args)
+	if err != nil && !errors.Is(err, gate.ErrRefused) {
+		p.t.Error(err)
+	}
+	return out
+}
+
 // refuses checks which rules refuse the project as it is.
 func (p project) refuses(want ...string) {
 	p.t.Helper()
 	got, err := p.check()
 	if err != nil && !errors.Is(err, gate.ErrRefused) || !slices.Equal(got, want) {
-		p.t.Errorf("refused by %v, want %v; %v", got, want, err)
+		p.t.Errorf("refused by %v, want %v; %v\n%s", got, want, err, p.text())
 	}
 }
 
