@@ -39,10 +39,11 @@ func depthOf(rule string) gate.Depth {
 	return gate.TextsOnly
 }
 
-// depth is how deep a case is judged: as its first rule needs; a harmless change without rows.
+// depth is how deep a case is judged: as its first rule needs; a harmless change without rows,
+// unless it is of the document.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case *whole || c.rows:
+	case *whole || c.rows || c.api():
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows

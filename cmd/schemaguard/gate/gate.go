@@ -16,6 +16,7 @@ import (
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/squawk"
+	"waybill/cmd/schemaguard/statements"
 	"waybill/cmd/schemaguard/tree"
 )
 
@@ -72,7 +73,8 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.Source, measure Measure,
 ) (found []finding.Finding, skipped []string, err error) {
 	waivers, all := c.Waivers()
-	j := &judgement{c, s, p, measure, append(history.Check(c), queries.CheckTexts(c)...), nil, true}
+	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
+		queries.CheckTexts(c), statements.CheckReleases(c)), nil, true}
 	complete := false
 	if !history.Ambiguous(j.found) {
 		more, through, err := onServer(ctx, c, s, measure)
