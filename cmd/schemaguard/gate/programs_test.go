@@ -21,11 +21,11 @@ const (
 // answered has the base's callers answered so: a line for the time before the migrations, and one for each of them.
 func (p project) answered(lines ...string) {
 	p.write("answers.txt", strings.Join(lines, "\n")+"\n")
-	p.landed()
+	p.land()
 }
 
-// landed commits what is there, so that the base has it.
-func (p project) landed() {
+// land commits what is there, so that the base has it.
+func (p project) land() {
 	p.commit()
 	p.commitEmpty()
 }
@@ -121,7 +121,7 @@ func TestWhatIsNotTriedIsTold(t *testing.T) {
 	if err := os.Rename(filepath.Join(p.root, "migrations/2_color.sql"), filepath.Join(p.root, "2")); err != nil {
 		t.Fatal(err)
 	}
-	p.landed()
+	p.land()
 	p.write("schemaguard.yaml", string(full))
 	p.write("migrations/2_color.sql", vanColor)
 	has(t, p.text(), "callers of the base's servers: the base's settings do not say how")
