@@ -101,7 +101,7 @@ func held(ctx context.Context, w *fixture, pid uint32) (lock, xid bool) {
 
 // The stream's horizon relies on this: a statement that is planned and has not run yet has the lock and no
 // transaction id.
-func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
+func TestEventWritersLockBeforeTheyHaveAnID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
@@ -121,7 +121,7 @@ func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 
 // The same with a cached plan, and the statement as the store sends it: blocked at the first row that it
 // locks, it already has the lock.
-func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
+func TestEventWritersLockBeforeTheFirstRow(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
