@@ -704,6 +704,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the pickups that you see by status
+         * @description For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["get-pickup-counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -2480,6 +2502,18 @@ export interface components {
              * @description The earliest time of the pickup. Visible to everyone who sees the pickup
              */
             window_start?: string | null;
+        };
+        PickupCount: {
+            /**
+             * @description How many pickups that you see have the status
+             * @example 12
+             */
+            count: number;
+            status: components["schemas"]["PickupStatus"];
+        };
+        PickupCounts: {
+            /** @description Every status once, in the order of a pickup's life */
+            items: components["schemas"]["PickupCount"][];
         };
         /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
@@ -7413,6 +7447,36 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-pickup-counts": {
+        parameters: {
+            query?: {
+                /** @description Only those of this facility */
+                facility_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PickupCounts"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
