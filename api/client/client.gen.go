@@ -1469,7 +1469,7 @@ type Pickup struct {
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupCount defines model for PickupCount.
+// PickupCount How many pickups the caller sees in one status
 type PickupCount struct {
 	// Count How many pickups that you see have the status
 	//
@@ -1480,7 +1480,7 @@ type PickupCount struct {
 	Status PickupStatus `json:"status"`
 }
 
-// PickupCounts defines model for PickupCounts.
+// PickupCounts How many pickups the caller sees in each status
 type PickupCounts struct {
 	// Items Every status once, in the order of a pickup's life
 	Items []PickupCount `json:"items"`

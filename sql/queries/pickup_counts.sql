@@ -1,5 +1,5 @@
 -- Returns how many pickups the viewer sees in each status, in all statuses, of one facility or of all. It adds
--- up what was folded and what is not yet, in one snapshot. A driver's, who has few, are counted.
+-- up what was folded and what of the tenant is not yet, in one snapshot. A driver's, who has few, are counted.
 -- name: GetPickupCounts :many
 WITH asked AS MATERIALIZED (
     SELECT
@@ -21,13 +21,20 @@ WITH asked AS MATERIALIZED (
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
 ), places AS MATERIALIZED (
-    SELECT m.facility_id FROM mine AS m
+    -- Of many facilities, their counts are picked from all: a look for each would cost more than to read them.
+    SELECT m.facility_id FROM mine AS m WHERE (SELECT count(*) FROM mine) <= 200
     UNION ALL
     SELECT coalesce(a.facility_id, '00000000-0000-0000-0000-000000000000') -- all
     FROM asked AS a
     WHERE a.viewer_role NOT IN ('staff', 'driver')
+), changes AS MATERIALIZED (
+    -- Read once, however many facilities: a plan that was made while there were none reads all of them.
+    SELECT n.facility_id, n.status, sum(n.change) AS change
+    FROM asked AS a
+    JOIN pickup_count_changes AS n ON n.tenant_id = a.tenant_id
+    WHERE a.viewer_role <> 'driver'
+    GROUP BY n.facility_id, n.status
 ), counted AS (
-    -- Without OFFSET, the planner might read all counts and changes there are.
     SELECT c.status, c.pickups
     FROM asked AS a
     CROSS JOIN places AS p
@@ -35,28 +42,24 @@ WITH asked AS MATERIALIZED (
         SELECT n.status, n.pickups
         FROM pickup_counts AS n
         WHERE n.tenant_id = a.tenant_id AND n.facility_id = p.facility_id
-        OFFSET 0
+        OFFSET 0 -- or the planner might read all of them first, and in the next part look each of them up
     ) AS c
     UNION ALL
-    SELECT c.status, c.change
+    SELECT c.status, c.pickups
     FROM asked AS a
-    CROSS JOIN places AS p
     CROSS JOIN LATERAL (
-        SELECT n.status, n.change
-        FROM pickup_count_changes AS n
-        WHERE n.tenant_id = a.tenant_id AND n.facility_id = p.facility_id
-        OFFSET 0
-    ) AS c
-    UNION ALL
-    SELECT c.status, c.change
-    FROM asked AS a
-    JOIN places AS p ON p.facility_id = '00000000-0000-0000-0000-000000000000'
-    CROSS JOIN LATERAL (
-        SELECT n.status, n.change
-        FROM pickup_count_changes AS n
+        SELECT n.facility_id, n.status, n.pickups
+        FROM pickup_counts AS n
         WHERE n.tenant_id = a.tenant_id
         OFFSET 0
     ) AS c
+    WHERE (SELECT count(*) FROM mine) > 200 AND c.facility_id IN (SELECT m.facility_id FROM mine AS m)
+    UNION ALL
+    SELECT c.status, c.change
+    FROM changes AS c
+    WHERE c.facility_id IN (SELECT p.facility_id FROM places AS p)
+        OR c.facility_id IN (SELECT m.facility_id FROM mine AS m)
+        OR '00000000-0000-0000-0000-000000000000' IN (SELECT p.facility_id FROM places AS p)
     UNION ALL
     SELECT s.status, c.pickups
     FROM asked AS a

@@ -2503,14 +2503,17 @@ export interface components {
              */
             window_start?: string | null;
         };
+        /** @description How many pickups the caller sees in one status */
         PickupCount: {
             /**
              * @description How many pickups that you see have the status
              * @example 12
              */
             count: number;
+            /** @description Where it stands: see list-pickup-transitions */
             status: components["schemas"]["PickupStatus"];
         };
+        /** @description How many pickups the caller sees in each status */
         PickupCounts: {
             /** @description Every status once, in the order of a pickup's life */
             items: components["schemas"]["PickupCount"][];
@@ -7472,6 +7475,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DRAFT"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SUBMITTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "ASSIGNED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "COLLECTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "RECEIVED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "PACKED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SHIPPED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DELIVERED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "CANCELED"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PickupCounts"];
                 };
             };
