@@ -167,11 +167,8 @@ func (c costFixture) listCosts() map[string][]readCost {
 				ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
-		"ListUsers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListUsers(ctx, db.ListUsersParams{TenantID: t, ViewerID: v.UserID, ViewerRole: v.Role,
-				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
-			return err
-		}),
+		"ListUsers": c.users(),
+		"FindUsers": c.usersNamed(),
 		"ListDrivers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListDrivers(ctx,
 				db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -307,6 +304,43 @@ func (c costFixture) patients() (all []readCost) {
 				}})
 			}
 		}
+	}
+	return all
+}
+
+// users are the lists of users by each filter.
+func (c costFixture) users() (all []readCost) {
+	staff, email := db.UserRoleStaff, "USER7@scale.example"
+	for what, p := range map[string]db.ListUsersParams{
+		"all": {}, "of a role": {Role: &staff}, "active": {Active: new(true)}, "deactivated": {Active: new(false)},
+		"active of a role": {Role: &staff, Active: new(true)}, "by email": {Email: &email},
+	} {
+		all = append(all, c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			p := p
+			p.TenantID, p.ViewerID, p.ViewerRole, p.MaxRows = c.TenantID, v.UserID, v.Role, 50
+			p.BeforeCreatedAt, p.BeforeID = endOfTime, uuid.Max
+			_, err := q.ListUsers(ctx, p)
+			return err
+		})...)
+		for i := len(all) - len(c.viewers); i < len(all); i++ {
+			all[i].what += ", " + what
+		}
+	}
+	return all
+}
+
+// usersNamed are searches of users by a name: everybody's first, that of one, and of one among everybody's.
+func (c costFixture) usersNamed() (all []readCost) {
+	for _, name := range []string{"u", "user 7", "7", "nobody"} {
+		costs := c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.FindUsers(ctx, db.FindUsersParams{TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
+				Name: name, MaxLooks: 20_000, MaxRows: 51})
+			return err
+		})
+		for i := range costs {
+			costs[i].what += ", " + name
+		}
+		all = append(all, costs...)
 	}
 	return all
 }

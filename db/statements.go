@@ -37,7 +37,7 @@ type statements interface {
 	ListPhoneNumbers(context.Context, ListPhoneNumbersParams) ([]PhoneNumber, error)
 
 	GetUser(context.Context, GetUserParams) (User, error)
-	ListUsers(context.Context, ListUsersParams) ([]User, error)
+	ListUsers(context.Context, ListUsersParams) ([]ListUsersRow, error)
 
 	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
 	GetTenantBySlug(context.Context, string) (Tenant, error)

@@ -1193,7 +1193,9 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Roles: admin, dispatcher.
+         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         *
+         *     Roles: admin, dispatcher.
          */
         get: operations["list-users"];
         put?: never;
@@ -10157,6 +10159,14 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only the user with this email address, whatever its case */
+                email?: string;
+                /** @description Only users with these words, or beginnings of words, in their name */
+                name?: string;
+                /** @description Only users with this role */
+                role?: components["schemas"]["UserRole"];
+                /** @description Only active users, or only deactivated ones */
+                active?: boolean;
             };
             header?: never;
             path?: never;
