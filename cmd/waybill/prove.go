@@ -20,6 +20,9 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "faults" {
 		return runProveFaults(ctx, args[1:], out)
 	}
+	if len(args) > 0 && args[0] == "replicas" {
+		return runProveReplicas(ctx, args[1:], out)
+	}
 	if len(args) > 0 && args[0] == "deploys" {
 		return runProveDeploys(ctx, args[1:], out)
 	}
