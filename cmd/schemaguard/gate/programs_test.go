@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	vanColor = "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE vans ADD COLUMN color text;\n-- +goose Down\n" +
-		"ALTER TABLE vans DROP COLUMN color;\n"
+	vanColor = "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE vans ADD COLUMN color text;\n" +
+		"-- +goose Down\nALTER TABLE vans DROP COLUMN color;\n"
 	dropNote = "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE vans DROP COLUMN note;\n-- +goose Down\n" +
 		"ALTER TABLE vans ADD COLUMN note text;\n"
 	// What decides is in a function, of which the catalog says nothing.
@@ -45,12 +45,13 @@ func TestServersOfTheBaseAreCalledWhileMigrationsAreApplied(t *testing.T) {
 	p := newProject(t, "fleet")
 	p.write("migrations/2_color.sql", vanColor)
 	p.refuses()
-	has(t, p.text(), "old-server-answers (note)", "under 2 callers of the base's servers: 7 of 200; the longest took 3 ms")
+	has(t, p.text(), "old-server-answers (note)",
+		"under 2 callers of the base's servers: 7 of 200; the longest took 3 ms")
 	p.write("migrations/2_color.sql", dropNote)
 	p.refuses("old-server-fails")
 	has(t, p.text(), "1 of 200, 6 of 500: 6 x 500 internal GET /vans")
-	p.write("migrations/2_color.sql", strings.Replace(dropNote, "SET", "-- gate:allow old-server-fails until 2027-06-30:"+
-		" the program that reads it, note.cgi, was taken off all servers on Monday\nSET", 1))
+	p.write("migrations/2_color.sql", strings.Replace(dropNote, "SET", "-- gate:allow old-server-fails until "+
+		"2027-06-30: the program that reads it, note.cgi, was taken off all servers on Monday\nSET", 1))
 	p.refuses()
 }
 

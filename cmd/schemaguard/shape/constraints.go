@@ -73,8 +73,8 @@ func uniqueBuilds(f *file) (all []finding.Finding) {
 	return all
 }
 
-// Unnamed is the rule that each constraint has a name that is chosen. It is told where nothing is said to rest on names:
-// without the setting constraints.
+// Unnamed is the rule that each constraint has a name that is chosen. It is told where nothing is said to rest on
+// names: without the setting constraints.
 var Unnamed = finding.Rule{
 	Name: "unnamed-constraint",
 	Load: "PostgreSQL chooses the name, another after a rename of the column; a refusal cannot be told from others",
