@@ -47,9 +47,9 @@ func TestAReleasesStatementsStay(t *testing.T) {
 		base, head tree.Tree
 		rules      string
 	}{
-		"nothing":                     {release("1.0.0"), release("1.0.0"), ""},
-		"a new one":                   {release("1.0.0"), release("1.0.0", "1.1.0"), ""},
-		"changed":                     {release("1.0.0"), changed, "release-rewritten"},
+		"nothing":   {release("1.0.0"), release("1.0.0"), ""},
+		"a new one": {release("1.0.0"), release("1.0.0", "1.1.0"), ""},
+		"changed":   {release("1.0.0"), changed, "release-rewritten"},
 		"gone, one of the last three": {release("1.0.0", "1.1.0", "1.2.0"), release("1.1.0", "1.2.0"),
 			"release-rewritten"},
 		"gone, and older": {release("1.0.0", "1.1.0", "1.2.0"), release("1.1.0", "1.2.0", "1.10.0"),
