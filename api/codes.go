@@ -99,6 +99,12 @@ var meanings = map[db.Code]meaning{
 		"The list omits more of the facility's current appointments than its max_cancel_share allows it to cancel.",
 		"Nothing was changed: send the complete list. If this is intended, set allow_mass_cancel=true; an admin can " +
 			"change the share with edit-facility."},
+	db.MessageNotFailed: {409, "Text not failed",
+		"The text is queued or was sent: only a text that has failed can be sent again.",
+		"Read the texts of the pickup again, since it may have been sent meanwhile."},
+	db.NoPhoneNumber: {409, "No phone number",
+		"The requester of the pickup had no phone number when the text was owed, so that it cannot be sent.",
+		"Add a phone number to the user with add-phone-number: later texts are sent to it."},
 	db.NoDriverFree: {409, "No driver available",
 		"No driver is on duty, free, and has a known location.",
 		"Try again later, or assign a specific driver with assign-pickup."},

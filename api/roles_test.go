@@ -59,8 +59,8 @@ var table = map[string]rights{
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
 	"stream-pickups":       {"AAAAA", ""},
-	"list-pickup-messages": {"AAOOO", "pickup"},
-	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
+	"list-pickup-messages": {"AAOOO", "pickup"}, "resend-message": {"AAO--", "text"},
+	"submit-pickup": {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
 	"dispatch-pickup": {"-A---", "pickup"},
 	"release-pickup":  {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
@@ -80,7 +80,7 @@ var begins = map[string]db.PickupStatus{
 	"edit-pickup": db.PickupStatusDRAFT,
 	"get-pickup":  db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient":   db.PickupStatusCOLLECTED,
-	"list-pickup-messages": db.PickupStatusCOLLECTED,
+	"list-pickup-messages": db.PickupStatusCOLLECTED, "resend-message": db.PickupStatusSUBMITTED,
 }
 
 // beginsIn returns the operation's status of begins.
@@ -264,8 +264,11 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 			ids[name] = newID().String()
 		}
 		ids["name"] = "absent"
-		if table[op.id].on == "pickup" {
+		switch table[op.id].on {
+		case "pickup":
 			ids["pickup_id"] = newID().String()
+		case "text":
+			ids["message_id"] = newID().String()
 		}
 		return ids
 	}
@@ -281,6 +284,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // admins see everything anyway
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
 			"NOTHING", t.id, t.group, ids["facility_id"])
+	case on == "text":
+		ids["message_id"] = s.refusedText(op, role, which, t).String()
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
 	case on == "patient" || on == "allowed":
@@ -309,7 +314,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
 	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
-		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
+		"entry", "driver", "pickup", "patient", "allowed", "text"}, table[op.id].on) {
 		s.t.Fatalf("%s: no target is known", op.id)
 	}
 	ids := s.idsFor(op, role, which, t)
@@ -365,6 +370,15 @@ func (s *server) pickupFor(op *described, role db.UserRole, which string, t *ten
 	if op.id == "get-pickup-patient" {
 		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, s.patientFor(role, which, t))
 	}
+	return id
+}
+
+// refusedText makes a text that the gateway has refused, of a pickup that the role sees, or not.
+func (s *server) refusedText(op *described, role db.UserRole, which string, t *tenant) (id uuid.UUID) {
+	s.t.Helper()
+	s.must(s.base.Owner().QueryRow(s.t.Context(), `UPDATE messages
+		SET status = 'FAILED', reason = 'refused_410', to_number = '+14155550100'
+		WHERE pickup_id = $1 RETURNING id`, s.pickupFor(op, role, which, t)).Scan(&id))
 	return id
 }
 

@@ -643,6 +643,8 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When the gateway accepted it
 	SentAt *time.Time `json:"sent_at" nullable:"true"`
+	// How often it was sent again after it had failed
+	Resends int64 `json:"resends"`
 }
 
 type MigrationFile struct {

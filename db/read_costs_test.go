@@ -74,6 +74,7 @@ var uncosted = map[string]string{
 	"GetSessions":           "TestReadersOfManyFacilitiesReadFewPages has it",
 	"ExplainCreatePickups":  "rows by their keys",
 	"ExplainEditPickup":     "a row by its key",
+	"ExplainResendMessage":  "a row by its key",
 }
 
 // costFixture names who reads what.

@@ -89,8 +89,10 @@ const (
 	ErrorCodeLastAdmin            ErrorCode = "last_admin"
 	ErrorCodeLastFacility         ErrorCode = "last_facility"
 	ErrorCodeMassCancellation     ErrorCode = "mass_cancellation"
+	ErrorCodeMessageNotFailed     ErrorCode = "message_not_failed"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
+	ErrorCodeNoPhoneNumber        ErrorCode = "no_phone_number"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
@@ -160,9 +162,13 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeMassCancellation:
 		return true
+	case ErrorCodeMessageNotFailed:
+		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeNoDriverFree:
+		return true
+	case ErrorCodeNoPhoneNumber:
 		return true
 	case ErrorCodeNotEditable:
 		return true
@@ -1917,6 +1923,12 @@ type ListGroupMembersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// Limit The maximum number of items
@@ -2953,6 +2965,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendMessage Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatients List the patients that you see
 	//
@@ -4400,6 +4421,25 @@ func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UU
 // Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddGroupMemberRequest(c.Server, groupID, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendMessage Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *Client) ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendMessageRequest(c.Server, messageID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7411,6 +7451,55 @@ func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID 
 	return req, nil
 }
 
+// NewResendMessageRequest constructs an http.Request for the ResendMessage method
+func NewResendMessageRequest(server string, messageID openapi_types.UUID, params *ResendMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/resend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListPatientsRequest constructs an http.Request for the ListPatients method
 func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Request, error) {
 	var err error
@@ -10264,6 +10353,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
 
+	// ResendMessageWithResponse Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error)
+
 	// ListPatientsWithResponse List the patients that you see
 	//
 	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
@@ -12755,6 +12855,61 @@ func (r AddGroupMemberResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AddGroupMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendMessageResponse200Headers the declared response headers of an HTTP 200 response for ResendMessage
+type ResendMessageResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+type ResendMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResendMessageResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendMessageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendMessageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15793,6 +15948,23 @@ func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, gr
 	return ParseAddGroupMemberResponse(rsp)
 }
 
+// ResendMessageWithResponse Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *ClientWithResponses) ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error) {
+	rsp, err := c.ResendMessage(ctx, messageID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendMessageResponse(rsp)
+}
+
 // ListPatientsWithResponse List the patients that you see
 //
 // Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
@@ -18407,6 +18579,52 @@ func ParseAddGroupMemberResponse(rsp *http.Response) (*AddGroupMemberResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseResendMessageResponse parses an HTTP response from a ResendMessageWithResponse call
+func ParseResendMessageResponse(rsp *http.Response) (*ResendMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResendMessageResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -14,6 +14,7 @@ type exampleStep struct {
 	parameters []any
 	body       any
 	meanwhile  *exampleStep // sent while a stream is open
+	refused    string       // the pickup of a text that the gateway has refused: its id is the parameter message_id
 }
 
 // in is a JSON object.
@@ -168,6 +169,7 @@ func exampleLifecycle() []exampleStep {
 		{operation: "get-pickup", as: staff, parameters: pickup},
 		{operation: "list-pickups", as: staff, parameters: []any{"status", "DELIVERED"}},
 		{operation: "list-pickup-events", as: staff, parameters: pickup},
+		{operation: "resend-message", as: staff, refused: examplePickup},
 		{operation: "list-pickup-messages", as: staff, parameters: pickup},
 	}
 }
