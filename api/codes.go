@@ -11,6 +11,7 @@ const (
 	bodyTooLarge         db.Code = "body_too_large"
 	concurrencyLimit             = db.ConcurrencyLimit
 	methodNotAllowed     db.Code = "method_not_allowed"
+	notAcceptable        db.Code = "not_acceptable"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
 	readOnlyField        db.Code = "read_only_field"
@@ -108,6 +109,9 @@ var meanings = map[db.Code]meaning{
 	db.NoDriverFree: {409, "No driver available",
 		"No driver is on duty, free, and has a known location.",
 		"Try again later, or assign a specific driver with assign-pickup."},
+	notAcceptable: {http.StatusNotAcceptable, "Not acceptable",
+		"This operation cannot answer with any media type that the Accept header accepts.",
+		"Accept a media type that the operation documents, or omit the header."},
 	db.NotEditable: {409, "Pickup not editable",
 		"A pickup can only be edited in DRAFT.",
 		"Cancel the pickup and create another."},

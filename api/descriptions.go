@@ -92,20 +92,22 @@ var columns = map[string]string{
 
 // describedSchemas are descriptions of schemas that are no row.
 var describedSchemas = map[string]string{
-	"Assignment":     "The driver of an assignment",
-	"Cancellation":   "Why a pickup is canceled",
-	"Credentials":    "What a user logs in with",
-	"FeedResult":     "What a feed changed",
-	"Health":         "That the server is well",
-	"LocatedDriver":  "What became of an observation, and the driver as known now",
-	"DriverLocation": "An observation of a driver",
-	"Login":          "A new session, with its token",
-	"PasswordChange": "The old and the new password",
-	"NewPickups":     "A batch of pickups to create: all of them, or none",
-	"Pickups":        "The pickups of a batch, in its order",
-	"Problem":        "Why a request was rejected (RFC 9457)",
-	"Session":        "The session of the token that a request carries: a client has one, so that its path has no id",
-	"NotApplied":     "Records of a feed that changed nothing, by the reason",
+	"Assignment":       "The driver of an assignment",
+	"Cancellation":     "Why a pickup is canceled",
+	"Credentials":      "What a user logs in with",
+	"FeedResult":       "What a feed changed",
+	"Health":           "That the server is well",
+	"AccountStatement": "The entries of an account in a range of time, with the balance after each",
+	"StatementLine":    "An entry of an account, with the balance after it",
+	"LocatedDriver":    "What became of an observation, and the driver as known now",
+	"DriverLocation":   "An observation of a driver",
+	"Login":            "A new session, with its token",
+	"PasswordChange":   "The old and the new password",
+	"NewPickups":       "A batch of pickups to create: all of them, or none",
+	"Pickups":          "The pickups of a batch, in its order",
+	"Problem":          "Why a request was rejected (RFC 9457)",
+	"Session":          "The session of the token that a request carries: a client has one, so that its path has no id",
+	"NotApplied":       "Records of a feed that changed nothing, by the reason",
 }
 
 // snake returns a Go name in snake case.

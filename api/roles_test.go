@@ -51,6 +51,7 @@ var table = map[string]rights{
 	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
 	"deposit-to-account":   {"A----", "account"},
 	"list-account-entries": {"AAA--", "account"}, "get-account-entry": {"AAA--", "entry"},
+	"get-account-statement": {"AAA--", "account"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},

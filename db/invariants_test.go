@@ -17,6 +17,19 @@ var invariants = []struct{ name, query string }{
 			SELECT coalesce(sum(e.delta_cents), 0) FROM ledger_entries AS e
 			WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)
 			AND coalesce($1::uuid, c.tenant_id) = c.tenant_id`},
+	{"an entry knows the balance before it, which covers it, and its account when it was booked", `
+		SELECT count(*) FROM (
+			SELECT
+				e.balance_before_cents, e.delta_cents, e.created_at, c.entered_at,
+				coalesce(sum(e.delta_cents) OVER (PARTITION BY e.tenant_id, e.account_id ORDER BY e.created_at
+					RANGE BETWEEN UNBOUNDED PRECEDING AND '1 microsecond' PRECEDING), 0) AS earlier,
+				sum(e.delta_cents) OVER (PARTITION BY e.tenant_id, e.account_id
+					ORDER BY e.created_at, e.delta_cents DESC, e.id) AS after
+			FROM ledger_entries AS e
+			JOIN accounts AS c ON c.tenant_id = e.tenant_id AND c.id = e.account_id
+			WHERE coalesce($1::uuid, e.tenant_id) = e.tenant_id) AS e
+		WHERE balance_before_cents IS NOT NULL AND (balance_before_cents <> earlier OR after < 0
+			OR entered_at IS NULL OR created_at > entered_at)`},
 	{"a slot holds the pickup that is assigned to its driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

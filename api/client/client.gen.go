@@ -93,6 +93,7 @@ const (
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
 	ErrorCodeNoPhoneNumber        ErrorCode = "no_phone_number"
+	ErrorCodeNotAcceptable        ErrorCode = "not_acceptable"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
@@ -169,6 +170,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNoDriverFree:
 		return true
 	case ErrorCodeNoPhoneNumber:
+		return true
+	case ErrorCodeNotAcceptable:
 		return true
 	case ErrorCodeNotEditable:
 		return true
@@ -367,6 +370,21 @@ func (e UserRole) Valid() bool {
 	}
 }
 
+// Defines values for NotAcceptableCode.
+const (
+	NotAcceptableCodeNotAcceptable NotAcceptableCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the NotAcceptableCode enum.
+func (e NotAcceptableCode) Valid() bool {
+	switch e {
+	case NotAcceptableCodeNotAcceptable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamRestartedCode.
 const (
 	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
@@ -376,6 +394,21 @@ const (
 func (e StreamRestartedCode) Valid() bool {
 	switch e {
 	case StreamRestartedCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable:
 		return true
 	default:
 		return false
@@ -456,6 +489,30 @@ type Account struct {
 type AccountEdit struct {
 	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountStatement The entries of an account in a range of time, with the balance after each
+type AccountStatement struct {
+	// AccountID The account
+	AccountID openapi_types.UUID `json:"account_id"`
+
+	// ClosingCents The balance after the last line
+	ClosingCents int64 `json:"closing_cents"`
+
+	// Currency ISO 4217
+	Currency string `json:"currency"`
+
+	// From Where it begins; null: with the first entry
+	From nullable.Nullable[time.Time] `json:"from"`
+
+	// Items The entries, in the order in which they were booked
+	Items []StatementLine `json:"items"`
+
+	// OpeningCents The balance before the first line
+	OpeningCents int64 `json:"opening_cents"`
+
+	// To Where it ends: as requested, or when it was made
+	To time.Time `json:"to"`
 }
 
 // Appointment An appointment of a patient at a facility, from the facility's records
@@ -1625,6 +1682,30 @@ type Session struct {
 	User User `json:"user"`
 }
 
+// StatementLine An entry of an account, with the balance after it
+type StatementLine struct {
+	// AmountCents Always positive; see kind
+	AmountCents int64 `json:"amount_cents"`
+
+	// BalanceCents The balance after it
+	BalanceCents int64 `json:"balance_cents"`
+
+	// CreatedAt When it was booked
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeltaCents The change of the balance
+	DeltaCents int64 `json:"delta_cents"`
+
+	// Kind The kind of a ledger entry
+	Kind EntryKind `json:"kind"`
+
+	// Note What it was for, as the caller put it
+	Note nullable.Nullable[string] `json:"note"`
+
+	// PickupID The pickup that was charged or refunded
+	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
+}
+
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
@@ -1688,6 +1769,45 @@ type UserEdit struct {
 
 // UserRole The role of a user, which determines their permissions
 type UserRole string
+
+// NotAcceptable defines model for NotAcceptable.
+type NotAcceptable struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code NotAcceptableCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// NotAcceptableCode Stable and meant for programs
+type NotAcceptableCode string
 
 // StreamRestarted defines model for StreamRestarted.
 type StreamRestarted struct {
@@ -1763,6 +1883,18 @@ type ListAccountEntriesParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// GetAccountStatementParams defines parameters for GetAccountStatement.
+type GetAccountStatementParams struct {
+	// From Only entries that were booked at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries that were booked before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode defines parameters for GetAccountStatement.
+type GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode string
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
@@ -2640,6 +2772,17 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccountStatement Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAppointments List a facility's appointments in a time range
 	//
@@ -3766,6 +3909,27 @@ func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types
 // Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountStatement Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *Client) GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountStatementRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6011,6 +6175,79 @@ func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entr
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountStatementRequest constructs an http.Request for the GetAccountStatement method
+func NewGetAccountStatementRequest(server string, accountID openapi_types.UUID, params *GetAccountStatementParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "account_id", accountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts/%s/statement", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -9998,6 +10235,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
 
+	// GetAccountStatementWithResponse Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error)
+
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
 	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -11565,6 +11815,61 @@ func (r GetAccountEntryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAccountEntryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAccountStatementResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountStatement
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAccountStatementResponse) GetJSON200() *AccountStatement {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAccountStatementResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccountStatementResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccountStatementResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAccountStatementResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15395,6 +15700,25 @@ func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, a
 	return ParseGetAccountEntryResponse(rsp)
 }
 
+// GetAccountStatementWithResponse Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *ClientWithResponses) GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error) {
+	rsp, err := c.GetAccountStatement(ctx, accountID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccountStatementResponse(rsp)
+}
+
 // ListAppointmentsWithResponse List a facility's appointments in a time range
 //
 // Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -17460,6 +17784,49 @@ func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse,
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAccountStatementResponse parses an HTTP response from a GetAccountStatementWithResponse call
+func ParseGetAccountStatementResponse(rsp *http.Response) (*GetAccountStatementResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccountStatementResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountStatement
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	return response, nil

@@ -104,6 +104,7 @@ func exampleCustomers() []exampleStep {
 		{operation: "charge-account", as: admin, parameters: account,
 			body: in{"id": exampleCharge, "amount_cents": 1500, "note": "Monthly fee"}},
 		{operation: "list-account-entries", as: admin, parameters: account},
+		{operation: "get-account-statement", as: admin, parameters: account},
 		{operation: "get-account-entry", as: admin,
 			parameters: []any{"account_id", exampleAccount, "entry_id", exampleCharge}},
 		{operation: "create-driver", as: admin, body: in{"id": exampleDriver, "name": "Katherine", "on_duty": true}},

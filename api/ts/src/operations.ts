@@ -30,6 +30,8 @@ export interface Operations {
     listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
+    /** Get the statement of an account: get-account-statement. */
+    getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Listing<"get-account-statement">;
   };
   appointments: {
     /** List a facility's appointments in a time range: list-appointments. */
@@ -194,6 +196,7 @@ export interface Arguments {
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
   "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
   "get-account-entry": [accountId: string, entryId: string];
+  "get-account-statement": [accountId: string, query?: Query<"get-account-statement">];
   "list-appointments": [query: Query<"list-appointments">];
   "list-drivers": [query?: Query<"list-drivers">];
   "create-driver": [body: Body<"create-driver">];
@@ -265,6 +268,7 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
+  "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-drivers": {"tag":"drivers","name":"list","method":"GET","path":"/v1/drivers","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-driver": {"tag":"drivers","name":"create","method":"POST","path":"/v1/drivers","kind":"call","key":"key","params":[],"body":true,"query":false},
