@@ -30,7 +30,7 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"edit-user": {"AOOOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
 	"reactivate-user":  {"A----", "user"},
 	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"},
 	"remove-phone-number": {"A-O--", "phone"},
@@ -589,11 +589,15 @@ func TestDriversChangeTheirDutyAlone(t *testing.T) {
 func TestNobodyButAdminsSetARole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, as := range []*user{s.staff, s.tenant.driver, s.hub} {
+	for _, as := range []*user{s.dispatcher, s.staff, s.tenant.driver, s.hub} {
 		path := "/v1/users/" + as.id.String()
 		tag := s.do(as, "GET", path, nil).want(200).etag()
 		s.do(as, "PATCH", path, object{"role": "admin"}, "If-Match", tag).refused(403, "forbidden")
 		s.do(as, "PATCH", path, object{"name": "Me"}, "If-Match", tag).want(200)
+		// Dispatchers see every user, and edit none but themselves, not even without a change.
+		for _, body := range []object{{"name": "You"}, {"role": "hub"}, {}} {
+			s.do(as, "PATCH", "/v1/users/"+s.stranger.id.String(), body, "If-Match", `"1"`).refused(404, "not_found")
+		}
 	}
 	path := "/v1/users/" + s.staff.id.String()
 	s.do(s.admin, "PATCH", path, object{"role": "dispatcher"}, "If-Match", s.do(s.admin, "GET", path, nil).etag()).

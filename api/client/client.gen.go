@@ -3537,7 +3537,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3548,7 +3548,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5463,7 +5463,7 @@ func (c *Client) GetUser(ctx context.Context, userID openapi_types.UUID, params 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5484,7 +5484,7 @@ func (c *Client) EditUserWithBody(ctx context.Context, userID openapi_types.UUID
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11083,7 +11083,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11094,7 +11094,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17016,7 +17016,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID op
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17033,7 +17033,7 @@ func (c *ClientWithResponses) EditUserWithBodyWithResponse(ctx context.Context, 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1255,7 +1255,7 @@ export interface paths {
          * Edit a user
          * @description Admins may edit every user, others only their own name and email address.
          *
-         *     Roles: admin, staff, driver, hub.
+         *     Roles: admin, dispatcher, staff, driver, hub.
          */
         patch: operations["edit-user"];
         trace?: never;
