@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/api/samples"
 )
 
 // largestInteger is 2^53-1, up to which JavaScript counts exactly.
@@ -58,6 +60,7 @@ func finishDocument(o *huma.OpenAPI) {
 			schema.AdditionalProperties = nil
 		}
 	}
+	samples.Add(o)
 }
 
 // operationsOf returns the operations of a document.
