@@ -75,6 +75,14 @@ var invariants = []struct{ name, query string }{
 			WINDOW w AS (PARTITION BY p.tenant_id, p.id ORDER BY e.version)) AS chain
 		WHERE before <> left_at
 			OR next IS NULL AND (coalesce(after, 'DRAFT') <> status OR version > now)`},
+	{"the stream tells the events of a pickup in their order", `
+		SELECT count(*) FROM (
+			SELECT
+				row_number() OVER (PARTITION BY e.tenant_id, e.pickup_id ORDER BY e.version) AS nth,
+				row_number() OVER (PARTITION BY e.tenant_id, e.pickup_id ORDER BY e.xid, e.seq) AS told
+			FROM pickup_events AS e
+			WHERE coalesce($1::uuid, e.tenant_id) = e.tenant_id) AS e
+		WHERE e.nth <> e.told`},
 	{"the dictionary declares each event", `
 		SELECT count(*) FROM pickup_events AS e
 		JOIN pickup_transitions AS t USING (transition)

@@ -3922,7 +3922,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3931,6 +3934,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4002,6 +4007,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4027,6 +4034,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4103,6 +4112,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -4120,6 +4131,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4141,6 +4154,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4188,6 +4203,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4295,6 +4312,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4323,6 +4342,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4472,6 +4493,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4500,6 +4523,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4622,7 +4647,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4637,6 +4665,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4685,7 +4715,10 @@ export interface operations {
     "get-account-entry": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4707,6 +4740,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4771,6 +4806,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4858,7 +4895,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4867,6 +4907,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4943,6 +4985,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4971,6 +5015,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5090,6 +5136,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5107,6 +5155,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5131,6 +5181,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5177,6 +5229,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5284,6 +5338,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5371,7 +5427,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5380,6 +5439,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5456,6 +5517,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5483,6 +5546,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5561,6 +5626,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5578,6 +5645,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5601,6 +5670,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5647,6 +5718,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5855,7 +5928,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5864,6 +5940,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5904,6 +5982,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5921,6 +6001,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5940,6 +6022,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5987,6 +6071,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6068,7 +6154,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6077,6 +6166,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6143,6 +6234,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6166,6 +6259,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6240,6 +6335,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6257,6 +6354,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6276,6 +6375,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6323,6 +6424,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6401,7 +6504,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6416,6 +6522,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6467,6 +6575,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6545,6 +6655,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6568,7 +6680,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6583,6 +6698,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6634,6 +6751,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6712,6 +6831,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6752,6 +6873,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6833,6 +6956,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6861,6 +6986,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6997,6 +7124,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7021,6 +7150,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7068,6 +7199,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7167,6 +7300,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7222,6 +7357,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7300,6 +7437,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7382,6 +7521,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7432,6 +7573,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7600,6 +7743,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7683,6 +7828,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7723,6 +7870,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7852,6 +8001,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7915,6 +8066,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8128,6 +8281,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8164,6 +8319,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8210,6 +8367,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8334,6 +8493,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8497,6 +8658,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8651,6 +8814,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8757,6 +8922,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8861,6 +9028,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9008,6 +9177,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9153,6 +9324,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9242,6 +9415,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9337,6 +9512,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9388,6 +9565,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9492,6 +9671,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9603,6 +9784,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9707,6 +9890,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9843,6 +10028,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9886,6 +10073,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10049,7 +10238,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10058,6 +10250,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10133,6 +10327,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10159,6 +10355,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10276,6 +10474,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -10293,6 +10493,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10315,6 +10517,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10361,6 +10565,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10495,6 +10701,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10554,6 +10762,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10676,7 +10886,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The user
@@ -10691,6 +10904,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10756,6 +10971,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10779,6 +10996,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10911,6 +11130,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10946,6 +11167,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
