@@ -18,6 +18,7 @@ func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
 	describeNulls(schemas)
 	describeSchemas(schemas.Map())
+	deprecateMembers(schemas)
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
 	responses := func(all map[string]*huma.Response) {
