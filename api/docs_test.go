@@ -163,13 +163,46 @@ func TestTheSearchKnowsEverything(t *testing.T) {
 	}
 }
 
-// A page shows the address under which it was asked for.
+// Documents and samples show the address under which they were asked for, and never a host that would be more than a
+// host where it is repeated.
 func TestSamplesNameTheServer(t *testing.T) {
 	t.Parallel()
 	s := docsServer(t)
-	page := s.get("/docs/operations/login", "text/html; charset=utf-8")
-	if !strings.Contains(page, "http://example.com/v1/sessions") || strings.Contains(page, "127.0.0.1:8080") {
-		t.Errorf("the page does not name the server it is asked for")
+	for host, want := range map[string]string{"api.example:8443": "http://api.example:8443", "[::1]:80": "http://[::1]:80",
+		"a';reboot": "http://localhost", "$(reboot)": "http://localhost", "a<b": "http://localhost"} {
+		for _, path := range []string{"/docs/operations/login", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json"} {
+			r := request(t, nil, "GET", path, nil)
+			r.Host = host
+			text := string(s.serve(r).want(200).body)
+			if !strings.Contains(text, want+"/v1/sessions") || strings.Contains(text, "127.0.0.1:8080") ||
+				strings.Contains(text, "reboot") {
+				t.Errorf("%s, asked of %s, does not name %s", path, host, want)
+			}
+		}
+	}
+}
+
+// Each workflow of the Arazzo document is a guide, with all its steps; its version is the API's.
+func TestWorkflowsAreGuides(t *testing.T) {
+	t.Parallel()
+	s := docsServer(t)
+	arazzo := s.get("/arazzo.yaml", "application/vnd.oai.workflows+yaml")
+	if !strings.Contains(arazzo, "\n  version: "+api.Version+"\n") {
+		t.Errorf("the version is not %s", api.Version)
+	}
+	page := s.get("/docs/guides/deliver-pickup", "text/html; charset=utf-8")
+	_, steps, _ := strings.Cut(arazzo, "workflowId: deliver-pickup")
+	operations := regexp.MustCompile(`operationId: (\S+)`).FindAllStringSubmatch(steps, -1)
+	for _, operation := range operations {
+		if !strings.Contains(page, `<a href="/docs/operations/`+operation[1]+`">`) {
+			t.Errorf("the guide does not lead to %s", operation[1])
+		}
+	}
+	if n := strings.Count(page, `<li><a href="#`); n != strings.Count(steps, "stepId: ") || n < 15 {
+		t.Errorf("the guide has %d steps", n)
+	}
+	if !strings.Contains(page, "illegal_transition") {
+		t.Error("the guide does not tell of the refusal")
 	}
 }
 

@@ -1,12 +1,12 @@
 package api
 
 import (
-	"bytes"
+	_ "embed"
 	"encoding/json"
-	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +18,8 @@ import (
 func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", a.document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", a.document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
+	mux.Handle("GET /openapi.yaml", a.served("application/openapi+yaml", a.huma.OpenAPI().YAML))
+	mux.HandleFunc("GET /arazzo.yaml", serveWorkflows)
 	mux.HandleFunc("GET /docs/", a.serveDocs)
 	a.servePickupDocs(mux)
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
@@ -31,7 +33,24 @@ func newDocs(document *huma.OpenAPI) *docs.Site {
 		source.Errors = append(source.Errors, docs.Error{Code: string(code), Status: m.status, Title: m.title,
 			Detail: m.detail, Advice: m.advice})
 	}
+	guides, err := docs.Workflows(workflows)
+	if err != nil {
+		panic(err) // the document is ours
+	}
+	source.Guides = guides
 	return docs.New(source)
+}
+
+// workflows is an Arazzo document: how operations work together, request by request. It refers to openapi.yaml
+// beside it.
+//
+//go:embed arazzo.yaml
+var workflows []byte
+
+func serveWorkflows(w http.ResponseWriter, _ *http.Request) {
+	headersFor(nil).guard(w)
+	w.Header().Set("Content-Type", "application/vnd.oai.workflows+yaml")
+	w.Write(workflows)
 }
 
 // docsHeaders are the headers of a page of the documentation without anything inline.
@@ -51,27 +70,33 @@ func (a *server) serveDocs(w http.ResponseWriter, r *http.Request) {
 	}
 	docsHeaders.guard(w)
 	w.Header().Set("Content-Type", file.MediaType)
-	w.Write(bytes.ReplaceAll(file.Text, []byte(devURL), []byte(html.EscapeString(a.urlOf(r)))))
+	w.Write(a.addressed(file.Text, r))
 }
 
 // document is rendered on first use: at start it would take longer than everything else. Its server is
 // the one that was asked.
 func (a *server) document(content func() (any, error)) http.Handler {
-	text := sync.OnceValue(func() []byte {
+	return a.served("application/openapi+json", func() ([]byte, error) {
 		value, err := content()
 		if err != nil {
-			panic(err) // cannot fail for our own types
+			return nil, err
 		}
-		text, err := json.Marshal(value)
+		return json.Marshal(value)
+	})
+}
+
+func (a *server) served(mediaType string, write func() ([]byte, error)) http.Handler {
+	text := sync.OnceValue(func() []byte {
+		text, err := write()
 		if err != nil {
-			panic(err)
+			panic(err) // cannot fail for our own types
 		}
 		return text
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headersFor(nil).guard(w)
-		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(bytes.ReplaceAll(text(), devServer, serverEntry(a.urlOf(r), "This server")))
+		w.Header().Set("Content-Type", mediaType)
+		w.Write(a.addressed(text(), r))
 	})
 }
 
@@ -79,23 +104,21 @@ func (a *server) document(content func() (any, error)) http.Handler {
 // is one that some generators make "//v1" of.
 const devURL = "http://127.0.0.1:8080"
 
-var devServer = serverEntry(devURL, devDescription)
-
 const devDescription = "waybill dev"
 
-// serverEntry returns a server as it stands in the document.
-func serverEntry(url, description string) []byte {
-	text, err := json.Marshal(&huma.Server{URL: url, Description: description})
-	if err != nil {
-		panic(err)
-	}
-	return text
+// addressed returns a text with the server that was asked in place of waybill dev, also in samples of code.
+func (a *server) addressed(text []byte, r *http.Request) []byte {
+	return []byte(strings.NewReplacer(devURL, a.urlOf(r), `"description":"`+devDescription, `"description":"This server`,
+		"description: "+devDescription, "description: This server").Replace(string(text)))
 }
 
 // urlOf returns the URL at which a client reaches the server, without a path. Behind trusted proxies it
 // is the one that they were asked for.
 func (a *server) urlOf(r *http.Request) string {
 	scheme, host := "http", r.Host
+	if !hostForm.MatchString(host) { // it is repeated in JSON, YAML, HTML and a shell's command
+		host = "localhost"
+	}
 	if r.TLS != nil {
 		scheme = "https"
 	}
