@@ -206,6 +206,7 @@ func (a *server) registerAll() {
 	a.registerAccounts()
 	a.registerDrivers()
 	a.registerPickups()
+	a.registerPickupCounts()
 	a.registerTransitions()
 	a.registerPickupEvents()
 	a.registerPatients()

@@ -704,6 +704,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the pickups that you see by status
+         * @description For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["get-pickup-counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -1171,7 +1193,9 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Roles: admin, dispatcher.
+         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         *
+         *     Roles: admin, dispatcher.
          */
         get: operations["list-users"];
         put?: never;
@@ -2480,6 +2504,21 @@ export interface components {
              * @description The earliest time of the pickup. Visible to everyone who sees the pickup
              */
             window_start?: string | null;
+        };
+        /** @description How many pickups the caller sees in one status */
+        PickupCount: {
+            /**
+             * @description How many pickups that you see have the status
+             * @example 12
+             */
+            count: number;
+            /** @description Where it stands: see list-pickup-transitions */
+            status: components["schemas"]["PickupStatus"];
+        };
+        /** @description How many pickups the caller sees in each status */
+        PickupCounts: {
+            /** @description Every status once, in the order of a pickup's life */
+            items: components["schemas"]["PickupCount"][];
         };
         /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
@@ -7561,6 +7600,83 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "get-pickup-counts": {
+        parameters: {
+            query?: {
+                /** @description Only those of this facility */
+                facility_id?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DRAFT"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SUBMITTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "ASSIGNED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "COLLECTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "RECEIVED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "PACKED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SHIPPED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DELIVERED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "CANCELED"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PickupCounts"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-pickup-transitions": {
         parameters: {
             query?: never;
@@ -10237,6 +10353,14 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only the user with this email address, whatever its case */
+                email?: string;
+                /** @description Only users with these words, or beginnings of words, in their name */
+                name?: string;
+                /** @description Only users with this role */
+                role?: components["schemas"]["UserRole"];
+                /** @description Only active users, or only deactivated ones */
+                active?: boolean;
             };
             header?: {
                 /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
