@@ -585,7 +585,7 @@ export interface paths {
         };
         /**
          * List the patients that you see
-         * @description Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         * @description Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -1171,7 +1171,7 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         * @description Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher.
          */
@@ -6744,6 +6744,14 @@ export interface operations {
                  * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
                  */
                 facility_id?: string;
+                /** @description Only patients with these words, or beginnings of words, in their names */
+                name?: string;
+                /** @description Only patients born on this day */
+                birth_date?: string;
+                /** @description Only patients with this number; encode its + as %2B */
+                phone?: string;
+                /** @description Only patients with this id in the records of their facility; blanks around it are ignored */
+                external_id?: string;
             };
             header?: never;
             path?: never;

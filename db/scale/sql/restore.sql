@@ -11,3 +11,4 @@ BEGIN
 END
 $$;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_refuse_undeclared_insert;
+ALTER TABLE patient_facilities ENABLE ALWAYS TRIGGER patient_facilities_add_terms;
