@@ -31,7 +31,7 @@ func (a *server) registerPatients() {
 	register(a, operation{
 		id: "list-patients", method: http.MethodGet, path: "/v1/patients", tag: "patients",
 		summary: "List the patients that you see",
-		about:   "Ordered by id, unless they are searched by name, birth_date, phone or external_id. " + aboutNames +
+		about: "Ordered by id, unless they are searched by name, birth_date, phone or external_id. " + aboutNames +
 			" " + withFacility,
 		roles: patientRoles,
 	}, a.listPatients)
@@ -168,7 +168,7 @@ func (a *server) findPatients(ctx context.Context, v db.Viewer, in *listPatients
 	found, err := a.store.FindPatients(ctx, v, db.FindPatientsParams{
 		FacilityID: given(in.FacilityID), Name: string(in.Name), BirthDate: in.birthDate, Phone: string(in.Phone),
 		ExternalID: in.ExternalID,
-		AfterTerm: in.found.term, AfterID: in.found.id, MaxRows: in.Limit,
+		AfterTerm:  in.found.term, AfterID: in.found.id, MaxRows: in.Limit,
 	})
 	if err != nil {
 		return nil, err

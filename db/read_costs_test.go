@@ -254,6 +254,11 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		"ListPatients":     c.patients(),
 		"FindPatients":     c.patientsFound(),
 		"ListAppointments": c.appointments(),
+		"ListPatientAppointments": c.each(patientCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListPatientAppointments(ctx, db.ListPatientAppointmentsParams{TenantID: t, ViewerID: v.UserID,
+				PatientID: c.PatientID, ToTime: endOfTime, MaxRows: max50})
+			return err
+		}),
 		"ListRefusedMessages": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			// For any reason: of one reason, the others' texts are passed over, which the gateway refused too.
 			_, err := q.ListRefusedMessages(ctx, db.ListRefusedMessagesParams{TenantID: t, MaxRows: max50})

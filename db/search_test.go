@@ -334,7 +334,8 @@ func TestPatientsAreFoundByWhatTheyBecameInRaces(t *testing.T) {
 					must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE patient_id = $1 AND facility_id = $2", id,
 						facility))
 				default:
-					must(w.owner.Exec(ctx, "UPDATE patients SET phone = '+1999800000000' || $2 WHERE id = $1", id, i%10))
+					must(w.owner.Exec(ctx, "UPDATE patients SET phone = $2 WHERE id = $1", id,
+						fmt.Sprint("+1999800000000", i%10)))
 				}
 			}
 		})

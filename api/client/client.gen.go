@@ -1959,6 +1959,24 @@ type EditPatientParams struct {
 	IfMatch string `json:"If-Match"`
 }
 
+// ListPatientAppointmentsParams defines parameters for ListPatientAppointments.
+type ListPatientAppointmentsParams struct {
+	// Limit The maximum number of items
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the previous page
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From Only what is at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what is before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Status Only those with this status
+	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
 // ListPatientConsentsParams defines parameters for ListPatientConsents.
 type ListPatientConsentsParams struct {
 	// Limit The maximum number of items
@@ -3039,6 +3057,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatientAppointments List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientConsents List the consents of a patient
 	//
@@ -4548,6 +4575,25 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 // Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEditPatientRequest(c.Server, patientID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatientAppointments List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *Client) ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientAppointmentsRequest(c.Server, patientID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7729,6 +7775,115 @@ func NewEditPatientRequestWithBody(server string, patientID openapi_types.UUID, 
 	return req, nil
 }
 
+// NewListPatientAppointmentsRequest constructs an http.Request for the ListPatientAppointments method
+func NewListPatientAppointmentsRequest(server string, patientID openapi_types.UUID, params *ListPatientAppointmentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/appointments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPatientConsentsRequest constructs an http.Request for the ListPatientConsents method
 func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, params *ListPatientConsentsParams) (*http.Request, error) {
 	var err error
@@ -10454,6 +10609,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
 
+	// ListPatientAppointmentsWithResponse List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error)
+
 	// ListPatientConsentsWithResponse List the consents of a patient
 	//
 	// Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
@@ -13119,6 +13285,54 @@ func (r EditPatientResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EditPatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPatientAppointmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAppointment
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientAppointmentsResponse) GetJSON200() *PageAppointment {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientAppointmentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientAppointmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientAppointmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientAppointmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientAppointmentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16021,6 +16235,23 @@ func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patie
 	return ParseEditPatientResponse(rsp)
 }
 
+// ListPatientAppointmentsWithResponse List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *ClientWithResponses) ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error) {
+	rsp, err := c.ListPatientAppointments(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientAppointmentsResponse(rsp)
+}
+
 // ListPatientConsentsWithResponse List the consents of a patient
 //
 // Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
@@ -18764,6 +18995,39 @@ func ParseEditPatientResponse(rsp *http.Response) (*EditPatientResponse, error) 
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPatientAppointmentsResponse parses an HTTP response from a ListPatientAppointmentsWithResponse call
+func ParseListPatientAppointmentsResponse(rsp *http.Response) (*ListPatientAppointmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientAppointmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAppointment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -632,6 +632,28 @@ export interface paths {
         patch: operations["edit-patient"];
         trace?: never;
     };
+    "/v1/patients/{patient_id}/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a patient's appointments
+         * @description Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-patient-appointments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patients/{patient_id}/consents": {
         parameters: {
             query?: never;
@@ -7148,6 +7170,71 @@ export interface operations {
                 };
             };
             428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-patient-appointments": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only those with this status */
+                status?: components["schemas"]["AppointmentStatus"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAppointment"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
