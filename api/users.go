@@ -17,11 +17,11 @@ func (a *server) registerUsers() {
 		codes: []db.Code{db.EmailTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createUser)
 	register(a, operation{
-		id: "list-users", method: http.MethodGet, path: "/v1/users", tag: "users",
+		id: "list-users", method: http.MethodGet, replicas: true, path: "/v1/users", tag: "users",
 		summary: "List the users", about: "Newest first. " + aboutNames, roles: adminDispatch,
 	}, a.listUsers)
 	register(a, operation{
-		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
+		id: "get-user", method: http.MethodGet, replicas: true, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.",
 		roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},

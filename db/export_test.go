@@ -65,7 +65,7 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
-		over = confirming{q, func(context.Context) (batches, func(error) error, error) {
+		over = confirming{DBTX: q, take: func(context.Context) (batches, func(error) error, error) {
 			return q.(batches), asItIs, nil
 		}}
 	}

@@ -251,6 +251,7 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
 			return err
 		}),
+		"GetPickupCounts":  c.counts(),
 		"ListPatients":     c.patients(),
 		"FindPatients":     c.patientsFound(),
 		"ListAppointments": c.appointments(),
@@ -284,6 +285,28 @@ func (c costFixture) eventCosts() map[string][]readCost {
 			return err
 		}),
 	}
+}
+
+// counts are the counts of pickups, of all facilities and of one.
+func (c costFixture) counts() (all []readCost) {
+	for _, facility := range []*uuid.UUID{nil, &c.BusiestClinic, &c.NewClinic} {
+		for name, v := range c.viewers {
+			most := int64(rowCost)
+			switch {
+			case name == "staff of some" && facility == nil:
+				most = pageCost // forty facilities
+			case name == "staff of all":
+				most = countCost // the facilities and their counts are read; the pickups are not
+			}
+			all = append(all, readCost{fmt.Sprintf("%s: facility %v", name, deref(facility)), v, most,
+				func(ctx context.Context, q *db.Queries) error {
+					_, err := q.GetPickupCounts(ctx, db.GetPickupCountsParams{TenantID: c.TenantID, ViewerID: v.UserID,
+						ViewerRole: v.Role, ViewerDriverID: v.DriverID, FacilityID: facility})
+					return err
+				}})
+		}
+	}
+	return all
 }
 
 // patients are the lists of patients, from the first and from the middle.
@@ -399,6 +422,10 @@ func (c costFixture) jobCosts() map[string][]readCost {
 		}),
 		"ListPausedQueues": one(countCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListPausedQueues(ctx)
+			return err
+		}),
+		"ListUnfoldedTenants": one(pageCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListUnfoldedTenants(ctx, db.ListUnfoldedTenantsParams{MaxRows: 500})
 			return err
 		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {

@@ -726,6 +726,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the pickups that you see by status
+         * @description For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["get-pickup-counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -2505,6 +2527,21 @@ export interface components {
              */
             window_start?: string | null;
         };
+        /** @description How many pickups the caller sees in one status */
+        PickupCount: {
+            /**
+             * @description How many pickups that you see have the status
+             * @example 12
+             */
+            count: number;
+            /** @description Where it stands: see list-pickup-transitions */
+            status: components["schemas"]["PickupStatus"];
+        };
+        /** @description How many pickups the caller sees in each status */
+        PickupCounts: {
+            /** @description Every status once, in the order of a pickup's life */
+            items: components["schemas"]["PickupCount"][];
+        };
         /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
             /**
@@ -3946,7 +3983,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3955,6 +3995,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4026,6 +4068,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4051,6 +4095,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4127,6 +4173,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -4144,6 +4192,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4165,6 +4215,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4212,6 +4264,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4319,6 +4373,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4347,6 +4403,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4496,6 +4554,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4524,6 +4584,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4646,7 +4708,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4661,6 +4726,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4709,7 +4776,10 @@ export interface operations {
     "get-account-entry": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4731,6 +4801,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4795,6 +4867,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4882,7 +4956,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4891,6 +4968,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4967,6 +5046,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4995,6 +5076,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5114,6 +5197,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5131,6 +5216,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5155,6 +5242,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5201,6 +5290,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5308,6 +5399,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5395,7 +5488,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5404,6 +5500,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5480,6 +5578,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5507,6 +5607,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5585,6 +5687,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5602,6 +5706,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5625,6 +5731,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5671,6 +5779,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5879,7 +5989,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5888,6 +6001,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5928,6 +6043,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5945,6 +6062,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5964,6 +6083,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6011,6 +6132,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6092,7 +6215,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6101,6 +6227,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6167,6 +6295,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6190,6 +6320,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6264,6 +6396,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6281,6 +6415,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6300,6 +6436,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6347,6 +6485,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6425,7 +6565,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6440,6 +6583,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6491,6 +6636,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6569,6 +6716,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6592,7 +6741,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6607,6 +6759,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6658,6 +6812,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6736,6 +6892,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6784,6 +6942,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6865,6 +7025,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6893,6 +7055,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7029,6 +7193,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7053,6 +7219,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7100,6 +7268,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7205,6 +7375,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7264,6 +7436,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7319,6 +7493,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7397,6 +7573,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7479,6 +7657,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7517,6 +7697,80 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "get-pickup-counts": {
+        parameters: {
+            query?: {
+                /** @description Only those of this facility */
+                facility_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DRAFT"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SUBMITTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "ASSIGNED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "COLLECTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "RECEIVED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "PACKED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SHIPPED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DELIVERED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "CANCELED"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PickupCounts"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-pickup-transitions": {
         parameters: {
             query?: never;
@@ -7529,6 +7783,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7697,6 +7953,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7780,6 +8038,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7820,6 +8080,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7949,6 +8211,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8012,6 +8276,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8225,6 +8491,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8261,6 +8529,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8307,6 +8577,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8431,6 +8703,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8594,6 +8868,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8748,6 +9024,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8854,6 +9132,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8958,6 +9238,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9105,6 +9387,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9250,6 +9534,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9339,6 +9625,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9434,6 +9722,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9485,6 +9775,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9589,6 +9881,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9700,6 +9994,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9804,6 +10100,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9940,6 +10238,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9983,6 +10283,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10154,7 +10456,10 @@ export interface operations {
                 /** @description Only active users, or only deactivated ones */
                 active?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10163,6 +10468,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10238,6 +10545,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10264,6 +10573,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10381,6 +10692,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -10398,6 +10711,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10420,6 +10735,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10466,6 +10783,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10600,6 +10919,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10659,6 +10980,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10781,7 +11104,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The user
@@ -10796,6 +11122,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10861,6 +11189,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10884,6 +11214,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11016,6 +11348,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11051,6 +11385,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {

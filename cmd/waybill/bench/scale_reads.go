@@ -103,6 +103,9 @@ func pickupReads() (all []ScaleRead) {
 			Path: "/v1/pickups/{delivered}/patient",
 		},
 		ScaleRead{Operation: "list-pickup-transitions", Viewers: everyone, Path: "/v1/pickup-transitions"},
+		ScaleRead{Operation: "get-pickup-counts", Which: "all facilities", Viewers: everyone, Path: "/v1/pickup-counts"},
+		ScaleRead{Operation: "get-pickup-counts", Which: "facility, the busiest", Viewers: everyone,
+			Path: "/v1/pickup-counts?facility_id={busiest}"},
 		ScaleRead{
 			Operation: "stream-pickups", Which: "fifty events, from the middle", Stream: true,
 			Path: "/v1/pickups/stream",
