@@ -167,7 +167,8 @@ var (
 
 // IsTooSlow reports whether a finding is of a time that was too long, and not of what was done.
 func IsTooSlow(f finding.Finding) bool {
-	return f.Rule == HeldLong.Name || f.Rule == CallerFails.Name && strings.HasSuffix(f.Message, inState(lockNotAvailable))
+	return f.Rule == HeldLong.Name ||
+		f.Rule == CallerFails.Name && strings.HasSuffix(f.Message, inState(lockNotAvailable))
 }
 
 func inState(code string) string { return fmt.Sprintf("(SQLSTATE %s)", code) }
