@@ -34,6 +34,7 @@ type Measure struct {
 	Rows  int  // of the tables that grow; 0: none
 	Fill  Fill // nil: the file of the settings
 	Quick bool // no program of the base is built
+	InCI  bool // what is not installed is refused, where elsewhere it is told
 	load.Options
 }
 
