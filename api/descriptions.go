@@ -74,7 +74,7 @@ func tableOf(schema string) string {
 var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
-	"NewPickups": "", "Pickups": "",
+	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
 }
 
 // columnOf returns the column that a member shows.
@@ -92,20 +92,24 @@ var columns = map[string]string{
 
 // describedSchemas are descriptions of schemas that are no row.
 var describedSchemas = map[string]string{
-	"Assignment":     "The driver of an assignment",
-	"Cancellation":   "Why a pickup is canceled",
-	"Credentials":    "What a user logs in with",
-	"FeedResult":     "What a feed changed",
-	"Health":         "That the server is well",
-	"LocatedDriver":  "What became of an observation, and the driver as known now",
-	"DriverLocation": "An observation of a driver",
-	"Login":          "A new session, with its token",
-	"PasswordChange": "The old and the new password",
-	"NewPickups":     "A batch of pickups to create: all of them, or none",
-	"Pickups":        "The pickups of a batch, in its order",
-	"Problem":        "Why a request was rejected (RFC 9457)",
-	"Session":        "The session of the token that a request carries: a client has one, so that its path has no id",
-	"NotApplied":     "Records of a feed that changed nothing, by the reason",
+	"Assignment":       "The driver of an assignment",
+	"Cancellation":     "Why a pickup is canceled",
+	"Credentials":      "What a user logs in with",
+	"FeedResult":       "What a feed changed",
+	"Health":           "That the server is well",
+	"LocatedDriver":    "What became of an observation, and the driver as known now",
+	"DriverLocation":   "An observation of a driver",
+	"Login":            "A new session, with its token",
+	"PasswordChange":   "The old and the new password",
+	"NewPickups":       "A batch of pickups to create: all of them, or none",
+	"Pickups":          "The pickups of a batch, in its order",
+	"PickupCounts":     "How many pickups the caller sees in each status",
+	"PickupCount":      "How many pickups the caller sees in one status",
+	"Problem":          "Why a request was rejected (RFC 9457)",
+	"Session":          "The session of the token that a request carries: a client has one, so that its path has no id",
+	"NotApplied":       "Records of a feed that changed nothing, by the reason",
+	"AccountStatement": "The entries of an account in a range of time, with the balance after each",
+	"StatementLine":    "An entry of an account, with the balance after it",
 }
 
 // snake returns a Go name in snake case.

@@ -100,6 +100,8 @@ var violations = map[string]violation{
 	"pickup_transitions_money_check": {Internal, ""},
 	"pickup_transitions_slot_check":  {Internal, ""},
 
+	"pickup_counts_pkey":            {Internal, ""}, // the inserting statement handles conflicts
+	"pickup_count_changes_pkey":     {Internal, ""}, // ids of a sequence
 	"pickups_pkey":                  {IDReused, "id"},
 	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
 	"pickups_account_fkey":          {AccountNotFound, "account_id"},
@@ -167,4 +169,10 @@ var violations = map[string]violation{
 	"messages_no_number_check": {Internal, ""},
 	"messages_failed_check":    {Internal, ""},
 	"messages_sent_check":      {Internal, ""},
+
+	"message_resends_pkey":                  {Internal, ""}, // numbered under the lock of the message
+	"message_resends_message_fkey":          {NotFound, ""},
+	"message_resends_idempotency_key":       {IdempotencyKeyReused, "idempotency_key"},
+	"message_resends_idempotency_key_check": {ValidationFailed, "idempotency_key"},
+	"message_resends_request_check":         {Internal, ""},
 }

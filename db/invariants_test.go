@@ -17,6 +17,28 @@ var invariants = []struct{ name, query string }{
 			SELECT coalesce(sum(e.delta_cents), 0) FROM ledger_entries AS e
 			WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)
 			AND coalesce($1::uuid, c.tenant_id) = c.tenant_id`},
+	{"users are found by their names as they are now", `
+		SELECT count(*) FROM (
+			SELECT u.tenant_id, u.id, t.term, u.role, u.active, joined_terms(n.terms) AS terms
+			FROM users AS u
+			CROSS JOIN LATERAL (SELECT name_terms(u.name) AS terms) AS n
+			CROSS JOIN LATERAL unnest(n.terms) AS t (term)) AS want
+		FULL JOIN user_terms AS e ON e.tenant_id = want.tenant_id AND e.user_id = want.id AND e.term = want.term
+		WHERE (e.role, e.active, e.terms) IS DISTINCT FROM (want.role, want.active, want.terms)
+			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
+	{"an entry knows the balance before it, which covers it, and its account when it was booked", `
+		SELECT count(*) FROM (
+			SELECT
+				e.balance_before_cents, e.delta_cents, e.created_at, c.entered_at,
+				coalesce(sum(e.delta_cents) OVER (PARTITION BY e.tenant_id, e.account_id ORDER BY e.created_at
+					RANGE BETWEEN UNBOUNDED PRECEDING AND '1 microsecond' PRECEDING), 0) AS earlier,
+				sum(e.delta_cents) OVER (PARTITION BY e.tenant_id, e.account_id
+					ORDER BY e.created_at, e.delta_cents DESC, e.id) AS after
+			FROM ledger_entries AS e
+			JOIN accounts AS c ON c.tenant_id = e.tenant_id AND c.id = e.account_id
+			WHERE coalesce($1::uuid, e.tenant_id) = e.tenant_id) AS e
+		WHERE balance_before_cents IS NOT NULL AND (balance_before_cents <> earlier OR after < 0
+			OR entered_at IS NULL OR created_at > entered_at)`},
 	{"a slot holds the pickup that is assigned to its driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p
@@ -114,12 +136,20 @@ var invariants = []struct{ name, query string }{
 		WHERE t.text IS NOT NULL
 			AND NOT EXISTS (SELECT FROM messages AS m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.id)
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
-	{"a text with a number has one job, and there is no job but for those", `
+	{"a text has as many resends as it counts", `
+		SELECT count(*) FROM messages AS m
+		FULL JOIN (SELECT tenant_id, message_id AS id, count(*) AS n, max(resend) AS newest FROM message_resends
+			GROUP BY 1, 2) AS r USING (tenant_id, id)
+		WHERE (coalesce(r.n, 0) <> m.resends OR coalesce(r.newest, 0) <> m.resends)
+			AND coalesce($1::uuid, tenant_id) = tenant_id`},
+	// The job of an earlier round is deleted, or not yet.
+	{"a text with a number has one job, more if it was sent again, and there is no job but for those", `
 		SELECT count(*) FROM messages AS m
 		FULL JOIN (
 			SELECT (args ->> 'tenant_id')::uuid AS tenant_id, (args ->> 'message_id')::uuid AS id, count(*) AS jobs
 			FROM river_job WHERE kind = 'send_text' GROUP BY 1, 2) AS j USING (tenant_id, id)
-		WHERE coalesce(j.jobs, 0) <> CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END
+		WHERE coalesce(j.jobs, 0) NOT BETWEEN CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END
+				AND CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 + m.resends END
 			AND coalesce($1::uuid, tenant_id) = tenant_id`},
 	{"a submit has a job that dispatches, or none, as the switch has been from the first", `
 		SELECT count(*) FROM pickup_events AS e
@@ -130,6 +160,25 @@ var invariants = []struct{ name, query string }{
 			    AND j.id = e.id
 		WHERE coalesce(j.jobs, 0) <> CASE WHEN f.enabled AND e.transition = 'submit' THEN 1 ELSE 0 END
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"a facility's pickups in a status are what was counted and what is not folded yet, and so are a tenant's", `
+		SELECT count(*) FROM (
+			SELECT 1
+			FROM (
+				SELECT tenant_id, facility_id, status, count(*) AS pickups, count(*) AS all_of_them
+				FROM pickups GROUP BY tenant_id, facility_id, status
+				UNION ALL
+				SELECT tenant_id, facility_id, status, -change, -change FROM pickup_count_changes
+				UNION ALL
+				SELECT tenant_id, facility_id, status, -pickups, 0 FROM pickup_counts
+				WHERE facility_id <> '00000000-0000-0000-0000-000000000000'
+				UNION ALL
+				SELECT tenant_id, NULL, status, 0, -pickups FROM pickup_counts
+				WHERE facility_id = '00000000-0000-0000-0000-000000000000'
+			) AS u
+			WHERE coalesce($1::uuid, tenant_id) = tenant_id
+			GROUP BY GROUPING SETS ((tenant_id, facility_id, status), (tenant_id, status))
+			HAVING grouping(facility_id) = 0 AND facility_id IS NOT NULL AND sum(pickups) <> 0
+				OR grouping(facility_id) = 1 AND sum(all_of_them) <> 0) AS wrong`},
 }
 
 // checkInvariants runs after every test.
