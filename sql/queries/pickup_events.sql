@@ -68,35 +68,25 @@ LIMIT @max_rows::int;
 -- an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
 -- the commit order. Newest is the horizon if no transaction were running.
 --
--- A transaction that writes events locks their table, ROW EXCLUSIVE, and then writes them at positions
--- that are not below its id, nor below the xmax of a snapshot under the lock (late_event_position). The
--- statement's snapshot is taken first: every id below its xmax had been assigned by then, and a running
--- writer among them still shows its lock in pg_locks, which is read live, in one call; one that does not
--- show it yet writes at the xmax or above. A writer whose id is not in pg_locks may have just got it, before
--- the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
--- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
+-- A transaction that writes an event gets an id, then locks 20561 and its process id, and then writes the
+-- event at a position that is neither below its id nor below the xmax of a snapshot under the lock
+-- (late_event_position). This statement's snapshot is taken before pg_locks is read, which shows locks
+-- and ids at one moment. So a running writer that it shows is not passed: its id is among those that run, or
+-- beyond the xmax here. One that it does not show yet writes at that xmax or above. Other transactions do not
+-- matter, however long they run or wait: those that write events neither, until they write the first.
 --
 -- Events must be read by a later statement: its snapshot includes all writers that had ended here.
 --
 -- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
-    SELECT l.virtualtransaction, l.transactionid, l.relation
+    SELECT l.virtualtransaction, l.locktype, l.transactionid
     FROM pg_locks AS l
     WHERE (l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')
-        OR (l.locktype = 'relation'
-            AND l.mode = 'RowExclusiveLock'
-            AND l.relation = 'pickup_events'::regclass
+        OR (l.locktype = 'advisory'
+            AND l.classid = 20561
+            AND l.objsubid = 2
             AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-), writers AS (
-    SELECT l.virtualtransaction, count(l.transactionid) > 0 AS has_xid
-    FROM locks AS l
-    GROUP BY l.virtualtransaction
-    HAVING count(l.relation) > 0
-), running AS (
-    SELECT x.xid, l.virtualtransaction
-    FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
-    LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
 ), history AS MATERIALIZED (
     SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
@@ -104,11 +94,11 @@ SELECT
     least(
         pg_snapshot_xmax(pg_current_snapshot()),
         (
-            SELECT r.xid
-            FROM running AS r
-            WHERE r.virtualtransaction IN (SELECT w.virtualtransaction FROM writers AS w)
-                OR (r.virtualtransaction IS NULL AND EXISTS (SELECT FROM writers AS w WHERE NOT w.has_xid))
-            ORDER BY r.xid
+            SELECT x.xid
+            FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+            JOIN locks AS l ON l.transactionid = x.xid::xid
+            WHERE l.virtualtransaction IN (SELECT w.virtualtransaction FROM locks AS w WHERE w.locktype = 'advisory')
+            ORDER BY x.xid
             LIMIT 1
         )
     )::text AS xid,
