@@ -142,7 +142,8 @@ func (set *replicaSet) primaryState(ctx context.Context, pending claims) (*prima
 	return state, err
 }
 
-// confirmAll confirms the claims of several reads, and reads the primary's state. If one is refused, the batch is split.
+// confirmAll confirms the claims of several reads, and reads the primary's state. If one is refused, the batch is
+// split.
 func (set *replicaSet) confirmAll(ctx context.Context, asks []claims) ([]*primaryState, error) {
 	state, err := set.primaryState(ctx, slices.Concat(asks...))
 	return mapSlice(asks, func(claims) *primaryState { return state }), err

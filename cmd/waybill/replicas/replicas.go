@@ -1,6 +1,6 @@
-// Package replicas has clients append to lists and read them, over a cluster whose standbys serve reads, come late, stop
-// and take over, and checks the history of what they were answered (package listappend). A list is the name of an
-// account: an edit appends to it with If-Match, so that each append knows all before it.
+// Package replicas has clients append to lists and read them, over a cluster whose standbys serve reads, come late,
+// stop and take over, and checks the history of what they were answered (package listappend). A list is the name of
+// an account: an edit appends to it with If-Match, so that each append knows all before it.
 package replicas
 
 import (
