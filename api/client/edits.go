@@ -24,7 +24,9 @@ func (c *Conflict[T]) Unwrap() error { return c.Problem }
 // EditOption is an option of an edit.
 type EditOption[T, E any] func(*editOptions[T, E])
 
-type editOptions[T, E any] struct{ merge func(base, current *T) (*E, error) }
+type editOptions[T, E any] struct {
+	merge func(base, current *T) (*E, error)
+}
 
 // Merge resolves conflicts: the function returns the change to make to the current row, or nil, for which the edit
 // returns the conflict. It is called again if that row has changed meanwhile. Its error is the edit's.
