@@ -17,7 +17,8 @@ import (
 type limits struct{ patience, attempt, firstPause, longestPause time.Duration }
 
 var defaultLimits = limits{
-	patience: 30 * time.Second, attempt: 12 * time.Second, firstPause: 100 * time.Millisecond, longestPause: 5 * time.Second,
+	patience: 30 * time.Second, attempt: 12 * time.Second,
+	firstPause: 100 * time.Millisecond, longestPause: 5 * time.Second,
 }
 
 // pause returns how long to wait after a number of failures: a random part of a time that doubles with each.

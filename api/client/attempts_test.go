@@ -270,6 +270,7 @@ func TestARemovalThatIsRepeatedHasTakenEffect(t *testing.T) {
 		"was not there":        {[]step{gone}, removal, client.CodeNotFound},
 		"removed, then lost":   {[]step{loses, gone}, removal, ""},
 		"failed, then gone":    {[]step{answers(502, ""), gone}, removal, ""},
+		"lost, refused, gone":  {[]step{loses, refuses(429, client.CodeRateLimited), gone}, removal, ""},
 		"late, then gone":      {[]step{refuses(504, client.CodeTimeout), gone}, removal, ""},
 		"refused, then gone":   {[]step{refuses(429, client.CodeRateLimited), gone}, removal, client.CodeNotFound},
 		"lost, then forbidden": {[]step{loses, refuses(403, client.CodeForbidden)}, removal, client.CodeForbidden},

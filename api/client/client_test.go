@@ -247,12 +247,22 @@ func TestAnEditOfARowThatHasChangedShowsBothVersionsOrMergesThem(t *testing.T) {
 		t.Errorf("a merge that fails: %v", err)
 	}
 
+	// An edit is not taken for an earlier attempt of this one if there was another between.
+	same := client.PickupEdit{Note: client.Set(*merged.Note)}
+	if _, err = staff.Pickups.Edit(ctx, base, same); client.CodeOf(err) != client.CodeStaleVersion {
+		t.Errorf("the edit of a row that was edited twice: %v", err)
+	}
+	if _, err = staff.Pickups.Edit(ctx, current, same); err != nil {
+		t.Errorf("an edit that was made already: %v", err)
+	}
+
 	// The row of a list has no ETag: its version is compared.
 	listed := value(staff.Pickups.ListPage(ctx, nil, ""))(t).Items[0]
 	if listed.ID != base.ID || listed.ETag != "" {
 		t.Fatalf("listed %+v", listed)
 	}
-	if edited := value(staff.Pickups.Edit(ctx, listed, client.PickupEdit{Note: client.Null[string]()}))(t); edited.Note != nil {
+	edited := value(staff.Pickups.Edit(ctx, listed, client.PickupEdit{Note: client.Null[string]()}))(t)
+	if edited.Note != nil {
 		t.Errorf("the note is %q, and should be cleared", *edited.Note)
 	}
 	_, err = staff.Pickups.Edit(ctx, listed, late)

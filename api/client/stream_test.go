@@ -151,7 +151,11 @@ func TestStreamEndsWithARefusal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := &network{steps: []step{streams(event(1)), refuses(429, client.CodeConcurrencyLimit),
 				refuses(500, client.CodeInternal), refuses(403, code), streams(event(2))}}
-			got, err := read(t.Context(), n.client(), 2, nil)
+			options := &client.StreamOptions{OnRestart: func(context.Context) error { return nil }}
+			if code == client.CodeStreamRestarted {
+				options = nil
+			}
+			got, err := read(t.Context(), n.client(), 2, options)
 			if wantCode(t, err, code); !slices.Equal(got, []int64{1}) {
 				t.Errorf("read %v", got)
 			}
@@ -176,6 +180,26 @@ func TestStreamGoesOnAfterARestart(t *testing.T) {
 		got, err := read(t.Context(), n.client(), 3, &client.StreamOptions{After: "old", OnRestart: onRestart})
 		if check(t, err); !slices.Equal(got, []int64{1, 2, 3}) || restarts != 3 {
 			t.Errorf("read %v, and the state %d times", got, restarts)
+		}
+	})
+}
+
+// The pauses grow while nothing comes, and begin anew with each message.
+func TestStreamWaitsBriefAgainAfterAMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{steps: append(slices.Repeat([]step{loses}, 20), streams(event(1)), streams(event(2)))}
+		got, err := read(t.Context(), n.client(), 2, nil)
+		if check(t, err); !slices.Equal(got, []int64{1, 2}) {
+			t.Errorf("read %v", got)
+		}
+		pause := func(i int) time.Duration { return n.sent[i+1].at.Sub(n.sent[i].at) }
+		var before time.Duration
+		for i := range 20 {
+			before = max(before, pause(i))
+		}
+		if after := pause(20); before < time.Second || after > 100*time.Millisecond {
+			t.Errorf("pauses of up to %v while nothing came, and of %v after a message", before, after)
 		}
 	})
 }

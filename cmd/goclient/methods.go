@@ -145,7 +145,8 @@ func (g *generator) method(m method, common map[bool]map[string]bool) error {
 			paragraphs = append(paragraphs, paragraph)
 		}
 	}
-	own := slices.DeleteFunc(slices.Clone(m.codes), func(code string) bool { return common[m.RequestBody != nil][code] })
+	isCommon := func(code string) bool { return common[m.RequestBody != nil][code] }
+	own := slices.DeleteFunc(slices.Clone(m.codes), isCommon)
 	if len(own) > 0 {
 		paragraphs = append(paragraphs, "Codes of its own: "+strings.Join(own, ", ")+".")
 	}
@@ -216,7 +217,8 @@ func (g *generator) list(doc string, m method, query string) {
 	if query != "" {
 		parameters, rest = append(parameters, "query "+query), ", query: query"
 	}
-	g.function(doc, m, parameters, "iter.Seq2[*"+m.value+", error]", m.returning("list["+m.value+"]", arguments, rest, ""))
+	g.function(doc, m, parameters, "iter.Seq2[*"+m.value+", error]",
+		m.returning("list["+m.value+"]", arguments, rest, ""))
 	if query == "" {
 		return
 	}
