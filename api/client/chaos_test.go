@@ -16,7 +16,6 @@ import (
 
 	"waybill/api/client"
 	"waybill/db/dbtest"
-	"waybill/db/seed"
 )
 
 // forEach calls work for the numbers below n, so many at once, until one fails.
@@ -50,15 +49,16 @@ const writes = 10_000
 
 func TestWritesThroughANetworkThatLosesDelaysDoublesAndCutsTakeEffectOnce(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := start(t)
 	proxy, url := startUnreliable(t, s.url, 20)
 	pauses, patience := client.WithPauses(20*time.Millisecond, 500*time.Millisecond), client.WithPatience(2*time.Minute)
-	staff, admin := s.through(url, s.Staff, pauses, patience), s.through(url, s.Admin, pauses, patience)
+	staff, admin := s.through(url, s.staff, pauses, patience), s.through(url, s.admin, pauses, patience)
 	rounds := dbtest.Rounds(writes) / 5
 	input := s.newPickup()
 	input.PriceCents = 100
 	check(t, forEach(t.Context(), 32, rounds, func(ctx context.Context, i int) error {
-		if _, err := admin.Accounts.DepositToAccount(ctx, s.Account, client.NewLedgerEntry{AmountCents: 300}); err != nil {
+		deposit := client.NewLedgerEntry{AmountCents: 300}
+		if _, err := admin.Accounts.DepositToAccount(ctx, s.account, deposit); err != nil {
 			return fmt.Errorf("deposit: %w", err)
 		}
 		draft, err := staff.Pickups.Create(ctx, input)
@@ -73,7 +73,7 @@ func TestWritesThroughANetworkThatLosesDelaysDoublesAndCutsTakeEffectOnce(t *tes
 		if _, err := staff.Pickups.Submit(ctx, draft.ID); err != nil {
 			return fmt.Errorf("submit: %w", err)
 		}
-		if _, err := admin.Accounts.Charge(ctx, s.Account, client.NewLedgerEntry{AmountCents: 50}); err != nil {
+		if _, err := admin.Accounts.Charge(ctx, s.account, client.NewLedgerEntry{AmountCents: 50}); err != nil {
 			return fmt.Errorf("charge: %w", err)
 		}
 		return nil
@@ -96,7 +96,7 @@ func address(i int) string { return fmt.Sprintf("%d Mission St", i) }
 func (s *server) wroteOnce(t *testing.T, rounds int) {
 	t.Helper()
 	addresses, want := map[string]int{}, map[string]int{}
-	for p, err := range s.as(s.Staff).Pickups.List(t.Context(), &client.ListPickupsQuery{Limit: 200}) {
+	for p, err := range s.as(s.staff).Pickups.List(t.Context(), &client.ListPickupsQuery{Limit: 200}) {
 		check(t, err)
 		if addresses[p.PickupAddress]++; p.Status != client.PickupStatusSubmitted {
 			t.Errorf("%s is %s", p.PickupAddress, p.Status)
@@ -112,16 +112,16 @@ func (s *server) wroteOnce(t *testing.T, rounds int) {
 		t.Errorf("%d addresses, want %d", len(addresses), len(want))
 	}
 	kinds := map[client.EntryKind]int{}
-	for e, err := range s.as(s.Admin).Accounts.ListEntries(t.Context(), s.Account, &client.ListQuery{Limit: 200}) {
+	for e, err := range s.as(s.admin).Accounts.ListEntries(t.Context(), s.account, &client.ListQuery{Limit: 200}) {
 		check(t, err)
 		kinds[e.Kind]++
 	}
 	if kinds[client.EntryKindCharge] != 2*rounds || kinds[client.EntryKindDeposit] != rounds+1 {
 		t.Errorf("the entries are %v, want %d charges and %d deposits", kinds, 2*rounds, rounds+1)
 	}
-	balance := value(s.as(s.Admin).Accounts.Get(t.Context(), s.Account))(t).BalanceCents
-	if want := int64(seed.StandardCents + rounds*(300-100-50)); balance != want {
-		t.Errorf("the balance is %d, want %d", balance, want)
+	got := value(s.as(s.admin).Accounts.Get(t.Context(), s.account))(t).BalanceCents
+	if want := int64(balance + rounds*(300-100-50)); got != want {
+		t.Errorf("the balance is %d, want %d", got, want)
 	}
 }
 
@@ -130,14 +130,14 @@ const cuts = 1_000
 
 func TestStreamThatIsCutAtRandomBytesLosesNoEventAndRepeatsNone(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := start(t)
 	proxy, url := startCutter(t, s.url, 4_000)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	began, added := make(chan struct{}), make(chan uuid.UUID, 1)
 	go func() {
 		isFirst := true
-		c := s.through(url, s.Dispatcher, client.WithPauses(time.Millisecond, 20*time.Millisecond))
+		c := s.through(url, s.dispatcher, client.WithPauses(time.Millisecond, 20*time.Millisecond))
 		for m, err := range c.Pickups.Stream(ctx, nil) {
 			if err != nil {
 				t.Errorf("the stream ended: %v", err)
@@ -155,7 +155,7 @@ func TestStreamThatIsCutAtRandomBytesLosesNoEventAndRepeatsNone(t *testing.T) {
 	<-began
 	seen, done := collect(added)
 
-	staff, caused := s.as(s.Staff), []uuid.UUID(nil)
+	staff, caused := s.as(s.staff), []uuid.UUID(nil)
 	input := s.newPickup()
 	input.PriceCents = 0
 	for proxy.cuts.Load() < int64(dbtest.Rounds(cuts)) {

@@ -13,24 +13,12 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/api/client"
-	"waybill/db/seed"
 )
-
-// login returns the client of a user who logs in.
-func (s *server) login(t *testing.T, u seed.User) *client.Client {
-	t.Helper()
-	session := value(client.New(s.url).Sessions.Login(t.Context(),
-		client.Credentials{Tenant: s.Slug, Email: u.Email, Password: password}))(t)
-	if session.User.ID != u.UserID {
-		t.Fatalf("logged in as %v, want %v", session.User.ID, u.UserID)
-	}
-	return client.New(s.url, client.WithToken(session.Token))
-}
 
 func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
-	staff, dispatcher, hub := s.login(t, s.Staff), s.login(t, s.Dispatcher), s.login(t, s.Hub)
+	s, ctx := start(t), t.Context()
+	staff, dispatcher, hub := s.as(s.staff), s.as(s.dispatcher), s.as(s.hub)
 	id := value(staff.Pickups.Create(ctx, s.newPickup()))(t).ID
 	reached := func(pickup *client.Pickup, err error) func(client.PickupStatus) {
 		return func(want client.PickupStatus) {
@@ -43,11 +31,11 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	}
 	reached(staff.Pickups.Submit(ctx, id))(client.PickupStatusSubmitted)
 	reached(dispatcher.Pickups.Dispatch(ctx, id))(client.PickupStatusAssigned)
-	if got := value(staff.Pickups.Get(ctx, id))(t).DriverID; got == nil || *got != s.driver {
-		t.Errorf("dispatched to %v, want %v", got, s.driver)
+	if got := value(staff.Pickups.Get(ctx, id))(t).DriverID; got == nil || *got != s.driverID {
+		t.Errorf("dispatched to %v, want %v", got, s.driverID)
 	}
 	reached(dispatcher.Pickups.Release(ctx, id))(client.PickupStatusSubmitted)
-	reached(dispatcher.Pickups.Assign(ctx, id, client.Assignment{DriverID: s.driver}))(client.PickupStatusAssigned)
+	reached(dispatcher.Pickups.Assign(ctx, id, client.Assignment{DriverID: s.driverID}))(client.PickupStatusAssigned)
 	reached(dispatcher.Pickups.Collect(ctx, id))(client.PickupStatusCollected)
 	reached(hub.Pickups.Receive(ctx, id))(client.PickupStatusReceived)
 	reached(hub.Pickups.Pack(ctx, id))(client.PickupStatusPacked)
@@ -72,15 +60,15 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 
 func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
-	staff, admin := s.as(s.Staff), s.as(s.Admin)
+	s, ctx := start(t), t.Context()
+	staff, admin := s.as(s.staff), s.as(s.admin)
 	input := client.NewPatient{
-		FacilityID: s.Hidden, ExternalID: new("4711"), GivenName: "Ada", FamilyName: "Example",
+		FacilityID: s.hidden, ExternalID: new("4711"), GivenName: "Ada", FamilyName: "Example",
 		BirthDate: client.Date{Year: 1990, Month: 5, Day: 17}, Phone: new("+14155550123"),
 	}
 	_, err := staff.Patients.Create(ctx, input)
 	wantCode(t, err, client.CodeFacilityNotFound)
-	check(t, admin.Groups.AddFacility(ctx, s.Group, s.Hidden))
+	check(t, admin.Groups.AddFacility(ctx, s.group, s.hidden))
 
 	made := value(staff.Patients.Create(ctx, input))(t)
 	if made.BirthDate != input.BirthDate {
@@ -108,23 +96,23 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 
 func TestClientKnowsTheProblemAndItsCode(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
+	s, ctx := start(t), t.Context()
 	input := s.newPickup()
-	input.PriceCents = seed.StandardCents + 1
-	id := value(s.as(s.Staff).Pickups.Create(ctx, input))(t).ID
-	_, err := s.as(s.Staff).Pickups.Submit(ctx, id)
+	input.PriceCents = balance + 1
+	id := value(s.as(s.staff).Pickups.Create(ctx, input))(t).ID
+	_, err := s.as(s.staff).Pickups.Submit(ctx, id)
 	var p *client.Problem
 	if !errors.As(err, &p) || p.Code != client.CodeInsufficientFunds || p.Status != http.StatusConflict ||
 		p.RequestID == "" {
 		t.Errorf("submitted without funds: %v", err)
 	}
-	_, err = s.as(s.Hub).Pickups.Receive(ctx, id)
+	_, err = s.as(s.hub).Pickups.Receive(ctx, id)
 	wantCode(t, err, client.CodeNotFound) // the hub does not see it yet
-	_, err = s.as(s.Dispatcher).Pickups.Collect(ctx, id)
+	_, err = s.as(s.dispatcher).Pickups.Collect(ctx, id)
 	if !errors.As(err, &p) || p.CurrentStatus != client.PickupStatusDraft {
 		t.Errorf("collected a draft: %v", err)
 	}
-	_, err = s.as(s.Staff).Pickups.Create(ctx, client.NewPickup{FacilityID: s.Facility})
+	_, err = s.as(s.staff).Pickups.Create(ctx, client.NewPickup{FacilityID: s.facility})
 	if !errors.As(err, &p) || p.Code != client.CodeValidationFailed || p.Field == "" {
 		t.Errorf("created without an account: %v", err)
 	}
@@ -132,8 +120,8 @@ func TestClientKnowsTheProblemAndItsCode(t *testing.T) {
 
 func TestAnIntentOfTheCallersTakesEffectOnce(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
-	staff, key := s.as(s.Staff), client.IdempotencyKey(uuid.NewString())
+	s, ctx := start(t), t.Context()
+	staff, key := s.as(s.staff), client.IdempotencyKey(uuid.NewString())
 	made := value(staff.Pickups.Create(ctx, s.newPickup(), key))(t)
 	again := value(staff.Pickups.Create(ctx, s.newPickup(), key))(t)
 	if made.Replayed || !again.Replayed || again.ID != made.ID {
@@ -154,9 +142,9 @@ func TestAnIntentOfTheCallersTakesEffectOnce(t *testing.T) {
 	}
 	entry := client.NewLedgerEntry{ID: uuid.New(), AmountCents: 500}
 	for range 2 {
-		value(s.as(s.Admin).Accounts.Charge(ctx, s.Account, entry))(t)
+		value(s.as(s.admin).Accounts.Charge(ctx, s.account, entry))(t)
 	}
-	if got := value(staff.Accounts.Get(ctx, s.Account))(t).BalanceCents; got != seed.StandardCents-3500 {
+	if got := value(staff.Accounts.Get(ctx, s.account))(t).BalanceCents; got != balance-3500 {
 		t.Errorf("the balance is %d: the submit and the charge should have taken effect once", got)
 	}
 	_, err := staff.Pickups.Cancel(ctx, made.ID, client.Cancellation{}, client.IfMatch(made.ETag))
@@ -169,13 +157,13 @@ func TestAnIntentOfTheCallersTakesEffectOnce(t *testing.T) {
 
 func TestAListIsReadAPageAtATimeAndNoFurtherThanItIsUsed(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
+	s, ctx := start(t), t.Context()
 	requests := 0
 	counting := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		requests++
 		return http.DefaultTransport.RoundTrip(r)
 	})}
-	staff := s.as(s.Staff, client.WithHTTPClient(counting))
+	staff := s.as(s.staff, client.WithHTTPClient(counting))
 	for range 5 {
 		value(staff.Pickups.Create(ctx, s.newPickup()))(t)
 	}
@@ -203,7 +191,7 @@ func TestAListIsReadAPageAtATimeAndNoFurtherThanItIsUsed(t *testing.T) {
 		t.Errorf("a filtered list has %v, %v", p, err)
 	}
 	count := 0
-	for p, err := range s.as(s.Hub).Accounts.List(ctx, nil) {
+	for p, err := range s.as(s.hub).Accounts.List(ctx, nil) {
 		if count++; p != nil {
 			t.Errorf("the hub reads account %v", p.ID)
 		}
@@ -220,8 +208,8 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 func TestAnEditOfARowThatHasChangedShowsBothVersionsOrMergesThem(t *testing.T) {
 	t.Parallel()
-	s, ctx := serve(t), t.Context()
-	staff := s.as(s.Staff)
+	s, ctx := start(t), t.Context()
+	staff := s.as(s.staff)
 	base := value(staff.Pickups.Create(ctx, s.newPickup()))(t)
 	current := value(staff.Pickups.Edit(ctx, base, client.PickupEdit{Note: client.Set("Ring twice")}))(t)
 	late := client.PickupEdit{Note: client.Set("Do not ring")}
@@ -270,8 +258,8 @@ func TestAnEditOfARowThatHasChangedShowsBothVersionsOrMergesThem(t *testing.T) {
 		t.Errorf("an edit of a listed row that has changed: %v", err)
 	}
 
-	flag := value(s.as(s.Admin).Flags.Get(ctx, "auto_dispatch"))(t)
-	set := value(s.as(s.Admin).Flags.Set(ctx, flag, client.FlagSetting{Enabled: !flag.Enabled}))(t)
+	flag := value(s.as(s.admin).Flags.Get(ctx, "auto_dispatch"))(t)
+	set := value(s.as(s.admin).Flags.Set(ctx, flag, client.FlagSetting{Enabled: !flag.Enabled}))(t)
 	if set.Enabled == flag.Enabled {
 		t.Error("the flag is as it was")
 	}

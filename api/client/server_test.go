@@ -1,92 +1,83 @@
+//go:build !race
+
+// The server is api's to test with the race detector.
+
 package client_test
 
 import (
-	"net/http/httptest"
 	"testing"
 
 	"github.com/google/uuid"
-	"golang.org/x/crypto/bcrypt"
 
-	"waybill/api"
 	"waybill/api/client"
-	"waybill/db"
-	"waybill/db/dbtest"
-	"waybill/db/seed"
 )
 
-func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
-
-const password = "a long password"
-
-// server is the real one, with a tenant.
-type server struct {
-	url string
-	*seed.Standard
-	tokens map[uuid.UUID]string
-	driver uuid.UUID
+// user is one of the tenant, by the session that the test opened.
+type user struct {
+	id           uuid.UUID
+	email, token string
 }
 
-// serve starts a server on a database of its own.
-func serve(t *testing.T) *server {
+// server is the real one, with the rows that its admin has created with the client under test.
+type server struct {
+	url                                        string
+	admin, dispatcher, staff, hub              user
+	facility, hidden, group, account, driverID uuid.UUID // staff see the facility, and not the hidden one
+}
+
+// balance is that of the account at first.
+const balance = 1_000_000
+
+// start starts a server on a database of its own.
+func start(t *testing.T) *server {
 	t.Helper()
-	d := dbtest.New(t)
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	check(t, err)
-	s := &server{tokens: map[uuid.UUID]string{}}
-	check(t, seed.Make(t.Context(), d.Owner(), uuid.New(), func(r *seed.Rows) {
-		s.Standard = r.Standard(func(p *db.CreateUserParams) { p.PasswordHash = string(hash) })
-		s.driver = r.Driver(seed.OnDuty(37.7599, -122.4148))
-		for _, u := range []seed.User{s.Admin, s.Dispatcher, s.Staff, s.Hub} {
-			s.tokens[u.UserID] = string(r.Session(u))
-		}
-	}))
-	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
-	check(t, err)
-	t.Cleanup(store.Close)
-	handler, err := api.New(t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
-	check(t, err)
-	h := httptest.NewServer(handler)
-	t.Cleanup(h.Close)
-	s.url = h.URL
+	ctx, s := t.Context(), &server{url: serve(t)}
+	s.admin = s.login(t, client.UserRoleAdmin)
+	admin := s.as(s.admin)
+	for _, role := range []client.UserRole{client.UserRoleDispatcher, client.UserRoleStaff, client.UserRoleHub} {
+		value(admin.Users.Create(ctx,
+			client.NewUser{Email: emailOf(role), Password: password, Name: string(role), Role: role}))(t)
+	}
+	s.dispatcher, s.staff = s.login(t, client.UserRoleDispatcher), s.login(t, client.UserRoleStaff)
+	s.hub = s.login(t, client.UserRoleHub)
+	clinic := client.NewFacility{Name: "Clinic", Address: "2401 Mission St", Latitude: 37.7583, Longitude: -122.4186}
+	s.facility = value(admin.Facilities.Create(ctx, clinic))(t).ID
+	s.hidden = value(admin.Facilities.Create(ctx, clinic))(t).ID
+	s.group = value(admin.Groups.Create(ctx, client.NewGroup{Name: "Mission"}))(t).ID
+	check(t, admin.Groups.AddFacility(ctx, s.group, s.facility))
+	check(t, admin.Groups.AddMember(ctx, s.group, s.staff.id))
+	check(t, admin.Groups.AddMember(ctx, s.group, s.hub.id))
+	s.account = value(admin.Accounts.Create(ctx, client.NewAccount{Name: "Clinic", Currency: "USD"}))(t).ID
+	value(admin.Accounts.DepositToAccount(ctx, s.account, client.NewLedgerEntry{AmountCents: balance}))(t)
+	grace := client.NewDriver{Name: "Grace", OnDuty: new(true), Latitude: new(37.7599), Longitude: new(-122.4148)}
+	s.driverID = value(admin.Drivers.Create(ctx, grace))(t).ID
 	return s
 }
 
+func emailOf(role client.UserRole) string { return string(role) + "@clinic.example" }
+
+func (s *server) login(t *testing.T, role client.UserRole) user {
+	t.Helper()
+	u := user{email: emailOf(role)}
+	session := value(client.New(s.url).Sessions.Login(t.Context(),
+		client.Credentials{Tenant: "clinic", Email: u.email, Password: password}))(t)
+	u.id, u.token = session.User.ID, session.Token
+	return u
+}
+
 // as returns the client of a user.
-func (s *server) as(u seed.User, options ...client.Option) *client.Client {
+func (s *server) as(u user, options ...client.Option) *client.Client {
 	return s.through(s.url, u, options...)
 }
 
 // through returns the client of a user who reaches the server by another URL.
-func (s *server) through(url string, u seed.User, options ...client.Option) *client.Client {
-	return client.New(url, append(options, client.WithToken(s.tokens[u.UserID]))...)
+func (s *server) through(url string, u user, options ...client.Option) *client.Client {
+	return client.New(url, append(options, client.WithToken(u.token))...)
 }
 
 func (s *server) newPickup() client.NewPickup {
 	return client.NewPickup{
-		FacilityID: s.Facility, AccountID: s.Account, PriceCents: 3000,
+		FacilityID: s.facility, AccountID: s.account, PriceCents: 3000,
 		PickupAddress: "2401 Mission St", DropoffAddress: "1 Lab Way",
-	}
-}
-
-// value fails the test if a call failed, and returns what it answered.
-func value[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		check(t, err)
-		return v
-	}
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func wantCode(t *testing.T, err error, want client.Code) {
-	t.Helper()
-	if got := client.CodeOf(err); got != want {
-		t.Errorf("the code is %q (%v), want %q", got, err, want)
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 func event(n int) string {
-	return fmt.Sprintf(": a comment\nevent: submit\nid: h-%d-1\ndata: {\"transition\":\"submit\",\"version\":%d}\n\n", n, n)
+	data := fmt.Sprintf(`{"transition":"submit","version":%d}`, n)
+	return fmt.Sprintf(": a comment\nevent: submit\nid: h-%d-1\ndata: %s\n\n", n, data)
 }
 
 const checkpoint = "event: checkpoint\nid: h-0-0\ndata: {}\nretry: 1000\n\n"
@@ -119,11 +120,11 @@ func TestStreamTellsItsStateAndEndsWithItsContext(t *testing.T) {
 // A silent connection counts as lost, but not while the caller is at work.
 func TestStreamLeavesASilentConnection(t *testing.T) {
 	t.Parallel()
-	for name, first := range map[string]step{"silent": silent(event(1)), "half an event": silent(event(1) + event(2)[:20])} {
+	for name, text := range map[string]string{"silent": event(1), "half an event": event(1) + event(2)[:20]} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				n := &network{steps: []step{first, hangs, after(t, "h-1-1", silent(event(2)+event(3)))}}
+				n := &network{steps: []step{silent(text), hangs, after(t, "h-1-1", silent(event(2)+event(3)))}}
 				seen, began := 0, time.Now()
 				for m, err := range n.client().Pickups.Stream(t.Context(), nil) {
 					check(t, err)
@@ -169,7 +170,8 @@ func TestStreamGoesOnAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		restarted := refuses(410, client.CodeStreamRestarted)
 		n := &network{steps: []step{after(t, "old", restarted), after(t, "", streams(checkpoint)),
-			after(t, "h-0-0", streams(event(1)+event(2))), after(t, "h-2-1", restarted), after(t, "", streams(event(3)))}}
+			after(t, "h-0-0", streams(event(1)+event(2))), after(t, "h-2-1", restarted),
+			after(t, "", streams(event(3)))}}
 		restarts := 0
 		onRestart := func(context.Context) error {
 			if restarts++; restarts == 1 {
