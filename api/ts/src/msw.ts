@@ -13,7 +13,7 @@ export type Asked = { params: Record<string, string>; query: URLSearchParams; bo
 
 /** What to answer: a problem of the operation's codes, another value than the example, or nothing at all. */
 export type MockedAnswer<Id extends MockedId> =
-  | ({ code: Code<Id>; retryAfter?: number } & Partial<Pick<Problem, "detail" | "field" | "current_status" | "allowed">>)
+  | ({ code: Code<Id>; retryAfter?: number } & Partial<Omit<Problem, "code" | "status">>)
   | { value: Value<Id> | ((asked: Asked) => Value<Id>) }
   | { lost: true };
 

@@ -97,8 +97,8 @@ test("what a client calls is what it gets back", async () => {
   const charged = unwrap(await waybill.accounts.charge(id, { amount_cents: 5 }));
   assert.equal(charged.account_id, id);
   assert.notEqual(charged.id, id);
-  const batch = { items: [{ facility_id: id, account_id: id, price_cents: 1, pickup_address: "A", dropoff_address: "B" }] };
-  assert(unwrap(await waybill.pickups.createMany(batch)).items.every((p) => p.status === "DRAFT"));
+  const order = { facility_id: id, account_id: id, price_cents: 1, pickup_address: "A", dropoff_address: "B" };
+  assert(unwrap(await waybill.pickups.createMany({ items: [order] })).items.every((p) => p.status === "DRAFT"));
   for await (const pickup of waybill.pickups.list()) assert(pickup.id);
   unwrap(await waybill.sessions.logout());
 });
