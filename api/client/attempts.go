@@ -14,7 +14,10 @@ import (
 )
 
 // limits say how long, and how often, calls try.
-type limits struct{ patience, attempt, firstPause, longestPause time.Duration }
+type limits struct {
+	patience, attempt, firstPause, longestPause time.Duration
+	once                                        bool // without retries
+}
 
 var defaultLimits = limits{
 	patience: 30 * time.Second, attempt: 12 * time.Second,
@@ -67,7 +70,7 @@ func (t *transport) send(ctx context.Context, m outgoing, decode func([]byte) er
 			return a, err
 		}
 		wait := max(t.limits.pause(failures), retryAfter(a.header, time.Now()))
-		if time.Now().Add(wait).After(end) {
+		if t.limits.once || time.Now().Add(wait).After(end) {
 			if a.problem != nil {
 				return a, nil
 			}

@@ -25,13 +25,13 @@ type network struct {
 type step func(*http.Request) (*http.Response, error)
 
 type sent struct {
-	at          time.Time
-	key, body   string
-	method, url string
+	at                               time.Time
+	key, position, body, method, url string
 }
 
 func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
-	s := sent{at: time.Now(), key: r.Header.Get("Idempotency-Key"), method: r.Method, url: r.URL.String()}
+	s := sent{at: time.Now(), key: r.Header.Get("Idempotency-Key"),
+		position: r.Header.Get("Waybill-Consistency"), method: r.Method, url: r.URL.String()}
 	if r.Body != nil {
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -293,6 +293,17 @@ func TestARemovalThatIsRepeatedHasTakenEffect(t *testing.T) {
 				wantCode(t, c.call((&network{steps: c.steps}).client(), t.Context()), c.code)
 			})
 		})
+	}
+}
+
+func TestACallWithoutRetriesIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[client.Code]step{"": pickup, client.CodeNoAnswer: loses, client.CodeOverloaded: overloaded} {
+		n := &network{steps: []step{s}}
+		_, err := n.client(client.WithoutRetries()).Pickups.Submit(t.Context(), uuid.New())
+		if wantCode(t, err, want); len(n.sent) != 1 {
+			t.Errorf("%d attempts, want 1", len(n.sent))
+		}
 	}
 }
 

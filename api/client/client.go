@@ -61,6 +61,11 @@ func WithPauses(first, longest time.Duration) Option {
 	return func(t *transport) { t.limits.firstPause, t.limits.longestPause = first, longest }
 }
 
+// WithoutRetries has each call send its request once. Whether a call without an answer took effect is unknown.
+func WithoutRetries() Option {
+	return func(t *transport) { t.limits.once = true }
+}
+
 // New makes a client for the server at a URL. It can be used by several goroutines at once.
 func New(url string, options ...Option) *Client {
 	t := &transport{

@@ -14,6 +14,7 @@ type transport struct {
 	http   *http.Client
 	token  func() string
 	limits limits
+	consistency
 }
 
 // roundTrip sends one request, the stream's too. Its errors are net/http's.
@@ -36,5 +37,5 @@ func (t *transport) roundTrip(ctx context.Context, method, path string, header h
 	if token := t.token(); token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return t.http.Do(r)
+	return t.do(t.http, r)
 }

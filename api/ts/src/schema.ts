@@ -704,6 +704,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the pickups that you see by status
+         * @description For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["get-pickup-counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -1171,7 +1193,9 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Roles: admin, dispatcher.
+         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         *
+         *     Roles: admin, dispatcher.
          */
         get: operations["list-users"];
         put?: never;
@@ -2480,6 +2504,21 @@ export interface components {
              * @description The earliest time of the pickup. Visible to everyone who sees the pickup
              */
             window_start?: string | null;
+        };
+        /** @description How many pickups the caller sees in one status */
+        PickupCount: {
+            /**
+             * @description How many pickups that you see have the status
+             * @example 12
+             */
+            count: number;
+            /** @description Where it stands: see list-pickup-transitions */
+            status: components["schemas"]["PickupStatus"];
+        };
+        /** @description How many pickups the caller sees in each status */
+        PickupCounts: {
+            /** @description Every status once, in the order of a pickup's life */
+            items: components["schemas"]["PickupCount"][];
         };
         /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
@@ -3922,7 +3961,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3931,6 +3973,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4002,6 +4046,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4027,6 +4073,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4103,6 +4151,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -4120,6 +4170,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4141,6 +4193,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4188,6 +4242,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4295,6 +4351,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4323,6 +4381,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4472,6 +4532,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4500,6 +4562,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4622,7 +4686,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4637,6 +4704,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4685,7 +4754,10 @@ export interface operations {
     "get-account-entry": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4707,6 +4779,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4771,6 +4845,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4858,7 +4934,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4867,6 +4946,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4943,6 +5024,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4971,6 +5054,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5090,6 +5175,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5107,6 +5194,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5131,6 +5220,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5177,6 +5268,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5284,6 +5377,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5371,7 +5466,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5380,6 +5478,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5456,6 +5556,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5483,6 +5585,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5561,6 +5665,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5578,6 +5684,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5601,6 +5709,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5647,6 +5757,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5855,7 +5967,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5864,6 +5979,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5904,6 +6021,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5921,6 +6040,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5940,6 +6061,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5987,6 +6110,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6068,7 +6193,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6077,6 +6205,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6143,6 +6273,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6166,6 +6298,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6240,6 +6374,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6257,6 +6393,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6276,6 +6414,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6323,6 +6463,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6401,7 +6543,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6416,6 +6561,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6467,6 +6614,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6545,6 +6694,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6568,7 +6719,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6583,6 +6737,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6634,6 +6790,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6712,6 +6870,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6752,6 +6912,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6833,6 +6995,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6861,6 +7025,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6997,6 +7163,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7021,6 +7189,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7068,6 +7238,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7167,6 +7339,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7222,6 +7396,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7300,6 +7476,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7382,6 +7560,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7420,6 +7600,83 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "get-pickup-counts": {
+        parameters: {
+            query?: {
+                /** @description Only those of this facility */
+                facility_id?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DRAFT"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SUBMITTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "ASSIGNED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "COLLECTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "RECEIVED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "PACKED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SHIPPED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DELIVERED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "CANCELED"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PickupCounts"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-pickup-transitions": {
         parameters: {
             query?: never;
@@ -7432,6 +7689,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7600,6 +7859,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7683,6 +7944,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7723,6 +7986,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7852,6 +8117,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7915,6 +8182,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8128,6 +8397,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8164,6 +8435,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8210,6 +8483,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8334,6 +8609,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8497,6 +8774,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8651,6 +8930,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8757,6 +9038,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8861,6 +9144,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9008,6 +9293,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9153,6 +9440,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9242,6 +9531,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9337,6 +9628,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9388,6 +9681,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9492,6 +9787,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9603,6 +9900,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9707,6 +10006,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9843,6 +10144,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9886,6 +10189,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10048,8 +10353,19 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only the user with this email address, whatever its case */
+                email?: string;
+                /** @description Only users with these words, or beginnings of words, in their name */
+                name?: string;
+                /** @description Only users with this role */
+                role?: components["schemas"]["UserRole"];
+                /** @description Only active users, or only deactivated ones */
+                active?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10058,6 +10374,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10133,6 +10451,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10159,6 +10479,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10276,6 +10598,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -10293,6 +10617,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10315,6 +10641,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10361,6 +10689,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10495,6 +10825,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10554,6 +10886,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10676,7 +11010,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The user
@@ -10691,6 +11028,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10756,6 +11095,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10779,6 +11120,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10911,6 +11254,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10946,6 +11291,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
