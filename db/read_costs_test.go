@@ -74,6 +74,7 @@ var uncosted = map[string]string{
 	"GetSessions":           "TestReadersOfManyFacilitiesReadFewPages has it",
 	"ExplainCreatePickups":  "rows by their keys",
 	"ExplainEditPickup":     "a row by its key",
+	"ExplainResendMessage":  "a row by its key",
 }
 
 // costFixture names who reads what.
@@ -81,6 +82,8 @@ type costFixture struct {
 	*scale.Dataset
 	viewers map[string]db.Viewer
 	middle  uuid.UUID // a patient
+
+	middleOfEntries time.Time // of the busy account
 }
 
 func newCostFixture(w *scale.Dataset) costFixture {
@@ -210,6 +213,16 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		"ListLedgerEntries": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListLedgerEntries(ctx, db.ListLedgerEntriesParams{TenantID: t, AccountID: c.BusyAccount,
 				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"GetAccountStatement": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetAccountStatement(ctx, db.GetAccountStatementParams{TenantID: t, ID: c.BusyAccount,
+				FromTime: c.middleOfEntries, ToTime: endOfTime})
+			return err
+		}),
+		"ListStatementLines": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListStatementLines(ctx, db.ListStatementLinesParams{TenantID: t, AccountID: c.BusyAccount,
+				AfterCreatedAt: c.middleOfEntries, AfterDeltaCents: 1 << 53, Until: endOfTime, MaxRows: max50})
 			return err
 		}),
 		"ListPhoneNumbers": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -631,6 +644,9 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	c := newCostFixture(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
 	c.middle = scan[uuid.UUID](ctx, d.owner, `SELECT id FROM patients WHERE tenant_id = $1
 		ORDER BY id OFFSET (SELECT count(*) / 2 FROM patients WHERE tenant_id = $1) LIMIT 1`, c.TenantID)
+	c.middleOfEntries = scan[time.Time](ctx, d.owner, `SELECT created_at FROM ledger_entries WHERE tenant_id = $1
+		AND account_id = $2 ORDER BY created_at OFFSET (SELECT count(*) / 2 FROM ledger_entries WHERE tenant_id = $1
+		AND account_id = $2) LIMIT 1`, c.TenantID, c.BusyAccount)
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
 	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))

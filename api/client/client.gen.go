@@ -154,6 +154,35 @@ func (s AccountsService) GetEntry(ctx context.Context, accountID uuid.UUID, entr
 	})
 }
 
+// GetAccountStatementQuery has the parameters of get-account-statement.
+type GetAccountStatementQuery struct {
+	// Only entries that were booked at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only entries that were booked before this time.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// GetStatement gets the statement of an account: get-account-statement.
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance
+// after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in
+// the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind
+// closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an
+// apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Codes of its own: not_acceptable.
+func (s AccountsService) GetStatement(
+	ctx context.Context, accountID uuid.UUID, query *GetAccountStatementQuery,
+) (*AccountStatement, error) {
+	return call[AccountStatement](ctx, s.t, request{
+		method: "GET", path: path("/v1/accounts/{account_id}/statement", accountID), query: query,
+	})
+}
+
 // AppointmentsService has the operations on appointments.
 type AppointmentsService struct{ t *transport }
 
@@ -679,6 +708,22 @@ func (s PatientsService) GetPickupPatient(ctx context.Context, pickupID uuid.UUI
 // PickupsService has the operations on pickups.
 type PickupsService struct{ t *transport }
 
+// ResendMessage sends a failed text again: resend-message.
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left
+// as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Codes of its own: idempotency_key_reused, message_not_failed, no_phone_number.
+func (s PickupsService) ResendMessage(
+	ctx context.Context, messageID uuid.UUID, opts ...CreateOption,
+) (*Message, error) {
+	return call[Message](ctx, s.t, request{
+		method: "POST", path: path("/v1/messages/{message_id}/resend", messageID),
+	}.create(false, opts))
+}
+
 // GetPickupCountsQuery has the parameters of get-pickup-counts.
 type GetPickupCountsQuery struct {
 	// Only those of this facility.
@@ -1089,7 +1134,7 @@ func (s UsersService) Get(ctx context.Context, userID uuid.UUID) (*User, error) 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Codes of its own: email_taken, last_admin, precondition_required, stale_version.
 func (s UsersService) Edit(
@@ -1201,6 +1246,24 @@ type Account struct {
 type AccountEdit struct {
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountStatement is the entries of an account in a range of time, with the balance after each.
+type AccountStatement struct {
+	// The account.
+	AccountID uuid.UUID `json:"account_id"`
+	// The balance after the last line.
+	ClosingCents int64 `json:"closing_cents"`
+	// ISO 4217.
+	Currency string `json:"currency"`
+	// Where it begins; null: with the first entry.
+	From *time.Time `json:"from"`
+	// The entries, in the order in which they were booked.
+	Items []StatementLine `json:"items"`
+	// The balance before the first line.
+	OpeningCents int64 `json:"opening_cents"`
+	// Where it ends: as requested, or when it was made.
+	To time.Time `json:"to"`
 }
 
 // Appointment is an appointment of a patient at a facility, from the facility's records.
@@ -1388,10 +1451,17 @@ const (
 	// CodeMassCancellation: The list omits more of the facility's current appointments than its max_cancel_share allows
 	// it to cancel.
 	CodeMassCancellation Code = "mass_cancellation"
+	// CodeMessageNotFailed: The text is queued or was sent: only a text that has failed can be sent again.
+	CodeMessageNotFailed Code = "message_not_failed"
 	// CodeMethodNotAllowed: This path does not support the method.
 	CodeMethodNotAllowed Code = "method_not_allowed"
 	// CodeNoDriverFree: No driver is on duty, free, and has a known location.
 	CodeNoDriverFree Code = "no_driver_free"
+	// CodeNoPhoneNumber: The requester of the pickup had no phone number when the text was owed, so that it cannot be
+	// sent.
+	CodeNoPhoneNumber Code = "no_phone_number"
+	// CodeNotAcceptable: This operation cannot answer with any media type that the Accept header accepts.
+	CodeNotAcceptable Code = "not_acceptable"
 	// CodeNotEditable: A pickup can only be edited in DRAFT.
 	CodeNotEditable Code = "not_editable"
 	// CodeNotFound: The resource does not exist, or you may not see it.
@@ -1608,6 +1678,8 @@ type Login struct {
 
 // Message is a text to the phone of the user who requested a pickup.
 type Message struct {
+	Meta `json:"-"`
+
 	// Contains no patient data and no price.
 	Body string `json:"body"`
 	// When it was created.
@@ -2074,6 +2146,24 @@ type Session struct {
 	TenantID uuid.UUID `json:"tenant_id"`
 	// The user who logged in.
 	User User `json:"user"`
+}
+
+// StatementLine is an entry of an account, with the balance after it.
+type StatementLine struct {
+	// Always positive; see kind.
+	AmountCents int64 `json:"amount_cents"`
+	// The balance after it.
+	BalanceCents int64 `json:"balance_cents"`
+	// When it was booked.
+	CreatedAt time.Time `json:"created_at"`
+	// The change of the balance.
+	DeltaCents int64 `json:"delta_cents"`
+	// What changed the balance.
+	Kind EntryKind `json:"kind"`
+	// What it was for, as the caller put it.
+	Note *string `json:"note"`
+	// The pickup that was charged or refunded.
+	PickupID *uuid.UUID `json:"pickup_id"`
 }
 
 // TransitionName is a transition of a pickup from one status to another.

@@ -53,6 +53,10 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	if n != 9 || at != client.PickupStatusDelivered {
 		t.Errorf("%d events that end at %s, want 9 that end at DELIVERED", n, at)
 	}
+	statement := value(staff.Accounts.GetStatement(ctx, s.account, nil))(t) // has items, and is no list
+	if n := len(statement.Items); n != 2 || statement.ClosingCents != balance-3000 {
+		t.Errorf("the statement has %d lines and ends with %d", n, statement.ClosingCents)
+	}
 	check(t, staff.Sessions.Logout(ctx))
 	_, err := staff.Sessions.Get(ctx)
 	wantCode(t, err, client.CodeUnauthenticated)

@@ -42,7 +42,8 @@ for (const [path, item] of Object.entries(document.paths)) {
     const parameters = op.parameters ?? [];
     const of = (place) => parameters.filter((p) => p.in === place);
     const body = resolve(op.requestBody?.content["application/json"]?.schema);
-    const items = resolve(answer["application/json"]?.schema)?.properties?.items;
+    const members = resolve(answer["application/json"]?.schema)?.properties;
+    const items = members?.next_cursor && members.items; // a statement has items too, and is one value
     operations.push({
       id: op.operationId,
       tag,

@@ -32,7 +32,7 @@ func commands() []command {
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
 		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
 			"to deploy", runMigrate},
-		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
+		{"tenant", "create a tenant with its first admin; tenant reset-admin: create an admin, or reset the password",
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},

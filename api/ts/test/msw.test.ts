@@ -100,6 +100,8 @@ test("what a client calls is what it gets back", async () => {
   const order = { facility_id: id, account_id: id, price_cents: 1, pickup_address: "A", dropoff_address: "B" };
   assert(unwrap(await waybill.pickups.createMany({ items: [order] })).items.every((p) => p.status === "DRAFT"));
   for await (const pickup of waybill.pickups.list()) assert(pickup.id);
+  const statement = unwrap(await waybill.accounts.getStatement(id)); // has items, and is no list
+  assert.equal(statement.items.at(-1)?.balance_cents, statement.closing_cents);
   unwrap(await waybill.sessions.logout());
 });
 
