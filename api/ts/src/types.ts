@@ -7,7 +7,7 @@ export type Schema<Name extends keyof components["schemas"]> = components["schem
 /** The id of an operation of the document: "assign-pickup". */
 export type OperationId = keyof operations;
 
-/** What an answer has in JSON, which the client asks for, or in the one form that there is. */
+/** What an answer has in JSON, which is sent unless another form is asked for, or in the one form that there is. */
 type Content<Response> = Response extends { content: infer C }
   ? C extends { "application/json": infer Json }
     ? Json
