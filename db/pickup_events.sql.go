@@ -274,26 +274,32 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
-        OR $4::user_role = 'staff' AND EXISTS (
+    AND ($4::uuid IS NULL OR e.actor_id = $4)
+    AND e.created_at >= coalesce($5::timestamptz, '-infinity')
+    AND e.created_at < coalesce($6::timestamptz, 'infinity')
+    AND (role_sees_pickup($7::user_role, p.status, p.driver_id, $8::uuid)
+        OR $7::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
-    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
-    AND ($4 <> 'driver' OR e.created_at >= (
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $9))
+    AND ($7 = 'staff' OR role_sees_event($7, e.after, e.driver_id, $8))
+    AND ($7 <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
-        WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6))
+        WHERE d.tenant_id = $1 AND d.id = $8 AND d.user_id = $9))
 ORDER BY e.version
-LIMIT $7::int
+LIMIT $10::int
 `
 
 type ListPickupEventsParams struct {
-	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
-	AfterVersion   int64     `json:"after_version"`
-	ViewerRole     UserRole  `json:"viewer_role"`
-	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
-	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
-	MaxRows        int32     `json:"max_rows"`
+	TenantID       uuid.UUID  `format:"uuid" json:"-"`
+	PickupID       uuid.UUID  `format:"uuid" json:"pickup_id"`
+	AfterVersion   int64      `json:"after_version"`
+	ActorID        *uuid.UUID `format:"uuid" json:"actor_id" nullable:"true"`
+	FromTime       *time.Time `json:"from_time" nullable:"true"`
+	ToTime         *time.Time `json:"to_time" nullable:"true"`
+	ViewerRole     UserRole   `json:"viewer_role"`
+	ViewerDriverID uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID  `format:"uuid" json:"viewer_id"`
+	MaxRows        int32      `json:"max_rows"`
 }
 
 type ListPickupEventsRow struct {
@@ -309,6 +315,9 @@ func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsPara
 		arg.TenantID,
 		arg.PickupID,
 		arg.AfterVersion,
+		arg.ActorID,
+		arg.FromTime,
+		arg.ToTime,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
 		arg.ViewerID,

@@ -415,6 +415,27 @@ func (e GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode) Valid(
 	}
 }
 
+// Defines values for ListDriversParamsState.
+const (
+	ListDriversParamsStateBusy    ListDriversParamsState = "busy"
+	ListDriversParamsStateFree    ListDriversParamsState = "free"
+	ListDriversParamsStateOffDuty ListDriversParamsState = "off_duty"
+)
+
+// Valid indicates whether the value is a known member of the ListDriversParamsState enum.
+func (e ListDriversParamsState) Valid() bool {
+	switch e {
+	case ListDriversParamsStateBusy:
+		return true
+	case ListDriversParamsStateFree:
+		return true
+	case ListDriversParamsStateOffDuty:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamPickups410ApplicationProblemPlusJSONResponseBodyCode.
 const (
 	StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted StreamPickups410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
@@ -870,6 +891,43 @@ type LedgerEntry struct {
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
 
+// ListedDriver A driver, whom pickups are assigned to
+type ListedDriver struct {
+	// CreatedAt When it was created
+	CreatedAt time.Time `json:"created_at"`
+
+	// DistanceMeters The distance from near_latitude and near_longitude; null without them, or if the driver's location is not known
+	//
+	// Examples: 1250.5
+	DistanceMeters nullable.Nullable[float64] `json:"distance_meters"`
+
+	// ID Id of the driver
+	ID openapi_types.UUID `json:"id"`
+
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude nullable.Nullable[float64] `json:"latitude"`
+
+	// LocatedAt When the driver was observed at latitude and longitude
+	LocatedAt nullable.Nullable[time.Time] `json:"located_at"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Longitude nullable.Nullable[float64] `json:"longitude"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
+
+	// OnDuty Whether dispatch-pickup may choose the driver
+	OnDuty bool `json:"on_duty"`
+
+	// UserID The user who logs in as this driver
+	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id"`
+
+	// Version Incremented by each edit; compared by If-Match
+	//
+	// Examples: 1
+	Version int64 `json:"version"`
+}
+
 // LocatedDriver What became of an observation, and the driver as known now
 type LocatedDriver struct {
 	// Applied False if a newer observation is known
@@ -1157,15 +1215,6 @@ type PageAppointment struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageDriver A page of a list
-type PageDriver struct {
-	// Items The rows of the page, in the order of the list
-	Items []Driver `json:"items"`
-
-	// NextCursor Pass it as cursor to get the next page; absent on the last page
-	NextCursor *string `json:"next_cursor,omitempty"`
-}
-
 // PageFacility A page of a list
 type PageFacility struct {
 	// Items The rows of the page, in the order of the list
@@ -1215,6 +1264,15 @@ type PageGroupMember struct {
 type PageLedgerEntry struct {
 	// Items The rows of the page, in the order of the list
 	Items []LedgerEntry `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// PageListedDriver A page of a list
+type PageListedDriver struct {
+	// Items The rows of the page, in the order of the list
+	Items []ListedDriver `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
@@ -1941,7 +1999,19 @@ type ListDriversParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// State Only drivers who do this now
+	State *ListDriversParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// NearLatitude Order by the distance from this point; with near_longitude
+	NearLatitude *float64 `form:"near_latitude,omitempty" json:"near_latitude,omitempty"`
+
+	// NearLongitude Order by the distance from this point; with near_latitude
+	NearLongitude *float64 `form:"near_longitude,omitempty" json:"near_longitude,omitempty"`
 }
+
+// ListDriversParamsState defines parameters for ListDrivers.
+type ListDriversParamsState string
 
 // CreateDriverParams defines parameters for CreateDriver.
 type CreateDriverParams struct {
@@ -2154,6 +2224,15 @@ type ListPatientReadsParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From Only what is at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what is before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// UserID Only what this user read
+	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
 }
 
 // GetPickupCountsParams defines parameters for GetPickupCounts.
@@ -2271,6 +2350,15 @@ type ListPickupEventsParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From Only what is at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what is before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// ActorID Only what this user did
+	ActorID *openapi_types.UUID `form:"actor_id,omitempty" json:"actor_id,omitempty"`
 }
 
 // ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode defines parameters for ListPickupEvents.
@@ -2860,7 +2948,7 @@ type ClientInterface interface {
 
 	// ListDrivers List the drivers
 	//
-	// Drivers only see themselves.
+	// Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3283,7 +3371,7 @@ type ClientInterface interface {
 
 	// ListPatientReads List the audit log of a patient
 	//
-	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
 	//
 	// Roles: admin.
 	//
@@ -4046,7 +4134,7 @@ func (c *Client) ListAppointments(ctx context.Context, params *ListAppointmentsP
 
 // ListDrivers List the drivers
 //
-// Drivers only see themselves.
+// Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4899,7 +4987,7 @@ func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_typ
 
 // ListPatientReads List the audit log of a patient
 //
-// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
 //
@@ -6528,6 +6616,42 @@ func NewListDriversRequest(server string, params *ListDriversParams) (*http.Requ
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NearLatitude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "near_latitude", *params.NearLatitude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NearLongitude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "near_longitude", *params.NearLongitude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8475,6 +8599,42 @@ func NewListPatientReadsRequest(server string, patientID openapi_types.UUID, par
 
 		}
 
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UserID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "user_id", *params.UserID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -9333,6 +9493,42 @@ func NewListPickupEventsRequest(server string, pickupID openapi_types.UUID, para
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ActorID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "actor_id", *params.ActorID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10645,7 +10841,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDriversWithResponse List the drivers
 	//
-	// Drivers only see themselves.
+	// Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -11110,7 +11306,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPatientReadsWithResponse List the audit log of a patient
 	//
-	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
 	//
 	// Roles: admin.
 	//
@@ -12336,13 +12532,13 @@ type ListDriversResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *PageDriver
+	JSON200 *PageListedDriver
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListDriversResponse) GetJSON200() *PageDriver {
+func (r ListDriversResponse) GetJSON200() *PageListedDriver {
 	return r.JSON200
 }
 
@@ -16242,7 +16438,7 @@ func (c *ClientWithResponses) ListAppointmentsWithResponse(ctx context.Context, 
 
 // ListDriversWithResponse List the drivers
 //
-// Drivers only see themselves.
+// Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16965,7 +17161,7 @@ func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Conte
 
 // ListPatientReadsWithResponse List the audit log of a patient
 //
-// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
 //
@@ -18420,7 +18616,7 @@ func ParseListDriversResponse(rsp *http.Response) (*ListDriversResponse, error) 
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest PageDriver
+		var dest PageListedDriver
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

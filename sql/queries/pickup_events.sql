@@ -53,6 +53,9 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND e.pickup_id = @pickup_id
     AND e.version > @after_version::bigint
+    AND (sqlc.narg('actor_id')::uuid IS NULL OR e.actor_id = sqlc.narg('actor_id'))
+    AND e.created_at >= coalesce(sqlc.narg('from_time')::timestamptz, '-infinity')
+    AND e.created_at < coalesce(sqlc.narg('to_time')::timestamptz, 'infinity')
     AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
         OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
