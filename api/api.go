@@ -203,6 +203,7 @@ func (a *server) registerAll() {
 	a.registerAccounts()
 	a.registerDrivers()
 	a.registerPickups()
+	a.registerPickupCounts()
 	a.registerTransitions()
 	a.registerPickupEvents()
 	a.registerPatients()

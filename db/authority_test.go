@@ -518,7 +518,7 @@ func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 
 // A committed write is reported as committed, also if the session has ended by the time its outcome is
 // looked up. It is never reported as refused.
-func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
+func TestACommittedWriteIsReportedThoughTheSessionEnded(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := openBatching(t).fixture(ctx)

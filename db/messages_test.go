@@ -509,7 +509,7 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 
 // A viewer who sees the pickup sees its texts; only the roles that work with the phone number, and its
 // owner, see it.
-func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
+func TestPhoneNumbersAreVisibleToTheRolesThatNeedThemAndTheirOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)

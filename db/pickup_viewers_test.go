@@ -195,7 +195,7 @@ func (w *fixture) seesFacility(ctx context.Context, v db.Viewer) bool {
 
 // A user who becomes the login of a driver gets the events from then on, and sees the driver's current
 // pickups.
-func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
+func TestADriversNewLoginSeesNothingOfThePreviousOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
@@ -245,7 +245,7 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 
 // A transition after which its caller no longer sees the pickup is replayed to them, as they left it, and
 // to no other viewer.
-func TestARepeatIsToldToItsActorAlone(t *testing.T) {
+func TestAReplayIsAnsweredToItsActorAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "batched": openBatching} {
@@ -293,7 +293,7 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 
 // The function that decides who sees a pickup is inlined as a condition on its row, also in a generic
 // plan.
-func TestWhoSeesAPickupIsNoCall(t *testing.T) {
+func TestPickupVisibilityIsInlined(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // The generated statements that can be called directly from outside this package. Others cannot: a Store, a
@@ -37,7 +39,7 @@ type statements interface {
 	ListPhoneNumbers(context.Context, ListPhoneNumbersParams) ([]PhoneNumber, error)
 
 	GetUser(context.Context, GetUserParams) (User, error)
-	ListUsers(context.Context, ListUsersParams) ([]User, error)
+	ListUsers(context.Context, ListUsersParams) ([]ListUsersRow, error)
 
 	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
 	GetTenantBySlug(context.Context, string) (Tenant, error)
@@ -48,6 +50,7 @@ type statements interface {
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
+	GetPickupCounts(context.Context, GetPickupCountsParams) ([]GetPickupCountsRow, error)
 
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
@@ -72,6 +75,9 @@ type systemStatements interface {
 	GetPickupEvent(context.Context, GetPickupEventParams) (PickupEvent, error)
 
 	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
+
+	ListUnfoldedTenants(context.Context, ListUnfoldedTenantsParams) ([]uuid.UUID, error)
+	FoldPickupCounts(context.Context, FoldPickupCountsParams) (int64, error)
 
 	ListBackfills(context.Context) ([]Backfill, error)
 	GetBackfill(context.Context, string) (Backfill, error)

@@ -94,6 +94,8 @@ export interface Operations {
   pickups: {
     /** Send a failed text again: resend-message. */
     resendMessage(messageId: string, options?: KeyedOptions): Promise<Result<"resend-message">>;
+    /** Count the pickups that you see by status: get-pickup-counts. */
+    getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Listing<"get-pickup-counts">;
     /** List the transition rules: list-pickup-transitions. */
     listTransitions(options?: CallOptions): Listing<"list-pickup-transitions">;
     /** List the pickups that you see: list-pickups. */
@@ -225,6 +227,7 @@ export interface Arguments {
   "disallow-patient-facility": [patientId: string, facilityId: string];
   "allow-patient-facility": [patientId: string, facilityId: string];
   "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
+  "get-pickup-counts": [query?: Query<"get-pickup-counts">];
   "list-pickup-transitions": [];
   "list-pickups": [query?: Query<"list-pickups">];
   "create-pickup": [body: Body<"create-pickup">];
@@ -302,6 +305,7 @@ export const operations = {
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
+  "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-pickup": {"tag":"pickups","name":"create","method":"POST","path":"/v1/pickups","kind":"call","key":"key","params":[],"body":true,"query":false},
