@@ -26,7 +26,7 @@ func (a *server) registerPickups() {
 		tag: "pickups", status: http.StatusCreated,
 		summary: "Create up to 1,000 pickups",
 		about:   "Creates all or none, and returns them in the order of the request.", roles: makers,
-		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
+		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody, alone: true,
 	}, a.createPickups)
 	register(a, operation{
 		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",

@@ -28,6 +28,9 @@ type request struct {
 	cause     error
 	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
+	rehearsal bool                           // a dry run
+	partOf    *request                       // the batch of which it is an item, or nil
+	refused   *Problem                       // the answer, if it is one
 
 	// Shared with the goroutine that detects a disconnected client: see follow.
 	answering    sync.Mutex
@@ -47,7 +50,7 @@ func (r *request) Value(key any) any {
 }
 
 func (r *request) refuse(p *Problem) {
-	r.code = string(p.Code)
+	r.code, r.refused = string(p.Code), p
 	r.cause = p.cause
 	if r.declared != nil {
 		r.declared(r, p.Code)

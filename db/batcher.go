@@ -16,7 +16,8 @@ type key struct{ tenantID, id uuid.UUID }
 // errors.
 type batcher[Q, A any] struct {
 	*batch.Batcher[Q, A, key]
-	viewer func(Q) Viewer // nil for reads
+	viewer       func(Q) Viewer // nil for reads
+	flushWaiting func(context.Context, []Q) ([]A, error)
 }
 
 // config configures how the requests of one kind are batched.
@@ -81,7 +82,11 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 		c.Limits = batchLimits
 	}
 	c.Unbatched = oneByOne
-	return &batcher[Q, A]{Batcher: batch.New(c)}
+	waiting := c.FlushWaiting
+	if waiting == nil {
+		waiting = c.Flush
+	}
+	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting}
 }
 
 // do serves one request, which may share its statement with others. It returns Unauthenticated for a
@@ -112,8 +117,16 @@ func (b *batcher[Q, A]) answer(
 			return answer, err
 		}
 	}
+	if transactionOf(ctx) != nil { // which no other request can share
+		do = b.flushAlone
+	}
 	answer, err = do(ctx, ask)
 	return answer, explainBatch(err)
+}
+
+// flushAlone sends one statement, which waits for locked rows, and repeats nothing.
+func (b *batcher[Q, A]) flushAlone(ctx context.Context, ask Q) (A, error) {
+	return single(b.flushWaiting(ctx, []Q{ask}))
 }
 
 // explainBatch translates a batcher's own errors; it returns other errors unchanged.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,66 @@ import (
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for AddGroupFacilityWriteOperation.
+const (
+	AddGroupFacilityWriteOperationAddGroupFacility AddGroupFacilityWriteOperation = "add-group-facility"
+)
+
+// Valid indicates whether the value is a known member of the AddGroupFacilityWriteOperation enum.
+func (e AddGroupFacilityWriteOperation) Valid() bool {
+	switch e {
+	case AddGroupFacilityWriteOperationAddGroupFacility:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AddGroupMemberWriteOperation.
+const (
+	AddGroupMemberWriteOperationAddGroupMember AddGroupMemberWriteOperation = "add-group-member"
+)
+
+// Valid indicates whether the value is a known member of the AddGroupMemberWriteOperation enum.
+func (e AddGroupMemberWriteOperation) Valid() bool {
+	switch e {
+	case AddGroupMemberWriteOperationAddGroupMember:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AddPhoneNumberWriteOperation.
+const (
+	AddPhoneNumberWriteOperationAddPhoneNumber AddPhoneNumberWriteOperation = "add-phone-number"
+)
+
+// Valid indicates whether the value is a known member of the AddPhoneNumberWriteOperation enum.
+func (e AddPhoneNumberWriteOperation) Valid() bool {
+	switch e {
+	case AddPhoneNumberWriteOperationAddPhoneNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AllowPatientFacilityWriteOperation.
+const (
+	AllowPatientFacilityWriteOperationAllowPatientFacility AllowPatientFacilityWriteOperation = "allow-patient-facility"
+)
+
+// Valid indicates whether the value is a known member of the AllowPatientFacilityWriteOperation enum.
+func (e AllowPatientFacilityWriteOperation) Valid() bool {
+	switch e {
+	case AllowPatientFacilityWriteOperationAllowPatientFacility:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for AppointmentStatus.
 const (
@@ -40,6 +101,366 @@ func (e AppointmentStatus) Valid() bool {
 	case AppointmentStatusFULFILLED:
 		return true
 	case AppointmentStatusNOSHOW:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AssignPickupWriteOperation.
+const (
+	AssignPickupWriteOperationAssignPickup AssignPickupWriteOperation = "assign-pickup"
+)
+
+// Valid indicates whether the value is a known member of the AssignPickupWriteOperation enum.
+func (e AssignPickupWriteOperation) Valid() bool {
+	switch e {
+	case AssignPickupWriteOperationAssignPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancelPickupWriteOperation.
+const (
+	CancelPickupWriteOperationCancelPickup CancelPickupWriteOperation = "cancel-pickup"
+)
+
+// Valid indicates whether the value is a known member of the CancelPickupWriteOperation enum.
+func (e CancelPickupWriteOperation) Valid() bool {
+	switch e {
+	case CancelPickupWriteOperationCancelPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChangePasswordWriteOperation.
+const (
+	ChangePasswordWriteOperationChangePassword ChangePasswordWriteOperation = "change-password"
+)
+
+// Valid indicates whether the value is a known member of the ChangePasswordWriteOperation enum.
+func (e ChangePasswordWriteOperation) Valid() bool {
+	switch e {
+	case ChangePasswordWriteOperationChangePassword:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChargeAccountWriteOperation.
+const (
+	ChargeAccountWriteOperationChargeAccount ChargeAccountWriteOperation = "charge-account"
+)
+
+// Valid indicates whether the value is a known member of the ChargeAccountWriteOperation enum.
+func (e ChargeAccountWriteOperation) Valid() bool {
+	switch e {
+	case ChargeAccountWriteOperationChargeAccount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CollectPickupWriteOperation.
+const (
+	CollectPickupWriteOperationCollectPickup CollectPickupWriteOperation = "collect-pickup"
+)
+
+// Valid indicates whether the value is a known member of the CollectPickupWriteOperation enum.
+func (e CollectPickupWriteOperation) Valid() bool {
+	switch e {
+	case CollectPickupWriteOperationCollectPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateAccountWriteOperation.
+const (
+	CreateAccountWriteOperationCreateAccount CreateAccountWriteOperation = "create-account"
+)
+
+// Valid indicates whether the value is a known member of the CreateAccountWriteOperation enum.
+func (e CreateAccountWriteOperation) Valid() bool {
+	switch e {
+	case CreateAccountWriteOperationCreateAccount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateDriverWriteOperation.
+const (
+	CreateDriverWriteOperationCreateDriver CreateDriverWriteOperation = "create-driver"
+)
+
+// Valid indicates whether the value is a known member of the CreateDriverWriteOperation enum.
+func (e CreateDriverWriteOperation) Valid() bool {
+	switch e {
+	case CreateDriverWriteOperationCreateDriver:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateFacilityWriteOperation.
+const (
+	CreateFacilityWriteOperationCreateFacility CreateFacilityWriteOperation = "create-facility"
+)
+
+// Valid indicates whether the value is a known member of the CreateFacilityWriteOperation enum.
+func (e CreateFacilityWriteOperation) Valid() bool {
+	switch e {
+	case CreateFacilityWriteOperationCreateFacility:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateGroupWriteOperation.
+const (
+	CreateGroupWriteOperationCreateGroup CreateGroupWriteOperation = "create-group"
+)
+
+// Valid indicates whether the value is a known member of the CreateGroupWriteOperation enum.
+func (e CreateGroupWriteOperation) Valid() bool {
+	switch e {
+	case CreateGroupWriteOperationCreateGroup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreatePatientWriteOperation.
+const (
+	CreatePatientWriteOperationCreatePatient CreatePatientWriteOperation = "create-patient"
+)
+
+// Valid indicates whether the value is a known member of the CreatePatientWriteOperation enum.
+func (e CreatePatientWriteOperation) Valid() bool {
+	switch e {
+	case CreatePatientWriteOperationCreatePatient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreatePickupWriteOperation.
+const (
+	CreatePickupWriteOperationCreatePickup CreatePickupWriteOperation = "create-pickup"
+)
+
+// Valid indicates whether the value is a known member of the CreatePickupWriteOperation enum.
+func (e CreatePickupWriteOperation) Valid() bool {
+	switch e {
+	case CreatePickupWriteOperationCreatePickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateUserWriteOperation.
+const (
+	CreateUserWriteOperationCreateUser CreateUserWriteOperation = "create-user"
+)
+
+// Valid indicates whether the value is a known member of the CreateUserWriteOperation enum.
+func (e CreateUserWriteOperation) Valid() bool {
+	switch e {
+	case CreateUserWriteOperationCreateUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeactivateUserWriteOperation.
+const (
+	DeactivateUserWriteOperationDeactivateUser DeactivateUserWriteOperation = "deactivate-user"
+)
+
+// Valid indicates whether the value is a known member of the DeactivateUserWriteOperation enum.
+func (e DeactivateUserWriteOperation) Valid() bool {
+	switch e {
+	case DeactivateUserWriteOperationDeactivateUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeliverPickupWriteOperation.
+const (
+	DeliverPickupWriteOperationDeliverPickup DeliverPickupWriteOperation = "deliver-pickup"
+)
+
+// Valid indicates whether the value is a known member of the DeliverPickupWriteOperation enum.
+func (e DeliverPickupWriteOperation) Valid() bool {
+	switch e {
+	case DeliverPickupWriteOperationDeliverPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DepositToAccountWriteOperation.
+const (
+	DepositToAccountWriteOperationDepositToAccount DepositToAccountWriteOperation = "deposit-to-account"
+)
+
+// Valid indicates whether the value is a known member of the DepositToAccountWriteOperation enum.
+func (e DepositToAccountWriteOperation) Valid() bool {
+	switch e {
+	case DepositToAccountWriteOperationDepositToAccount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DisallowPatientFacilityWriteOperation.
+const (
+	DisallowPatientFacilityWriteOperationDisallowPatientFacility DisallowPatientFacilityWriteOperation = "disallow-patient-facility"
+)
+
+// Valid indicates whether the value is a known member of the DisallowPatientFacilityWriteOperation enum.
+func (e DisallowPatientFacilityWriteOperation) Valid() bool {
+	switch e {
+	case DisallowPatientFacilityWriteOperationDisallowPatientFacility:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DispatchPickupWriteOperation.
+const (
+	DispatchPickupWriteOperationDispatchPickup DispatchPickupWriteOperation = "dispatch-pickup"
+)
+
+// Valid indicates whether the value is a known member of the DispatchPickupWriteOperation enum.
+func (e DispatchPickupWriteOperation) Valid() bool {
+	switch e {
+	case DispatchPickupWriteOperationDispatchPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditAccountWriteOperation.
+const (
+	EditAccountWriteOperationEditAccount EditAccountWriteOperation = "edit-account"
+)
+
+// Valid indicates whether the value is a known member of the EditAccountWriteOperation enum.
+func (e EditAccountWriteOperation) Valid() bool {
+	switch e {
+	case EditAccountWriteOperationEditAccount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditDriverWriteOperation.
+const (
+	EditDriverWriteOperationEditDriver EditDriverWriteOperation = "edit-driver"
+)
+
+// Valid indicates whether the value is a known member of the EditDriverWriteOperation enum.
+func (e EditDriverWriteOperation) Valid() bool {
+	switch e {
+	case EditDriverWriteOperationEditDriver:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditFacilityWriteOperation.
+const (
+	EditFacilityWriteOperationEditFacility EditFacilityWriteOperation = "edit-facility"
+)
+
+// Valid indicates whether the value is a known member of the EditFacilityWriteOperation enum.
+func (e EditFacilityWriteOperation) Valid() bool {
+	switch e {
+	case EditFacilityWriteOperationEditFacility:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditGroupWriteOperation.
+const (
+	EditGroupWriteOperationEditGroup EditGroupWriteOperation = "edit-group"
+)
+
+// Valid indicates whether the value is a known member of the EditGroupWriteOperation enum.
+func (e EditGroupWriteOperation) Valid() bool {
+	switch e {
+	case EditGroupWriteOperationEditGroup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditPatientWriteOperation.
+const (
+	EditPatientWriteOperationEditPatient EditPatientWriteOperation = "edit-patient"
+)
+
+// Valid indicates whether the value is a known member of the EditPatientWriteOperation enum.
+func (e EditPatientWriteOperation) Valid() bool {
+	switch e {
+	case EditPatientWriteOperationEditPatient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditPickupWriteOperation.
+const (
+	EditPickupWriteOperationEditPickup EditPickupWriteOperation = "edit-pickup"
+)
+
+// Valid indicates whether the value is a known member of the EditPickupWriteOperation enum.
+func (e EditPickupWriteOperation) Valid() bool {
+	switch e {
+	case EditPickupWriteOperationEditPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EditUserWriteOperation.
+const (
+	EditUserWriteOperationEditUser EditUserWriteOperation = "edit-user"
+)
+
+// Valid indicates whether the value is a known member of the EditUserWriteOperation enum.
+func (e EditUserWriteOperation) Valid() bool {
+	switch e {
+	case EditUserWriteOperationEditUser:
 		return true
 	default:
 		return false
@@ -232,6 +653,21 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for LocateDriverWriteOperation.
+const (
+	LocateDriverWriteOperationLocateDriver LocateDriverWriteOperation = "locate-driver"
+)
+
+// Valid indicates whether the value is a known member of the LocateDriverWriteOperation enum.
+func (e LocateDriverWriteOperation) Valid() bool {
+	switch e {
+	case LocateDriverWriteOperationLocateDriver:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageStatus.
 const (
 	MessageStatusFAILED MessageStatus = "FAILED"
@@ -247,6 +683,21 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusQUEUED:
 		return true
 	case MessageStatusSENT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PackPickupWriteOperation.
+const (
+	PackPickupWriteOperationPackPickup PackPickupWriteOperation = "pack-pickup"
+)
+
+// Valid indicates whether the value is a known member of the PackPickupWriteOperation enum.
+func (e PackPickupWriteOperation) Valid() bool {
+	switch e {
+	case PackPickupWriteOperationPackPickup:
 		return true
 	default:
 		return false
@@ -286,6 +737,141 @@ func (e PickupStatus) Valid() bool {
 	case PickupStatusSHIPPED:
 		return true
 	case PickupStatusSUBMITTED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReactivateUserWriteOperation.
+const (
+	ReactivateUserWriteOperationReactivateUser ReactivateUserWriteOperation = "reactivate-user"
+)
+
+// Valid indicates whether the value is a known member of the ReactivateUserWriteOperation enum.
+func (e ReactivateUserWriteOperation) Valid() bool {
+	switch e {
+	case ReactivateUserWriteOperationReactivateUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReceivePickupWriteOperation.
+const (
+	ReceivePickupWriteOperationReceivePickup ReceivePickupWriteOperation = "receive-pickup"
+)
+
+// Valid indicates whether the value is a known member of the ReceivePickupWriteOperation enum.
+func (e ReceivePickupWriteOperation) Valid() bool {
+	switch e {
+	case ReceivePickupWriteOperationReceivePickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleasePickupWriteOperation.
+const (
+	ReleasePickupWriteOperationReleasePickup ReleasePickupWriteOperation = "release-pickup"
+)
+
+// Valid indicates whether the value is a known member of the ReleasePickupWriteOperation enum.
+func (e ReleasePickupWriteOperation) Valid() bool {
+	switch e {
+	case ReleasePickupWriteOperationReleasePickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RemoveGroupFacilityWriteOperation.
+const (
+	RemoveGroupFacilityWriteOperationRemoveGroupFacility RemoveGroupFacilityWriteOperation = "remove-group-facility"
+)
+
+// Valid indicates whether the value is a known member of the RemoveGroupFacilityWriteOperation enum.
+func (e RemoveGroupFacilityWriteOperation) Valid() bool {
+	switch e {
+	case RemoveGroupFacilityWriteOperationRemoveGroupFacility:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RemoveGroupMemberWriteOperation.
+const (
+	RemoveGroupMemberWriteOperationRemoveGroupMember RemoveGroupMemberWriteOperation = "remove-group-member"
+)
+
+// Valid indicates whether the value is a known member of the RemoveGroupMemberWriteOperation enum.
+func (e RemoveGroupMemberWriteOperation) Valid() bool {
+	switch e {
+	case RemoveGroupMemberWriteOperationRemoveGroupMember:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RemovePhoneNumberWriteOperation.
+const (
+	RemovePhoneNumberWriteOperationRemovePhoneNumber RemovePhoneNumberWriteOperation = "remove-phone-number"
+)
+
+// Valid indicates whether the value is a known member of the RemovePhoneNumberWriteOperation enum.
+func (e RemovePhoneNumberWriteOperation) Valid() bool {
+	switch e {
+	case RemovePhoneNumberWriteOperationRemovePhoneNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SetFlagWriteOperation.
+const (
+	SetFlagWriteOperationSetFlag SetFlagWriteOperation = "set-flag"
+)
+
+// Valid indicates whether the value is a known member of the SetFlagWriteOperation enum.
+func (e SetFlagWriteOperation) Valid() bool {
+	switch e {
+	case SetFlagWriteOperationSetFlag:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ShipPickupWriteOperation.
+const (
+	ShipPickupWriteOperationShipPickup ShipPickupWriteOperation = "ship-pickup"
+)
+
+// Valid indicates whether the value is a known member of the ShipPickupWriteOperation enum.
+func (e ShipPickupWriteOperation) Valid() bool {
+	switch e {
+	case ShipPickupWriteOperationShipPickup:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubmitPickupWriteOperation.
+const (
+	SubmitPickupWriteOperationSubmitPickup SubmitPickupWriteOperation = "submit-pickup"
+)
+
+// Valid indicates whether the value is a known member of the SubmitPickupWriteOperation enum.
+func (e SubmitPickupWriteOperation) Valid() bool {
+	switch e {
+	case SubmitPickupWriteOperationSubmitPickup:
 		return true
 	default:
 		return false
@@ -452,6 +1038,84 @@ type AccountEdit struct {
 	Name *string `json:"name,omitempty"`
 }
 
+// AddGroupFacilityWrite Add a facility to a group: add-group-facility, in a batch
+type AddGroupFacilityWrite struct {
+	// Operation The id of the operation
+	Operation AddGroupFacilityWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// FacilityID The facility
+		FacilityID openapi_types.UUID `json:"facility_id"`
+
+		// GroupID The group
+		GroupID openapi_types.UUID `json:"group_id"`
+	} `json:"path"`
+}
+
+// AddGroupFacilityWriteOperation The id of the operation
+type AddGroupFacilityWriteOperation string
+
+// AddGroupMemberWrite Add a member: add-group-member, in a batch
+type AddGroupMemberWrite struct {
+	// Operation The id of the operation
+	Operation AddGroupMemberWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// GroupID The group
+		GroupID openapi_types.UUID `json:"group_id"`
+
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// AddGroupMemberWriteOperation The id of the operation
+type AddGroupMemberWriteOperation string
+
+// AddPhoneNumberWrite Add a phone number: add-phone-number, in a batch
+type AddPhoneNumberWrite struct {
+	// Body A request to create: a phone number of a user, to which texts are sent
+	Body NewPhoneNumber `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation AddPhoneNumberWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// AddPhoneNumberWriteOperation The id of the operation
+type AddPhoneNumberWriteOperation string
+
+// AllowPatientFacilityWrite Record a patient's consent that a facility sees them: allow-patient-facility, in a batch
+type AllowPatientFacilityWrite struct {
+	// Operation The id of the operation
+	Operation AllowPatientFacilityWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// FacilityID The facility
+		FacilityID openapi_types.UUID `json:"facility_id"`
+
+		// PatientID The patient
+		PatientID openapi_types.UUID `json:"patient_id"`
+	} `json:"path"`
+}
+
+// AllowPatientFacilityWriteOperation The id of the operation
+type AllowPatientFacilityWriteOperation string
+
 // Appointment An appointment of a patient at a facility, from the facility's records
 type Appointment struct {
 	// CreatedAt When a feed created it
@@ -526,17 +1190,274 @@ type AppointmentRecord_ExternalID struct {
 // AppointmentStatus The status of an appointment
 type AppointmentStatus string
 
+// AssignPickupWrite Assign a driver: assign-pickup, in a batch
+type AssignPickupWrite struct {
+	// Body The driver of an assignment
+	Body Assignment `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation AssignPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// AssignPickupWriteOperation The id of the operation
+type AssignPickupWriteOperation string
+
 // Assignment The driver of an assignment
 type Assignment struct {
 	// DriverID The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
 	DriverID openapi_types.UUID `json:"driver_id"`
 }
 
+// Batch defines model for Batch.
+type Batch struct {
+	// Items The writes, in the order in which they are made
+	Items []Batch_Items_Item `json:"items"`
+}
+
+// Batch_Items_Item A write
+type Batch_Items_Item struct {
+	union json.RawMessage
+}
+
+// CancelPickupWrite Cancel a pickup: cancel-pickup, in a batch
+type CancelPickupWrite struct {
+	// Body Why a pickup is canceled
+	Body *Cancellation `json:"body,omitempty"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CancelPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// CancelPickupWriteOperation The id of the operation
+type CancelPickupWriteOperation string
+
 // Cancellation Why a pickup is canceled
 type Cancellation struct {
 	// Reason Why it is canceled
 	Reason *string `json:"reason,omitempty"`
 }
+
+// ChangePasswordWrite Change a password: change-password, in a batch
+type ChangePasswordWrite struct {
+	// Body The old and the new password
+	Body PasswordChange `json:"body"`
+
+	// Operation The id of the operation
+	Operation ChangePasswordWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// ChangePasswordWriteOperation The id of the operation
+type ChangePasswordWriteOperation string
+
+// ChargeAccountWrite Charge an account: charge-account, in a batch
+type ChargeAccountWrite struct {
+	// Body A request to create: a change of an account's balance, which is never edited
+	Body NewLedgerEntry `json:"body"`
+
+	// Operation The id of the operation
+	Operation ChargeAccountWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// AccountID The account
+		AccountID openapi_types.UUID `json:"account_id"`
+	} `json:"path"`
+}
+
+// ChargeAccountWriteOperation The id of the operation
+type ChargeAccountWriteOperation string
+
+// CollectPickupWrite Collect a pickup: collect-pickup, in a batch
+type CollectPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CollectPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// CollectPickupWriteOperation The id of the operation
+type CollectPickupWriteOperation string
+
+// CreateAccountWrite Create an account: create-account, in a batch
+type CreateAccountWrite struct {
+	// Body A request to create: what pickups are charged to: a balance in one currency
+	Body NewAccount `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreateAccountWriteOperation `json:"operation"`
+}
+
+// CreateAccountWriteOperation The id of the operation
+type CreateAccountWriteOperation string
+
+// CreateDriverWrite Create a driver: create-driver, in a batch
+type CreateDriverWrite struct {
+	// Body A request to create: a driver, whom pickups are assigned to
+	Body NewDriver `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreateDriverWriteOperation `json:"operation"`
+}
+
+// CreateDriverWriteOperation The id of the operation
+type CreateDriverWriteOperation string
+
+// CreateFacilityWrite Create a facility: create-facility, in a batch
+type CreateFacilityWrite struct {
+	// Body A request to create: a clinic or laboratory that requests pickups
+	Body NewFacility `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreateFacilityWriteOperation `json:"operation"`
+}
+
+// CreateFacilityWriteOperation The id of the operation
+type CreateFacilityWriteOperation string
+
+// CreateGroupWrite Create a group: create-group, in a batch
+type CreateGroupWrite struct {
+	// Body A request to create: a group of users, who see its facilities
+	Body NewGroup `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreateGroupWriteOperation `json:"operation"`
+}
+
+// CreateGroupWriteOperation The id of the operation
+type CreateGroupWriteOperation string
+
+// CreatePatientWrite Create a patient: create-patient, in a batch
+type CreatePatientWrite struct {
+	// Body A request to create: a patient, as the facilities' records say
+	Body NewPatient `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreatePatientWriteOperation `json:"operation"`
+}
+
+// CreatePatientWriteOperation The id of the operation
+type CreatePatientWriteOperation string
+
+// CreatePickupWrite Create a pickup: create-pickup, in a batch
+type CreatePickupWrite struct {
+	// Body A request to create: something to be collected at a facility and delivered
+	Body NewPickup `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreatePickupWriteOperation `json:"operation"`
+}
+
+// CreatePickupWriteOperation The id of the operation
+type CreatePickupWriteOperation string
+
+// CreateUserWrite Create a user: create-user, in a batch
+type CreateUserWrite struct {
+	// Body A request to create: a person who works with the tenant's data
+	Body NewUser `json:"body"`
+
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation CreateUserWriteOperation `json:"operation"`
+}
+
+// CreateUserWriteOperation The id of the operation
+type CreateUserWriteOperation string
 
 // Credentials What a user logs in with
 type Credentials struct {
@@ -553,6 +1474,109 @@ type Credentials struct {
 	// Examples: demo
 	Tenant string `json:"tenant"`
 }
+
+// DeactivateUserWrite Deactivate a user: deactivate-user, in a batch
+type DeactivateUserWrite struct {
+	// Operation The id of the operation
+	Operation DeactivateUserWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// DeactivateUserWriteOperation The id of the operation
+type DeactivateUserWriteOperation string
+
+// DeliverPickupWrite Deliver a pickup: deliver-pickup, in a batch
+type DeliverPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation DeliverPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// DeliverPickupWriteOperation The id of the operation
+type DeliverPickupWriteOperation string
+
+// DepositToAccountWrite Deposit to an account: deposit-to-account, in a batch
+type DepositToAccountWrite struct {
+	// Body A request to create: a change of an account's balance, which is never edited
+	Body NewLedgerEntry `json:"body"`
+
+	// Operation The id of the operation
+	Operation DepositToAccountWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// AccountID The account
+		AccountID openapi_types.UUID `json:"account_id"`
+	} `json:"path"`
+}
+
+// DepositToAccountWriteOperation The id of the operation
+type DepositToAccountWriteOperation string
+
+// DisallowPatientFacilityWrite Record that a patient withdraws a facility's consent: disallow-patient-facility, in a batch
+type DisallowPatientFacilityWrite struct {
+	// Operation The id of the operation
+	Operation DisallowPatientFacilityWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// FacilityID The facility
+		FacilityID openapi_types.UUID `json:"facility_id"`
+
+		// PatientID The patient
+		PatientID openapi_types.UUID `json:"patient_id"`
+	} `json:"path"`
+}
+
+// DisallowPatientFacilityWriteOperation The id of the operation
+type DisallowPatientFacilityWriteOperation string
+
+// DispatchPickupWrite Dispatch the nearest free driver: dispatch-pickup, in a batch
+type DispatchPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation DispatchPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// DispatchPickupWriteOperation The id of the operation
+type DispatchPickupWriteOperation string
 
 // Driver A driver, whom pickups are assigned to
 type Driver struct {
@@ -619,6 +1643,188 @@ type DriverLocation struct {
 	// Examples: -122.4148
 	Longitude float64 `json:"longitude"`
 }
+
+// EditAccountWrite Edit an account: edit-account, in a batch
+type EditAccountWrite struct {
+	// Body A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is
+	Body AccountEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditAccountWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// AccountID The account
+		AccountID openapi_types.UUID `json:"account_id"`
+	} `json:"path"`
+}
+
+// EditAccountWriteOperation The id of the operation
+type EditAccountWriteOperation string
+
+// EditDriverWrite Edit a driver: edit-driver, in a batch
+type EditDriverWrite struct {
+	// Body A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is
+	Body DriverEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditDriverWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// DriverID The driver
+		DriverID openapi_types.UUID `json:"driver_id"`
+	} `json:"path"`
+}
+
+// EditDriverWriteOperation The id of the operation
+type EditDriverWriteOperation string
+
+// EditFacilityWrite Edit a facility: edit-facility, in a batch
+type EditFacilityWrite struct {
+	// Body A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is
+	Body FacilityEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditFacilityWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// FacilityID The facility
+		FacilityID openapi_types.UUID `json:"facility_id"`
+	} `json:"path"`
+}
+
+// EditFacilityWriteOperation The id of the operation
+type EditFacilityWriteOperation string
+
+// EditGroupWrite Edit a group: edit-group, in a batch
+type EditGroupWrite struct {
+	// Body A request to change: a group of users, who see its facilities. An omitted member stays as it is
+	Body GroupEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditGroupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// GroupID The group
+		GroupID openapi_types.UUID `json:"group_id"`
+	} `json:"path"`
+}
+
+// EditGroupWriteOperation The id of the operation
+type EditGroupWriteOperation string
+
+// EditPatientWrite Edit a patient: edit-patient, in a batch
+type EditPatientWrite struct {
+	// Body A request to change: a patient, as the facilities' records say. An omitted member stays as it is
+	Body PatientEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditPatientWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PatientID The patient
+		PatientID openapi_types.UUID `json:"patient_id"`
+	} `json:"path"`
+}
+
+// EditPatientWriteOperation The id of the operation
+type EditPatientWriteOperation string
+
+// EditPickupWrite Edit a pickup: edit-pickup, in a batch
+type EditPickupWrite struct {
+	// Body A request to change: something to be collected at a facility and delivered. An omitted member stays as it is
+	Body PickupEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// EditPickupWriteOperation The id of the operation
+type EditPickupWriteOperation string
+
+// EditUserWrite Edit a user: edit-user, in a batch
+type EditUserWrite struct {
+	// Body A request to change: a person who works with the tenant's data. An omitted member stays as it is
+	Body UserEdit `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation EditUserWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// EditUserWriteOperation The id of the operation
+type EditUserWriteOperation string
 
 // EntryKind The kind of a ledger entry
 type EntryKind string
@@ -806,6 +2012,24 @@ type LedgerEntry struct {
 	// PickupID The pickup that was charged or refunded
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
+
+// LocateDriverWrite Report a driver's location: locate-driver, in a batch
+type LocateDriverWrite struct {
+	// Body An observation of a driver
+	Body DriverLocation `json:"body"`
+
+	// Operation The id of the operation
+	Operation LocateDriverWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// DriverID The driver
+		DriverID openapi_types.UUID `json:"driver_id"`
+	} `json:"path"`
+}
+
+// LocateDriverWriteOperation The id of the operation
+type LocateDriverWriteOperation string
 
 // LocatedDriver What became of an observation, and the driver as known now
 type LocatedDriver struct {
@@ -1075,6 +2299,32 @@ type NotApplied struct {
 	// ConsentWithdrawn Their patient, or the one whose appointment it was, does not allow the facility to see them
 	ConsentWithdrawn int64 `json:"consent_withdrawn"`
 }
+
+// PackPickupWrite Pack a pickup: pack-pickup, in a batch
+type PackPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation PackPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// PackPickupWriteOperation The id of the operation
+type PackPickupWriteOperation string
 
 // PageAccount A page of a list
 type PageAccount struct {
@@ -1587,6 +2837,9 @@ type Problem struct {
 	// Examples: items[7].account_id
 	Field *string `json:"field,omitempty"`
 
+	// Item Of write-batch: the position of the item that was rejected, from 0
+	Item *int64 `json:"item,omitempty"`
+
 	// RequestID Identifies the request in support requests
 	RequestID string `json:"request_id"`
 
@@ -1604,6 +2857,127 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// ReactivateUserWrite Reactivate a user: reactivate-user, in a batch
+type ReactivateUserWrite struct {
+	// Operation The id of the operation
+	Operation ReactivateUserWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// ReactivateUserWriteOperation The id of the operation
+type ReactivateUserWriteOperation string
+
+// ReceivePickupWrite Receive a pickup: receive-pickup, in a batch
+type ReceivePickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation ReceivePickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// ReceivePickupWriteOperation The id of the operation
+type ReceivePickupWriteOperation string
+
+// ReleasePickupWrite Release the driver: release-pickup, in a batch
+type ReleasePickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation ReleasePickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// ReleasePickupWriteOperation The id of the operation
+type ReleasePickupWriteOperation string
+
+// RemoveGroupFacilityWrite Remove a facility from a group: remove-group-facility, in a batch
+type RemoveGroupFacilityWrite struct {
+	// Operation The id of the operation
+	Operation RemoveGroupFacilityWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// FacilityID The facility
+		FacilityID openapi_types.UUID `json:"facility_id"`
+
+		// GroupID The group
+		GroupID openapi_types.UUID `json:"group_id"`
+	} `json:"path"`
+}
+
+// RemoveGroupFacilityWriteOperation The id of the operation
+type RemoveGroupFacilityWriteOperation string
+
+// RemoveGroupMemberWrite Remove a member: remove-group-member, in a batch
+type RemoveGroupMemberWrite struct {
+	// Operation The id of the operation
+	Operation RemoveGroupMemberWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// GroupID The group
+		GroupID openapi_types.UUID `json:"group_id"`
+
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// RemoveGroupMemberWriteOperation The id of the operation
+type RemoveGroupMemberWriteOperation string
+
+// RemovePhoneNumberWrite Remove a phone number: remove-phone-number, in a batch
+type RemovePhoneNumberWrite struct {
+	// Operation The id of the operation
+	Operation RemovePhoneNumberWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PhoneNumberID The phone number
+		PhoneNumberID openapi_types.UUID `json:"phone_number_id"`
+
+		// UserID The user
+		UserID openapi_types.UUID `json:"user_id"`
+	} `json:"path"`
+}
+
+// RemovePhoneNumberWriteOperation The id of the operation
+type RemovePhoneNumberWriteOperation string
+
 // Session The session of the token that a request carries: a client has one, so that its path has no id
 type Session struct {
 	// DriverID The driver that the user is linked to
@@ -1618,6 +2992,86 @@ type Session struct {
 	// User A person who works with the tenant's data
 	User User `json:"user"`
 }
+
+// SetFlagWrite Switch a flag: set-flag, in a batch
+type SetFlagWrite struct {
+	// Body A feature that is switched on or off for the tenant
+	Body FlagSetting `json:"body"`
+
+	// Headers Its headers
+	Headers struct {
+		// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch string `json:"If-Match"`
+	} `json:"headers"`
+
+	// Operation The id of the operation
+	Operation SetFlagWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// Name The name of the feature
+		//
+		// Examples: pickup_texts
+		Name string `json:"name"`
+	} `json:"path"`
+}
+
+// SetFlagWriteOperation The id of the operation
+type SetFlagWriteOperation string
+
+// ShipPickupWrite Ship a pickup: ship-pickup, in a batch
+type ShipPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation ShipPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// ShipPickupWriteOperation The id of the operation
+type ShipPickupWriteOperation string
+
+// SubmitPickupWrite Submit a pickup: submit-pickup, in a batch
+type SubmitPickupWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+		// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+		//
+		// Examples: "7"
+		IfMatch *string `json:"If-Match,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation SubmitPickupWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// PickupID The pickup
+		PickupID openapi_types.UUID `json:"pickup_id"`
+	} `json:"path"`
+}
+
+// SubmitPickupWriteOperation The id of the operation
+type SubmitPickupWriteOperation string
 
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
@@ -1683,6 +3137,26 @@ type UserEdit struct {
 // UserRole The role of a user, which determines their permissions
 type UserRole string
 
+// WriteAnswer defines model for WriteAnswer.
+type WriteAnswer struct {
+	// Body Its body, as the operation describes it; absent if it has none
+	Body interface{} `json:"body,omitempty"`
+
+	// Headers Its headers: ETag, Location, Idempotency-Replayed
+	Headers map[string]string `json:"headers"`
+
+	// Status Its HTTP status
+	//
+	// Examples: 201
+	Status int `json:"status"`
+}
+
+// Written defines model for Written.
+type Written struct {
+	// Items The answers, in the order of the request
+	Items []WriteAnswer `json:"items"`
+}
+
 // StreamRestarted defines model for StreamRestarted.
 type StreamRestarted struct {
 	// Allowed The transitions that you may make from current_status
@@ -1701,6 +3175,9 @@ type StreamRestarted struct {
 	//
 	// Examples: items[7].account_id
 	Field *string `json:"field,omitempty"`
+
+	// Item Of write-batch: the position of the item that was rejected, from 0
+	Item *int64 `json:"item,omitempty"`
 
 	// RequestID Identifies the request in support requests
 	RequestID string `json:"request_id"`
@@ -1733,6 +3210,9 @@ type ListAccountsParams struct {
 
 // CreateAccountParams defines parameters for CreateAccount.
 type CreateAccountParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -1745,8 +3225,23 @@ type GetAccountParams struct {
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
+}
+
+// ChargeAccountParams defines parameters for ChargeAccount.
+type ChargeAccountParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// DepositToAccountParams defines parameters for DepositToAccount.
+type DepositToAccountParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListAccountEntriesParams defines parameters for ListAccountEntries.
@@ -1779,6 +3274,15 @@ type ListAppointmentsParams struct {
 	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
+// WriteBatchParams defines parameters for WriteBatch.
+type WriteBatchParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// IdempotencyKey Unique for each batch, and the same for its retries: it is the key of each item that could have one and has neither a key nor an id
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDriversParams defines parameters for ListDrivers.
 type ListDriversParams struct {
 	// Limit The maximum number of items
@@ -1790,6 +3294,9 @@ type ListDriversParams struct {
 
 // CreateDriverParams defines parameters for CreateDriver.
 type CreateDriverParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -1802,8 +3309,17 @@ type GetDriverParams struct {
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
+}
+
+// LocateDriverParams defines parameters for LocateDriver.
+type LocateDriverParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListFacilitiesParams defines parameters for ListFacilities.
@@ -1817,6 +3333,9 @@ type ListFacilitiesParams struct {
 
 // CreateFacilityParams defines parameters for CreateFacility.
 type CreateFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -1829,6 +3348,9 @@ type GetFacilityParams struct {
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
@@ -1868,6 +3390,9 @@ type GetFlagParams struct {
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
@@ -1883,6 +3408,9 @@ type ListGroupsParams struct {
 
 // CreateGroupParams defines parameters for CreateGroup.
 type CreateGroupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -1895,6 +3423,9 @@ type GetGroupParams struct {
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
@@ -1908,6 +3439,18 @@ type ListGroupFacilitiesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// RemoveGroupFacilityParams defines parameters for RemoveGroupFacility.
+type RemoveGroupFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// AddGroupFacilityParams defines parameters for AddGroupFacility.
+type AddGroupFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
 // ListGroupMembersParams defines parameters for ListGroupMembers.
 type ListGroupMembersParams struct {
 	// Limit The maximum number of items
@@ -1915,6 +3458,18 @@ type ListGroupMembersParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RemoveGroupMemberParams defines parameters for RemoveGroupMember.
+type RemoveGroupMemberParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// AddGroupMemberParams defines parameters for AddGroupMember.
+type AddGroupMemberParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListPatientsParams defines parameters for ListPatients.
@@ -1931,6 +3486,9 @@ type ListPatientsParams struct {
 
 // CreatePatientParams defines parameters for CreatePatient.
 type CreatePatientParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -1943,6 +3501,9 @@ type GetPatientParams struct {
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
@@ -1954,6 +3515,18 @@ type ListPatientConsentsParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DisallowPatientFacilityParams defines parameters for DisallowPatientFacility.
+type DisallowPatientFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// AllowPatientFacilityParams defines parameters for AllowPatientFacility.
+type AllowPatientFacilityParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListPatientReadsParams defines parameters for ListPatientReads.
@@ -1991,12 +3564,18 @@ type ListPickupsParams struct {
 
 // CreatePickupParams defines parameters for CreatePickup.
 type CreatePickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePickupsParams defines parameters for CreatePickups.
 type CreatePickupsParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -2018,12 +3597,18 @@ type GetPickupParams struct {
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2033,6 +3618,9 @@ type AssignPickupParams struct {
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2042,6 +3630,9 @@ type CancelPickupParams struct {
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2051,6 +3642,9 @@ type CollectPickupParams struct {
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2060,6 +3654,9 @@ type DeliverPickupParams struct {
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2090,6 +3687,9 @@ type ListPickupMessagesParams struct {
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2099,6 +3699,9 @@ type PackPickupParams struct {
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2108,6 +3711,9 @@ type ReceivePickupParams struct {
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2117,6 +3723,9 @@ type ReleasePickupParams struct {
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2126,11 +3735,20 @@ type ShipPickupParams struct {
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// LogoutParams defines parameters for Logout.
+type LogoutParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -2144,6 +3762,9 @@ type ListUsersParams struct {
 
 // CreateUserParams defines parameters for CreateUser.
 type CreateUserParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -2156,8 +3777,23 @@ type GetUserParams struct {
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
+}
+
+// DeactivateUserParams defines parameters for DeactivateUser.
+type DeactivateUserParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // ListPhoneNumbersParams defines parameters for ListPhoneNumbers.
@@ -2171,8 +3807,23 @@ type ListPhoneNumbersParams struct {
 
 // AddPhoneNumberParams defines parameters for AddPhoneNumber.
 type AddPhoneNumberParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// RemovePhoneNumberParams defines parameters for RemovePhoneNumber.
+type RemovePhoneNumberParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// ReactivateUserParams defines parameters for ReactivateUser.
+type ReactivateUserParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
 // SendTextJSONBody defines parameters for SendText.
@@ -2229,6 +3880,9 @@ type ChargeAccountJSONRequestBody = NewLedgerEntry
 
 // DepositToAccountJSONRequestBody defines body for DepositToAccount for application/json ContentType.
 type DepositToAccountJSONRequestBody = NewLedgerEntry
+
+// WriteBatchJSONRequestBody defines body for WriteBatch for application/json ContentType.
+type WriteBatchJSONRequestBody = Batch
 
 // CreateDriverJSONRequestBody defines body for CreateDriver for application/json ContentType.
 type CreateDriverJSONRequestBody = NewDriver
@@ -2354,6 +4008,1439 @@ func (t AppointmentRecord_ExternalID) MarshalJSON() ([]byte, error) {
 }
 
 func (t *AppointmentRecord_ExternalID) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsAddGroupFacilityWrite returns the union data inside the Batch_Items_Item as a AddGroupFacilityWrite
+func (t Batch_Items_Item) AsAddGroupFacilityWrite() (AddGroupFacilityWrite, error) {
+	var body AddGroupFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAddGroupFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided AddGroupFacilityWrite
+func (t *Batch_Items_Item) FromAddGroupFacilityWrite(v AddGroupFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-group-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeAddGroupFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided AddGroupFacilityWrite
+func (t *Batch_Items_Item) MergeAddGroupFacilityWrite(v AddGroupFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-group-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAddGroupMemberWrite returns the union data inside the Batch_Items_Item as a AddGroupMemberWrite
+func (t Batch_Items_Item) AsAddGroupMemberWrite() (AddGroupMemberWrite, error) {
+	var body AddGroupMemberWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAddGroupMemberWrite overwrites any union data inside the Batch_Items_Item as the provided AddGroupMemberWrite
+func (t *Batch_Items_Item) FromAddGroupMemberWrite(v AddGroupMemberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-group-member"}`))
+	t.union = b
+	return err
+}
+
+// MergeAddGroupMemberWrite performs a merge with any union data inside the Batch_Items_Item, using the provided AddGroupMemberWrite
+func (t *Batch_Items_Item) MergeAddGroupMemberWrite(v AddGroupMemberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-group-member"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAddPhoneNumberWrite returns the union data inside the Batch_Items_Item as a AddPhoneNumberWrite
+func (t Batch_Items_Item) AsAddPhoneNumberWrite() (AddPhoneNumberWrite, error) {
+	var body AddPhoneNumberWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAddPhoneNumberWrite overwrites any union data inside the Batch_Items_Item as the provided AddPhoneNumberWrite
+func (t *Batch_Items_Item) FromAddPhoneNumberWrite(v AddPhoneNumberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-phone-number"}`))
+	t.union = b
+	return err
+}
+
+// MergeAddPhoneNumberWrite performs a merge with any union data inside the Batch_Items_Item, using the provided AddPhoneNumberWrite
+func (t *Batch_Items_Item) MergeAddPhoneNumberWrite(v AddPhoneNumberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"add-phone-number"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAllowPatientFacilityWrite returns the union data inside the Batch_Items_Item as a AllowPatientFacilityWrite
+func (t Batch_Items_Item) AsAllowPatientFacilityWrite() (AllowPatientFacilityWrite, error) {
+	var body AllowPatientFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAllowPatientFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided AllowPatientFacilityWrite
+func (t *Batch_Items_Item) FromAllowPatientFacilityWrite(v AllowPatientFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"allow-patient-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeAllowPatientFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided AllowPatientFacilityWrite
+func (t *Batch_Items_Item) MergeAllowPatientFacilityWrite(v AllowPatientFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"allow-patient-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAssignPickupWrite returns the union data inside the Batch_Items_Item as a AssignPickupWrite
+func (t Batch_Items_Item) AsAssignPickupWrite() (AssignPickupWrite, error) {
+	var body AssignPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAssignPickupWrite overwrites any union data inside the Batch_Items_Item as the provided AssignPickupWrite
+func (t *Batch_Items_Item) FromAssignPickupWrite(v AssignPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"assign-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeAssignPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided AssignPickupWrite
+func (t *Batch_Items_Item) MergeAssignPickupWrite(v AssignPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"assign-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCancelPickupWrite returns the union data inside the Batch_Items_Item as a CancelPickupWrite
+func (t Batch_Items_Item) AsCancelPickupWrite() (CancelPickupWrite, error) {
+	var body CancelPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCancelPickupWrite overwrites any union data inside the Batch_Items_Item as the provided CancelPickupWrite
+func (t *Batch_Items_Item) FromCancelPickupWrite(v CancelPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"cancel-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeCancelPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CancelPickupWrite
+func (t *Batch_Items_Item) MergeCancelPickupWrite(v CancelPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"cancel-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChangePasswordWrite returns the union data inside the Batch_Items_Item as a ChangePasswordWrite
+func (t Batch_Items_Item) AsChangePasswordWrite() (ChangePasswordWrite, error) {
+	var body ChangePasswordWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChangePasswordWrite overwrites any union data inside the Batch_Items_Item as the provided ChangePasswordWrite
+func (t *Batch_Items_Item) FromChangePasswordWrite(v ChangePasswordWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"change-password"}`))
+	t.union = b
+	return err
+}
+
+// MergeChangePasswordWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ChangePasswordWrite
+func (t *Batch_Items_Item) MergeChangePasswordWrite(v ChangePasswordWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"change-password"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChargeAccountWrite returns the union data inside the Batch_Items_Item as a ChargeAccountWrite
+func (t Batch_Items_Item) AsChargeAccountWrite() (ChargeAccountWrite, error) {
+	var body ChargeAccountWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChargeAccountWrite overwrites any union data inside the Batch_Items_Item as the provided ChargeAccountWrite
+func (t *Batch_Items_Item) FromChargeAccountWrite(v ChargeAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"charge-account"}`))
+	t.union = b
+	return err
+}
+
+// MergeChargeAccountWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ChargeAccountWrite
+func (t *Batch_Items_Item) MergeChargeAccountWrite(v ChargeAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"charge-account"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCollectPickupWrite returns the union data inside the Batch_Items_Item as a CollectPickupWrite
+func (t Batch_Items_Item) AsCollectPickupWrite() (CollectPickupWrite, error) {
+	var body CollectPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCollectPickupWrite overwrites any union data inside the Batch_Items_Item as the provided CollectPickupWrite
+func (t *Batch_Items_Item) FromCollectPickupWrite(v CollectPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"collect-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeCollectPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CollectPickupWrite
+func (t *Batch_Items_Item) MergeCollectPickupWrite(v CollectPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"collect-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreateAccountWrite returns the union data inside the Batch_Items_Item as a CreateAccountWrite
+func (t Batch_Items_Item) AsCreateAccountWrite() (CreateAccountWrite, error) {
+	var body CreateAccountWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreateAccountWrite overwrites any union data inside the Batch_Items_Item as the provided CreateAccountWrite
+func (t *Batch_Items_Item) FromCreateAccountWrite(v CreateAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-account"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreateAccountWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreateAccountWrite
+func (t *Batch_Items_Item) MergeCreateAccountWrite(v CreateAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-account"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreateDriverWrite returns the union data inside the Batch_Items_Item as a CreateDriverWrite
+func (t Batch_Items_Item) AsCreateDriverWrite() (CreateDriverWrite, error) {
+	var body CreateDriverWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreateDriverWrite overwrites any union data inside the Batch_Items_Item as the provided CreateDriverWrite
+func (t *Batch_Items_Item) FromCreateDriverWrite(v CreateDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-driver"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreateDriverWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreateDriverWrite
+func (t *Batch_Items_Item) MergeCreateDriverWrite(v CreateDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-driver"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreateFacilityWrite returns the union data inside the Batch_Items_Item as a CreateFacilityWrite
+func (t Batch_Items_Item) AsCreateFacilityWrite() (CreateFacilityWrite, error) {
+	var body CreateFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreateFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided CreateFacilityWrite
+func (t *Batch_Items_Item) FromCreateFacilityWrite(v CreateFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreateFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreateFacilityWrite
+func (t *Batch_Items_Item) MergeCreateFacilityWrite(v CreateFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreateGroupWrite returns the union data inside the Batch_Items_Item as a CreateGroupWrite
+func (t Batch_Items_Item) AsCreateGroupWrite() (CreateGroupWrite, error) {
+	var body CreateGroupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreateGroupWrite overwrites any union data inside the Batch_Items_Item as the provided CreateGroupWrite
+func (t *Batch_Items_Item) FromCreateGroupWrite(v CreateGroupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-group"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreateGroupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreateGroupWrite
+func (t *Batch_Items_Item) MergeCreateGroupWrite(v CreateGroupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-group"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreatePatientWrite returns the union data inside the Batch_Items_Item as a CreatePatientWrite
+func (t Batch_Items_Item) AsCreatePatientWrite() (CreatePatientWrite, error) {
+	var body CreatePatientWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreatePatientWrite overwrites any union data inside the Batch_Items_Item as the provided CreatePatientWrite
+func (t *Batch_Items_Item) FromCreatePatientWrite(v CreatePatientWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-patient"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreatePatientWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreatePatientWrite
+func (t *Batch_Items_Item) MergeCreatePatientWrite(v CreatePatientWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-patient"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreatePickupWrite returns the union data inside the Batch_Items_Item as a CreatePickupWrite
+func (t Batch_Items_Item) AsCreatePickupWrite() (CreatePickupWrite, error) {
+	var body CreatePickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreatePickupWrite overwrites any union data inside the Batch_Items_Item as the provided CreatePickupWrite
+func (t *Batch_Items_Item) FromCreatePickupWrite(v CreatePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreatePickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreatePickupWrite
+func (t *Batch_Items_Item) MergeCreatePickupWrite(v CreatePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCreateUserWrite returns the union data inside the Batch_Items_Item as a CreateUserWrite
+func (t Batch_Items_Item) AsCreateUserWrite() (CreateUserWrite, error) {
+	var body CreateUserWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCreateUserWrite overwrites any union data inside the Batch_Items_Item as the provided CreateUserWrite
+func (t *Batch_Items_Item) FromCreateUserWrite(v CreateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-user"}`))
+	t.union = b
+	return err
+}
+
+// MergeCreateUserWrite performs a merge with any union data inside the Batch_Items_Item, using the provided CreateUserWrite
+func (t *Batch_Items_Item) MergeCreateUserWrite(v CreateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"create-user"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDeactivateUserWrite returns the union data inside the Batch_Items_Item as a DeactivateUserWrite
+func (t Batch_Items_Item) AsDeactivateUserWrite() (DeactivateUserWrite, error) {
+	var body DeactivateUserWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDeactivateUserWrite overwrites any union data inside the Batch_Items_Item as the provided DeactivateUserWrite
+func (t *Batch_Items_Item) FromDeactivateUserWrite(v DeactivateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deactivate-user"}`))
+	t.union = b
+	return err
+}
+
+// MergeDeactivateUserWrite performs a merge with any union data inside the Batch_Items_Item, using the provided DeactivateUserWrite
+func (t *Batch_Items_Item) MergeDeactivateUserWrite(v DeactivateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deactivate-user"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDeliverPickupWrite returns the union data inside the Batch_Items_Item as a DeliverPickupWrite
+func (t Batch_Items_Item) AsDeliverPickupWrite() (DeliverPickupWrite, error) {
+	var body DeliverPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDeliverPickupWrite overwrites any union data inside the Batch_Items_Item as the provided DeliverPickupWrite
+func (t *Batch_Items_Item) FromDeliverPickupWrite(v DeliverPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deliver-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeDeliverPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided DeliverPickupWrite
+func (t *Batch_Items_Item) MergeDeliverPickupWrite(v DeliverPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deliver-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDepositToAccountWrite returns the union data inside the Batch_Items_Item as a DepositToAccountWrite
+func (t Batch_Items_Item) AsDepositToAccountWrite() (DepositToAccountWrite, error) {
+	var body DepositToAccountWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDepositToAccountWrite overwrites any union data inside the Batch_Items_Item as the provided DepositToAccountWrite
+func (t *Batch_Items_Item) FromDepositToAccountWrite(v DepositToAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deposit-to-account"}`))
+	t.union = b
+	return err
+}
+
+// MergeDepositToAccountWrite performs a merge with any union data inside the Batch_Items_Item, using the provided DepositToAccountWrite
+func (t *Batch_Items_Item) MergeDepositToAccountWrite(v DepositToAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"deposit-to-account"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDisallowPatientFacilityWrite returns the union data inside the Batch_Items_Item as a DisallowPatientFacilityWrite
+func (t Batch_Items_Item) AsDisallowPatientFacilityWrite() (DisallowPatientFacilityWrite, error) {
+	var body DisallowPatientFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDisallowPatientFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided DisallowPatientFacilityWrite
+func (t *Batch_Items_Item) FromDisallowPatientFacilityWrite(v DisallowPatientFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"disallow-patient-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeDisallowPatientFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided DisallowPatientFacilityWrite
+func (t *Batch_Items_Item) MergeDisallowPatientFacilityWrite(v DisallowPatientFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"disallow-patient-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDispatchPickupWrite returns the union data inside the Batch_Items_Item as a DispatchPickupWrite
+func (t Batch_Items_Item) AsDispatchPickupWrite() (DispatchPickupWrite, error) {
+	var body DispatchPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDispatchPickupWrite overwrites any union data inside the Batch_Items_Item as the provided DispatchPickupWrite
+func (t *Batch_Items_Item) FromDispatchPickupWrite(v DispatchPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"dispatch-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeDispatchPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided DispatchPickupWrite
+func (t *Batch_Items_Item) MergeDispatchPickupWrite(v DispatchPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"dispatch-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditAccountWrite returns the union data inside the Batch_Items_Item as a EditAccountWrite
+func (t Batch_Items_Item) AsEditAccountWrite() (EditAccountWrite, error) {
+	var body EditAccountWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditAccountWrite overwrites any union data inside the Batch_Items_Item as the provided EditAccountWrite
+func (t *Batch_Items_Item) FromEditAccountWrite(v EditAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-account"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditAccountWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditAccountWrite
+func (t *Batch_Items_Item) MergeEditAccountWrite(v EditAccountWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-account"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditDriverWrite returns the union data inside the Batch_Items_Item as a EditDriverWrite
+func (t Batch_Items_Item) AsEditDriverWrite() (EditDriverWrite, error) {
+	var body EditDriverWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditDriverWrite overwrites any union data inside the Batch_Items_Item as the provided EditDriverWrite
+func (t *Batch_Items_Item) FromEditDriverWrite(v EditDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-driver"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditDriverWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditDriverWrite
+func (t *Batch_Items_Item) MergeEditDriverWrite(v EditDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-driver"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditFacilityWrite returns the union data inside the Batch_Items_Item as a EditFacilityWrite
+func (t Batch_Items_Item) AsEditFacilityWrite() (EditFacilityWrite, error) {
+	var body EditFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided EditFacilityWrite
+func (t *Batch_Items_Item) FromEditFacilityWrite(v EditFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditFacilityWrite
+func (t *Batch_Items_Item) MergeEditFacilityWrite(v EditFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditGroupWrite returns the union data inside the Batch_Items_Item as a EditGroupWrite
+func (t Batch_Items_Item) AsEditGroupWrite() (EditGroupWrite, error) {
+	var body EditGroupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditGroupWrite overwrites any union data inside the Batch_Items_Item as the provided EditGroupWrite
+func (t *Batch_Items_Item) FromEditGroupWrite(v EditGroupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-group"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditGroupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditGroupWrite
+func (t *Batch_Items_Item) MergeEditGroupWrite(v EditGroupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-group"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditPatientWrite returns the union data inside the Batch_Items_Item as a EditPatientWrite
+func (t Batch_Items_Item) AsEditPatientWrite() (EditPatientWrite, error) {
+	var body EditPatientWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditPatientWrite overwrites any union data inside the Batch_Items_Item as the provided EditPatientWrite
+func (t *Batch_Items_Item) FromEditPatientWrite(v EditPatientWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-patient"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditPatientWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditPatientWrite
+func (t *Batch_Items_Item) MergeEditPatientWrite(v EditPatientWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-patient"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditPickupWrite returns the union data inside the Batch_Items_Item as a EditPickupWrite
+func (t Batch_Items_Item) AsEditPickupWrite() (EditPickupWrite, error) {
+	var body EditPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditPickupWrite overwrites any union data inside the Batch_Items_Item as the provided EditPickupWrite
+func (t *Batch_Items_Item) FromEditPickupWrite(v EditPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditPickupWrite
+func (t *Batch_Items_Item) MergeEditPickupWrite(v EditPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEditUserWrite returns the union data inside the Batch_Items_Item as a EditUserWrite
+func (t Batch_Items_Item) AsEditUserWrite() (EditUserWrite, error) {
+	var body EditUserWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEditUserWrite overwrites any union data inside the Batch_Items_Item as the provided EditUserWrite
+func (t *Batch_Items_Item) FromEditUserWrite(v EditUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-user"}`))
+	t.union = b
+	return err
+}
+
+// MergeEditUserWrite performs a merge with any union data inside the Batch_Items_Item, using the provided EditUserWrite
+func (t *Batch_Items_Item) MergeEditUserWrite(v EditUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"edit-user"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLocateDriverWrite returns the union data inside the Batch_Items_Item as a LocateDriverWrite
+func (t Batch_Items_Item) AsLocateDriverWrite() (LocateDriverWrite, error) {
+	var body LocateDriverWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLocateDriverWrite overwrites any union data inside the Batch_Items_Item as the provided LocateDriverWrite
+func (t *Batch_Items_Item) FromLocateDriverWrite(v LocateDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"locate-driver"}`))
+	t.union = b
+	return err
+}
+
+// MergeLocateDriverWrite performs a merge with any union data inside the Batch_Items_Item, using the provided LocateDriverWrite
+func (t *Batch_Items_Item) MergeLocateDriverWrite(v LocateDriverWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"locate-driver"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPackPickupWrite returns the union data inside the Batch_Items_Item as a PackPickupWrite
+func (t Batch_Items_Item) AsPackPickupWrite() (PackPickupWrite, error) {
+	var body PackPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPackPickupWrite overwrites any union data inside the Batch_Items_Item as the provided PackPickupWrite
+func (t *Batch_Items_Item) FromPackPickupWrite(v PackPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"pack-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergePackPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided PackPickupWrite
+func (t *Batch_Items_Item) MergePackPickupWrite(v PackPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"pack-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsReactivateUserWrite returns the union data inside the Batch_Items_Item as a ReactivateUserWrite
+func (t Batch_Items_Item) AsReactivateUserWrite() (ReactivateUserWrite, error) {
+	var body ReactivateUserWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromReactivateUserWrite overwrites any union data inside the Batch_Items_Item as the provided ReactivateUserWrite
+func (t *Batch_Items_Item) FromReactivateUserWrite(v ReactivateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"reactivate-user"}`))
+	t.union = b
+	return err
+}
+
+// MergeReactivateUserWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ReactivateUserWrite
+func (t *Batch_Items_Item) MergeReactivateUserWrite(v ReactivateUserWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"reactivate-user"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsReceivePickupWrite returns the union data inside the Batch_Items_Item as a ReceivePickupWrite
+func (t Batch_Items_Item) AsReceivePickupWrite() (ReceivePickupWrite, error) {
+	var body ReceivePickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromReceivePickupWrite overwrites any union data inside the Batch_Items_Item as the provided ReceivePickupWrite
+func (t *Batch_Items_Item) FromReceivePickupWrite(v ReceivePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"receive-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeReceivePickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ReceivePickupWrite
+func (t *Batch_Items_Item) MergeReceivePickupWrite(v ReceivePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"receive-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsReleasePickupWrite returns the union data inside the Batch_Items_Item as a ReleasePickupWrite
+func (t Batch_Items_Item) AsReleasePickupWrite() (ReleasePickupWrite, error) {
+	var body ReleasePickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromReleasePickupWrite overwrites any union data inside the Batch_Items_Item as the provided ReleasePickupWrite
+func (t *Batch_Items_Item) FromReleasePickupWrite(v ReleasePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"release-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeReleasePickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ReleasePickupWrite
+func (t *Batch_Items_Item) MergeReleasePickupWrite(v ReleasePickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"release-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsRemoveGroupFacilityWrite returns the union data inside the Batch_Items_Item as a RemoveGroupFacilityWrite
+func (t Batch_Items_Item) AsRemoveGroupFacilityWrite() (RemoveGroupFacilityWrite, error) {
+	var body RemoveGroupFacilityWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromRemoveGroupFacilityWrite overwrites any union data inside the Batch_Items_Item as the provided RemoveGroupFacilityWrite
+func (t *Batch_Items_Item) FromRemoveGroupFacilityWrite(v RemoveGroupFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-group-facility"}`))
+	t.union = b
+	return err
+}
+
+// MergeRemoveGroupFacilityWrite performs a merge with any union data inside the Batch_Items_Item, using the provided RemoveGroupFacilityWrite
+func (t *Batch_Items_Item) MergeRemoveGroupFacilityWrite(v RemoveGroupFacilityWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-group-facility"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsRemoveGroupMemberWrite returns the union data inside the Batch_Items_Item as a RemoveGroupMemberWrite
+func (t Batch_Items_Item) AsRemoveGroupMemberWrite() (RemoveGroupMemberWrite, error) {
+	var body RemoveGroupMemberWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromRemoveGroupMemberWrite overwrites any union data inside the Batch_Items_Item as the provided RemoveGroupMemberWrite
+func (t *Batch_Items_Item) FromRemoveGroupMemberWrite(v RemoveGroupMemberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-group-member"}`))
+	t.union = b
+	return err
+}
+
+// MergeRemoveGroupMemberWrite performs a merge with any union data inside the Batch_Items_Item, using the provided RemoveGroupMemberWrite
+func (t *Batch_Items_Item) MergeRemoveGroupMemberWrite(v RemoveGroupMemberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-group-member"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsRemovePhoneNumberWrite returns the union data inside the Batch_Items_Item as a RemovePhoneNumberWrite
+func (t Batch_Items_Item) AsRemovePhoneNumberWrite() (RemovePhoneNumberWrite, error) {
+	var body RemovePhoneNumberWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromRemovePhoneNumberWrite overwrites any union data inside the Batch_Items_Item as the provided RemovePhoneNumberWrite
+func (t *Batch_Items_Item) FromRemovePhoneNumberWrite(v RemovePhoneNumberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-phone-number"}`))
+	t.union = b
+	return err
+}
+
+// MergeRemovePhoneNumberWrite performs a merge with any union data inside the Batch_Items_Item, using the provided RemovePhoneNumberWrite
+func (t *Batch_Items_Item) MergeRemovePhoneNumberWrite(v RemovePhoneNumberWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"remove-phone-number"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsSetFlagWrite returns the union data inside the Batch_Items_Item as a SetFlagWrite
+func (t Batch_Items_Item) AsSetFlagWrite() (SetFlagWrite, error) {
+	var body SetFlagWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSetFlagWrite overwrites any union data inside the Batch_Items_Item as the provided SetFlagWrite
+func (t *Batch_Items_Item) FromSetFlagWrite(v SetFlagWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"set-flag"}`))
+	t.union = b
+	return err
+}
+
+// MergeSetFlagWrite performs a merge with any union data inside the Batch_Items_Item, using the provided SetFlagWrite
+func (t *Batch_Items_Item) MergeSetFlagWrite(v SetFlagWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"set-flag"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsShipPickupWrite returns the union data inside the Batch_Items_Item as a ShipPickupWrite
+func (t Batch_Items_Item) AsShipPickupWrite() (ShipPickupWrite, error) {
+	var body ShipPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromShipPickupWrite overwrites any union data inside the Batch_Items_Item as the provided ShipPickupWrite
+func (t *Batch_Items_Item) FromShipPickupWrite(v ShipPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"ship-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeShipPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ShipPickupWrite
+func (t *Batch_Items_Item) MergeShipPickupWrite(v ShipPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"ship-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsSubmitPickupWrite returns the union data inside the Batch_Items_Item as a SubmitPickupWrite
+func (t Batch_Items_Item) AsSubmitPickupWrite() (SubmitPickupWrite, error) {
+	var body SubmitPickupWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSubmitPickupWrite overwrites any union data inside the Batch_Items_Item as the provided SubmitPickupWrite
+func (t *Batch_Items_Item) FromSubmitPickupWrite(v SubmitPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"submit-pickup"}`))
+	t.union = b
+	return err
+}
+
+// MergeSubmitPickupWrite performs a merge with any union data inside the Batch_Items_Item, using the provided SubmitPickupWrite
+func (t *Batch_Items_Item) MergeSubmitPickupWrite(v SubmitPickupWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"submit-pickup"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Batch_Items_Item) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"operation"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t Batch_Items_Item) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "add-group-facility":
+		return t.AsAddGroupFacilityWrite()
+	case "add-group-member":
+		return t.AsAddGroupMemberWrite()
+	case "add-phone-number":
+		return t.AsAddPhoneNumberWrite()
+	case "allow-patient-facility":
+		return t.AsAllowPatientFacilityWrite()
+	case "assign-pickup":
+		return t.AsAssignPickupWrite()
+	case "cancel-pickup":
+		return t.AsCancelPickupWrite()
+	case "change-password":
+		return t.AsChangePasswordWrite()
+	case "charge-account":
+		return t.AsChargeAccountWrite()
+	case "collect-pickup":
+		return t.AsCollectPickupWrite()
+	case "create-account":
+		return t.AsCreateAccountWrite()
+	case "create-driver":
+		return t.AsCreateDriverWrite()
+	case "create-facility":
+		return t.AsCreateFacilityWrite()
+	case "create-group":
+		return t.AsCreateGroupWrite()
+	case "create-patient":
+		return t.AsCreatePatientWrite()
+	case "create-pickup":
+		return t.AsCreatePickupWrite()
+	case "create-user":
+		return t.AsCreateUserWrite()
+	case "deactivate-user":
+		return t.AsDeactivateUserWrite()
+	case "deliver-pickup":
+		return t.AsDeliverPickupWrite()
+	case "deposit-to-account":
+		return t.AsDepositToAccountWrite()
+	case "disallow-patient-facility":
+		return t.AsDisallowPatientFacilityWrite()
+	case "dispatch-pickup":
+		return t.AsDispatchPickupWrite()
+	case "edit-account":
+		return t.AsEditAccountWrite()
+	case "edit-driver":
+		return t.AsEditDriverWrite()
+	case "edit-facility":
+		return t.AsEditFacilityWrite()
+	case "edit-group":
+		return t.AsEditGroupWrite()
+	case "edit-patient":
+		return t.AsEditPatientWrite()
+	case "edit-pickup":
+		return t.AsEditPickupWrite()
+	case "edit-user":
+		return t.AsEditUserWrite()
+	case "locate-driver":
+		return t.AsLocateDriverWrite()
+	case "pack-pickup":
+		return t.AsPackPickupWrite()
+	case "reactivate-user":
+		return t.AsReactivateUserWrite()
+	case "receive-pickup":
+		return t.AsReceivePickupWrite()
+	case "release-pickup":
+		return t.AsReleasePickupWrite()
+	case "remove-group-facility":
+		return t.AsRemoveGroupFacilityWrite()
+	case "remove-group-member":
+		return t.AsRemoveGroupMemberWrite()
+	case "remove-phone-number":
+		return t.AsRemovePhoneNumberWrite()
+	case "set-flag":
+		return t.AsSetFlagWrite()
+	case "ship-pickup":
+		return t.AsShipPickupWrite()
+	case "submit-pickup":
+		return t.AsSubmitPickupWrite()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t Batch_Items_Item) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Batch_Items_Item) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -2578,7 +5665,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-	ChargeAccountWithBody(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChargeAccountWithBody(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChargeAccount Charge an account
 	//
@@ -2589,7 +5676,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-	ChargeAccount(ctx context.Context, accountID openapi_types.UUID, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChargeAccount(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DepositToAccountWithBody Deposit to an account
 	//
@@ -2600,7 +5687,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-	DepositToAccountWithBody(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DepositToAccountWithBody(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DepositToAccount Deposit to an account
 	//
@@ -2611,7 +5698,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-	DepositToAccount(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DepositToAccount(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAccountEntries List the entries of an account
 	//
@@ -2637,6 +5724,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
 	ListAppointments(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WriteBatchWithBody Make up to 50 writes at once
+	//
+	// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+	WriteBatchWithBody(ctx context.Context, params *WriteBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WriteBatch Make up to 50 writes at once
+	//
+	// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+	WriteBatch(ctx context.Context, params *WriteBatchParams, body WriteBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDrivers List the drivers
 	//
@@ -2709,7 +5818,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-	LocateDriverWithBody(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LocateDriverWithBody(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LocateDriver Report a driver's location
 	//
@@ -2720,7 +5829,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-	LocateDriver(ctx context.Context, driverID openapi_types.UUID, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LocateDriver(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFacilities List the facilities that you see
 	//
@@ -2916,7 +6025,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/facilities/{facility_id} (the `RemoveGroupFacility` operationId).
-	RemoveGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RemoveGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *RemoveGroupFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddGroupFacility Add a facility to a group
 	//
@@ -2925,7 +6034,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/facilities/{facility_id} (the `AddGroupFacility` operationId).
-	AddGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *AddGroupFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListGroupMembers List the members of a group
 	//
@@ -2943,7 +6052,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveGroupMember` operationId).
-	RemoveGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RemoveGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *RemoveGroupMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddGroupMember Add a member
 	//
@@ -2952,7 +6061,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
-	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatients List the patients that you see
 	//
@@ -3032,7 +6141,7 @@ type ClientInterface interface {
 	// Roles: admin, dispatcher, staff.
 	//
 	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-	DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *DisallowPatientFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AllowPatientFacility Record a patient's consent that a facility sees them
 	//
@@ -3041,7 +6150,7 @@ type ClientInterface interface {
 	// Roles: admin, dispatcher, staff.
 	//
 	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-	AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *AllowPatientFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientReads List the audit log of a patient
 	//
@@ -3308,7 +6417,7 @@ type ClientInterface interface {
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Corresponds with DELETE /v1/session (the `Logout` operationId).
-	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Logout(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSession Who am I
 	//
@@ -3398,7 +6507,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with POST /v1/users/{user_id}/deactivate (the `DeactivateUser` operationId).
-	DeactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeactivateUser(ctx context.Context, userID openapi_types.UUID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePasswordWithBody Change a password
 	//
@@ -3409,7 +6518,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-	ChangePasswordWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePasswordWithBody(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePassword Change a password
 	//
@@ -3420,7 +6529,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-	ChangePassword(ctx context.Context, userID openapi_types.UUID, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePassword(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPhoneNumbers List a user's phone numbers
 	//
@@ -3458,7 +6567,7 @@ type ClientInterface interface {
 	// Roles: admin, staff.
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
-	RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, params *RemovePhoneNumberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReactivateUser Reactivate a user
 	//
@@ -3467,7 +6576,7 @@ type ClientInterface interface {
 	// Roles: admin.
 	//
 	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
-	ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReactivateUser(ctx context.Context, userID openapi_types.UUID, params *ReactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetError Get the documentation of an error code
@@ -3644,8 +6753,8 @@ func (c *Client) EditAccount(ctx context.Context, accountID openapi_types.UUID, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-func (c *Client) ChargeAccountWithBody(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChargeAccountRequestWithBody(c.Server, accountID, contentType, body)
+func (c *Client) ChargeAccountWithBody(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChargeAccountRequestWithBody(c.Server, accountID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3665,8 +6774,8 @@ func (c *Client) ChargeAccountWithBody(ctx context.Context, accountID openapi_ty
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-func (c *Client) ChargeAccount(ctx context.Context, accountID openapi_types.UUID, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChargeAccountRequest(c.Server, accountID, body)
+func (c *Client) ChargeAccount(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChargeAccountRequest(c.Server, accountID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3686,8 +6795,8 @@ func (c *Client) ChargeAccount(ctx context.Context, accountID openapi_types.UUID
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-func (c *Client) DepositToAccountWithBody(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDepositToAccountRequestWithBody(c.Server, accountID, contentType, body)
+func (c *Client) DepositToAccountWithBody(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDepositToAccountRequestWithBody(c.Server, accountID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3707,8 +6816,8 @@ func (c *Client) DepositToAccountWithBody(ctx context.Context, accountID openapi
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDepositToAccountRequest(c.Server, accountID, body)
+func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDepositToAccountRequest(c.Server, accountID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3764,6 +6873,48 @@ func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UU
 // Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
 func (c *Client) ListAppointments(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAppointmentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WriteBatchWithBody Make up to 50 writes at once
+//
+// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+func (c *Client) WriteBatchWithBody(ctx context.Context, params *WriteBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWriteBatchRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WriteBatch Make up to 50 writes at once
+//
+// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+func (c *Client) WriteBatch(ctx context.Context, params *WriteBatchParams, body WriteBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWriteBatchRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3905,8 +7056,8 @@ func (c *Client) EditDriver(ctx context.Context, driverID openapi_types.UUID, pa
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-func (c *Client) LocateDriverWithBody(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLocateDriverRequestWithBody(c.Server, driverID, contentType, body)
+func (c *Client) LocateDriverWithBody(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLocateDriverRequestWithBody(c.Server, driverID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3926,8 +7077,8 @@ func (c *Client) LocateDriverWithBody(ctx context.Context, driverID openapi_type
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-func (c *Client) LocateDriver(ctx context.Context, driverID openapi_types.UUID, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLocateDriverRequest(c.Server, driverID, body)
+func (c *Client) LocateDriver(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLocateDriverRequest(c.Server, driverID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4322,8 +7473,8 @@ func (c *Client) ListGroupFacilities(ctx context.Context, groupID openapi_types.
 // Roles: admin.
 //
 // Corresponds with DELETE /v1/groups/{group_id}/facilities/{facility_id} (the `RemoveGroupFacility` operationId).
-func (c *Client) RemoveGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRemoveGroupFacilityRequest(c.Server, groupID, facilityID)
+func (c *Client) RemoveGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *RemoveGroupFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveGroupFacilityRequest(c.Server, groupID, facilityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4341,8 +7492,8 @@ func (c *Client) RemoveGroupFacility(ctx context.Context, groupID openapi_types.
 // Roles: admin.
 //
 // Corresponds with PUT /v1/groups/{group_id}/facilities/{facility_id} (the `AddGroupFacility` operationId).
-func (c *Client) AddGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddGroupFacilityRequest(c.Server, groupID, facilityID)
+func (c *Client) AddGroupFacility(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *AddGroupFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddGroupFacilityRequest(c.Server, groupID, facilityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4379,8 +7530,8 @@ func (c *Client) ListGroupMembers(ctx context.Context, groupID openapi_types.UUI
 // Roles: admin.
 //
 // Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveGroupMember` operationId).
-func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRemoveGroupMemberRequest(c.Server, groupID, userID)
+func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *RemoveGroupMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveGroupMemberRequest(c.Server, groupID, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4398,8 +7549,8 @@ func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UU
 // Roles: admin.
 //
 // Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
-func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddGroupMemberRequest(c.Server, groupID, userID)
+func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddGroupMemberRequest(c.Server, groupID, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4558,8 +7709,8 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 // Roles: admin, dispatcher, staff.
 //
 // Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDisallowPatientFacilityRequest(c.Server, patientID, facilityID)
+func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *DisallowPatientFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisallowPatientFacilityRequest(c.Server, patientID, facilityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4577,8 +7728,8 @@ func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_
 // Roles: admin, dispatcher, staff.
 //
 // Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAllowPatientFacilityRequest(c.Server, patientID, facilityID)
+func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *AllowPatientFacilityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowPatientFacilityRequest(c.Server, patientID, facilityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5114,8 +8265,8 @@ func (c *Client) SubmitPickup(ctx context.Context, pickupID openapi_types.UUID, 
 // Roles: admin, dispatcher, staff, driver, hub.
 //
 // Corresponds with DELETE /v1/session (the `Logout` operationId).
-func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogoutRequest(c.Server)
+func (c *Client) Logout(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogoutRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5304,8 +8455,8 @@ func (c *Client) EditUser(ctx context.Context, userID openapi_types.UUID, params
 // Roles: admin.
 //
 // Corresponds with POST /v1/users/{user_id}/deactivate (the `DeactivateUser` operationId).
-func (c *Client) DeactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeactivateUserRequest(c.Server, userID)
+func (c *Client) DeactivateUser(ctx context.Context, userID openapi_types.UUID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeactivateUserRequest(c.Server, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5325,8 +8476,8 @@ func (c *Client) DeactivateUser(ctx context.Context, userID openapi_types.UUID, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-func (c *Client) ChangePasswordWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePasswordRequestWithBody(c.Server, userID, contentType, body)
+func (c *Client) ChangePasswordWithBody(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequestWithBody(c.Server, userID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5346,8 +8497,8 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID openapi_type
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-func (c *Client) ChangePassword(ctx context.Context, userID openapi_types.UUID, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePasswordRequest(c.Server, userID, body)
+func (c *Client) ChangePassword(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequest(c.Server, userID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5424,8 +8575,8 @@ func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, 
 // Roles: admin, staff.
 //
 // Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
-func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRemovePhoneNumberRequest(c.Server, userID, phoneNumberID)
+func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, params *RemovePhoneNumberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemovePhoneNumberRequest(c.Server, userID, phoneNumberID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5443,8 +8594,8 @@ func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUI
 // Roles: admin.
 //
 // Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
-func (c *Client) ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReactivateUserRequest(c.Server, userID)
+func (c *Client) ReactivateUser(ctx context.Context, userID openapi_types.UUID, params *ReactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReactivateUserRequest(c.Server, userID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5639,6 +8790,33 @@ func NewCreateAccountRequestWithBody(server string, params *CreateAccountParams,
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -5750,6 +8928,33 @@ func NewEditAccountRequestWithBody(server string, accountID openapi_types.UUID, 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -5774,18 +8979,18 @@ func NewEditAccountRequestWithBody(server string, accountID openapi_types.UUID, 
 }
 
 // NewChargeAccountRequest calls the generic ChargeAccount builder with application/json body
-func NewChargeAccountRequest(server string, accountID openapi_types.UUID, body ChargeAccountJSONRequestBody) (*http.Request, error) {
+func NewChargeAccountRequest(server string, accountID openapi_types.UUID, params *ChargeAccountParams, body ChargeAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewChargeAccountRequestWithBody(server, accountID, "application/json", bodyReader)
+	return NewChargeAccountRequestWithBody(server, accountID, params, "application/json", bodyReader)
 }
 
 // NewChargeAccountRequestWithBody constructs an http.Request for the ChargeAccount method, with any body, and a specified content type
-func NewChargeAccountRequestWithBody(server string, accountID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewChargeAccountRequestWithBody(server string, accountID openapi_types.UUID, params *ChargeAccountParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5810,6 +9015,33 @@ func NewChargeAccountRequestWithBody(server string, accountID openapi_types.UUID
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -5821,18 +9053,18 @@ func NewChargeAccountRequestWithBody(server string, accountID openapi_types.UUID
 }
 
 // NewDepositToAccountRequest calls the generic DepositToAccount builder with application/json body
-func NewDepositToAccountRequest(server string, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody) (*http.Request, error) {
+func NewDepositToAccountRequest(server string, accountID openapi_types.UUID, params *DepositToAccountParams, body DepositToAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewDepositToAccountRequestWithBody(server, accountID, "application/json", bodyReader)
+	return NewDepositToAccountRequestWithBody(server, accountID, params, "application/json", bodyReader)
 }
 
 // NewDepositToAccountRequestWithBody constructs an http.Request for the DepositToAccount method, with any body, and a specified content type
-func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.UUID, params *DepositToAccountParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5855,6 +9087,33 @@ func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.U
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -6083,6 +9342,88 @@ func NewListAppointmentsRequest(server string, params *ListAppointmentsParams) (
 	return req, nil
 }
 
+// NewWriteBatchRequest calls the generic WriteBatch builder with application/json body
+func NewWriteBatchRequest(server string, params *WriteBatchParams, body WriteBatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewWriteBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewWriteBatchRequestWithBody constructs an http.Request for the WriteBatch method, with any body, and a specified content type
+func NewWriteBatchRequestWithBody(server string, params *WriteBatchParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListDriversRequest constructs an http.Request for the ListDrivers method
 func NewListDriversRequest(server string, params *ListDriversParams) (*http.Request, error) {
 	var err error
@@ -6177,6 +9518,33 @@ func NewCreateDriverRequestWithBody(server string, params *CreateDriverParams, c
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -6290,6 +9658,33 @@ func NewEditDriverRequestWithBody(server string, driverID openapi_types.UUID, pa
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -6314,18 +9709,18 @@ func NewEditDriverRequestWithBody(server string, driverID openapi_types.UUID, pa
 }
 
 // NewLocateDriverRequest calls the generic LocateDriver builder with application/json body
-func NewLocateDriverRequest(server string, driverID openapi_types.UUID, body LocateDriverJSONRequestBody) (*http.Request, error) {
+func NewLocateDriverRequest(server string, driverID openapi_types.UUID, params *LocateDriverParams, body LocateDriverJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewLocateDriverRequestWithBody(server, driverID, "application/json", bodyReader)
+	return NewLocateDriverRequestWithBody(server, driverID, params, "application/json", bodyReader)
 }
 
 // NewLocateDriverRequestWithBody constructs an http.Request for the LocateDriver method, with any body, and a specified content type
-func NewLocateDriverRequestWithBody(server string, driverID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewLocateDriverRequestWithBody(server string, driverID openapi_types.UUID, params *LocateDriverParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6348,6 +9743,33 @@ func NewLocateDriverRequestWithBody(server string, driverID openapi_types.UUID, 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
@@ -6454,6 +9876,33 @@ func NewCreateFacilityRequestWithBody(server string, params *CreateFacilityParam
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -6565,6 +10014,33 @@ func NewEditFacilityRequestWithBody(server string, facilityID openapi_types.UUID
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
@@ -6848,6 +10324,33 @@ func NewSetFlagRequestWithBody(server string, name string, params *SetFlagParams
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -6967,6 +10470,33 @@ func NewCreateGroupRequestWithBody(server string, params *CreateGroupParams, con
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -7078,6 +10608,33 @@ func NewEditGroupRequestWithBody(server string, groupID openapi_types.UUID, para
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -7175,7 +10732,7 @@ func NewListGroupFacilitiesRequest(server string, groupID openapi_types.UUID, pa
 }
 
 // NewRemoveGroupFacilityRequest constructs an http.Request for the RemoveGroupFacility method
-func NewRemoveGroupFacilityRequest(server string, groupID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+func NewRemoveGroupFacilityRequest(server string, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *RemoveGroupFacilityParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7205,6 +10762,33 @@ func NewRemoveGroupFacilityRequest(server string, groupID openapi_types.UUID, fa
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -7216,7 +10800,7 @@ func NewRemoveGroupFacilityRequest(server string, groupID openapi_types.UUID, fa
 }
 
 // NewAddGroupFacilityRequest constructs an http.Request for the AddGroupFacility method
-func NewAddGroupFacilityRequest(server string, groupID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+func NewAddGroupFacilityRequest(server string, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *AddGroupFacilityParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7246,6 +10830,33 @@ func NewAddGroupFacilityRequest(server string, groupID openapi_types.UUID, facil
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
@@ -7330,7 +10941,7 @@ func NewListGroupMembersRequest(server string, groupID openapi_types.UUID, param
 }
 
 // NewRemoveGroupMemberRequest constructs an http.Request for the RemoveGroupMember method
-func NewRemoveGroupMemberRequest(server string, groupID openapi_types.UUID, userID openapi_types.UUID) (*http.Request, error) {
+func NewRemoveGroupMemberRequest(server string, groupID openapi_types.UUID, userID openapi_types.UUID, params *RemoveGroupMemberParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7360,6 +10971,33 @@ func NewRemoveGroupMemberRequest(server string, groupID openapi_types.UUID, user
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -7371,7 +11009,7 @@ func NewRemoveGroupMemberRequest(server string, groupID openapi_types.UUID, user
 }
 
 // NewAddGroupMemberRequest constructs an http.Request for the AddGroupMember method
-func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID openapi_types.UUID) (*http.Request, error) {
+func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7401,6 +11039,33 @@ func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
@@ -7519,6 +11184,33 @@ func NewCreatePatientRequestWithBody(server string, params *CreatePatientParams,
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -7630,6 +11322,33 @@ func NewEditPatientRequestWithBody(server string, patientID openapi_types.UUID, 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -7727,7 +11446,7 @@ func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, 
 }
 
 // NewDisallowPatientFacilityRequest constructs an http.Request for the DisallowPatientFacility method
-func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *DisallowPatientFacilityParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7757,6 +11476,33 @@ func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UU
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -7768,7 +11514,7 @@ func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UU
 }
 
 // NewAllowPatientFacilityRequest constructs an http.Request for the AllowPatientFacility method
-func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *AllowPatientFacilityParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7798,6 +11544,33 @@ func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID,
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
@@ -8064,6 +11837,33 @@ func NewCreatePickupRequestWithBody(server string, params *CreatePickupParams, c
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -8117,6 +11917,33 @@ func NewCreatePickupsRequestWithBody(server string, params *CreatePickupsParams,
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -8272,6 +12099,33 @@ func NewEditPickupRequestWithBody(server string, pickupID openapi_types.UUID, pa
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -8330,6 +12184,33 @@ func NewAssignPickupRequestWithBody(server string, pickupID openapi_types.UUID, 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -8405,6 +12286,33 @@ func NewCancelPickupRequestWithBody(server string, pickupID openapi_types.UUID, 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -8467,6 +12375,33 @@ func NewCollectPickupRequest(server string, pickupID openapi_types.UUID, params 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -8527,6 +12462,33 @@ func NewDeliverPickupRequest(server string, pickupID openapi_types.UUID, params 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -8585,6 +12547,33 @@ func NewDispatchPickupRequest(server string, pickupID openapi_types.UUID, params
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -8793,6 +12782,33 @@ func NewPackPickupRequest(server string, pickupID openapi_types.UUID, params *Pa
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -8887,6 +12903,33 @@ func NewReceivePickupRequest(server string, pickupID openapi_types.UUID, params 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -8945,6 +12988,33 @@ func NewReleasePickupRequest(server string, pickupID openapi_types.UUID, params 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -9007,6 +13077,33 @@ func NewShipPickupRequest(server string, pickupID openapi_types.UUID, params *Sh
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -9067,6 +13164,33 @@ func NewSubmitPickupRequest(server string, pickupID openapi_types.UUID, params *
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -9102,7 +13226,7 @@ func NewSubmitPickupRequest(server string, pickupID openapi_types.UUID, params *
 }
 
 // NewLogoutRequest constructs an http.Request for the Logout method
-func NewLogoutRequest(server string) (*http.Request, error) {
+func NewLogoutRequest(server string, params *LogoutParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -9118,6 +13242,33 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -9291,6 +13442,33 @@ func NewCreateUserRequestWithBody(server string, params *CreateUserParams, conte
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -9402,6 +13580,33 @@ func NewEditUserRequestWithBody(server string, userID openapi_types.UUID, params
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -9426,7 +13631,7 @@ func NewEditUserRequestWithBody(server string, userID openapi_types.UUID, params
 }
 
 // NewDeactivateUserRequest constructs an http.Request for the DeactivateUser method
-func NewDeactivateUserRequest(server string, userID openapi_types.UUID) (*http.Request, error) {
+func NewDeactivateUserRequest(server string, userID openapi_types.UUID, params *DeactivateUserParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9451,6 +13656,33 @@ func NewDeactivateUserRequest(server string, userID openapi_types.UUID) (*http.R
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -9460,18 +13692,18 @@ func NewDeactivateUserRequest(server string, userID openapi_types.UUID) (*http.R
 }
 
 // NewChangePasswordRequest calls the generic ChangePassword builder with application/json body
-func NewChangePasswordRequest(server string, userID openapi_types.UUID, body ChangePasswordJSONRequestBody) (*http.Request, error) {
+func NewChangePasswordRequest(server string, userID openapi_types.UUID, params *ChangePasswordParams, body ChangePasswordJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewChangePasswordRequestWithBody(server, userID, "application/json", bodyReader)
+	return NewChangePasswordRequestWithBody(server, userID, params, "application/json", bodyReader)
 }
 
 // NewChangePasswordRequestWithBody constructs an http.Request for the ChangePassword method, with any body, and a specified content type
-func NewChangePasswordRequestWithBody(server string, userID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewChangePasswordRequestWithBody(server string, userID openapi_types.UUID, params *ChangePasswordParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9494,6 +13726,33 @@ func NewChangePasswordRequestWithBody(server string, userID openapi_types.UUID, 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
@@ -9616,6 +13875,33 @@ func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, 
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -9642,7 +13928,7 @@ func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, 
 }
 
 // NewRemovePhoneNumberRequest constructs an http.Request for the RemovePhoneNumber method
-func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phoneNumberID openapi_types.UUID) (*http.Request, error) {
+func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, params *RemovePhoneNumberParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9674,6 +13960,33 @@ func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phone
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -9683,7 +13996,7 @@ func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phone
 }
 
 // NewReactivateUserRequest constructs an http.Request for the ReactivateUser method
-func NewReactivateUserRequest(server string, userID openapi_types.UUID) (*http.Request, error) {
+func NewReactivateUserRequest(server string, userID openapi_types.UUID, params *ReactivateUserParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9706,6 +14019,33 @@ func NewReactivateUserRequest(server string, userID openapi_types.UUID) (*http.R
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -9854,7 +14194,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-	ChargeAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error)
+	ChargeAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error)
 
 	// ChargeAccountWithResponse Charge an account
 	//
@@ -9865,7 +14205,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-	ChargeAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error)
+	ChargeAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error)
 
 	// DepositToAccountWithBodyWithResponse Deposit to an account
 	//
@@ -9876,7 +14216,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-	DepositToAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
+	DepositToAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
 
 	// DepositToAccountWithResponse Deposit to an account
 	//
@@ -9887,7 +14227,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-	DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
+	DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
 
 	// ListAccountEntriesWithResponse List the entries of an account
 	//
@@ -9919,6 +14259,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
 	ListAppointmentsWithResponse(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*ListAppointmentsResponse, error)
+
+	// WriteBatchWithBodyWithResponse Make up to 50 writes at once
+	//
+	// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+	WriteBatchWithBodyWithResponse(ctx context.Context, params *WriteBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteBatchResponse, error)
+
+	// WriteBatchWithResponse Make up to 50 writes at once
+	//
+	// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+	WriteBatchWithResponse(ctx context.Context, params *WriteBatchParams, body WriteBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*WriteBatchResponse, error)
 
 	// ListDriversWithResponse List the drivers
 	//
@@ -9995,7 +14357,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-	LocateDriverWithBodyWithResponse(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error)
+	LocateDriverWithBodyWithResponse(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error)
 
 	// LocateDriverWithResponse Report a driver's location
 	//
@@ -10006,7 +14368,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-	LocateDriverWithResponse(ctx context.Context, driverID openapi_types.UUID, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error)
+	LocateDriverWithResponse(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error)
 
 	// ListFacilitiesWithResponse List the facilities that you see
 	//
@@ -10218,7 +14580,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/facilities/{facility_id} (the `RemoveGroupFacility` operationId).
-	RemoveGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemoveGroupFacilityResponse, error)
+	RemoveGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *RemoveGroupFacilityParams, reqEditors ...RequestEditorFn) (*RemoveGroupFacilityResponse, error)
 
 	// AddGroupFacilityWithResponse Add a facility to a group
 	//
@@ -10229,7 +14591,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/facilities/{facility_id} (the `AddGroupFacility` operationId).
-	AddGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupFacilityResponse, error)
+	AddGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *AddGroupFacilityParams, reqEditors ...RequestEditorFn) (*AddGroupFacilityResponse, error)
 
 	// ListGroupMembersWithResponse List the members of a group
 	//
@@ -10251,7 +14613,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveGroupMember` operationId).
-	RemoveGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemoveGroupMemberResponse, error)
+	RemoveGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *RemoveGroupMemberParams, reqEditors ...RequestEditorFn) (*RemoveGroupMemberResponse, error)
 
 	// AddGroupMemberWithResponse Add a member
 	//
@@ -10262,7 +14624,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
-	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
+	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
 
 	// ListPatientsWithResponse List the patients that you see
 	//
@@ -10350,7 +14712,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-	DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error)
+	DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *DisallowPatientFacilityParams, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error)
 
 	// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
 	//
@@ -10361,7 +14723,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-	AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error)
+	AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *AllowPatientFacilityParams, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error)
 
 	// ListPatientReadsWithResponse List the audit log of a patient
 	//
@@ -10662,7 +15024,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/session (the `Logout` operationId).
-	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
+	LogoutWithResponse(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
 	// GetSessionWithResponse Who am I
 	//
@@ -10760,7 +15122,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/deactivate (the `DeactivateUser` operationId).
-	DeactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DeactivateUserResponse, error)
+	DeactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*DeactivateUserResponse, error)
 
 	// ChangePasswordWithBodyWithResponse Change a password
 	//
@@ -10771,7 +15133,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-	ChangePasswordWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+	ChangePasswordWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 
 	// ChangePasswordWithResponse Change a password
 	//
@@ -10782,7 +15144,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-	ChangePasswordWithResponse(ctx context.Context, userID openapi_types.UUID, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
+	ChangePasswordWithResponse(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 
 	// ListPhoneNumbersWithResponse List a user's phone numbers
 	//
@@ -10824,7 +15186,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
-	RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error)
+	RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, params *RemovePhoneNumberParams, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error)
 
 	// ReactivateUserWithResponse Reactivate a user
 	//
@@ -10835,7 +15197,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
-	ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error)
+	ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, params *ReactivateUserParams, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error)
 }
 
 // GetErrorResponse200Headers the declared response headers of an HTTP 200 response for GetError
@@ -11034,6 +15396,7 @@ func (r ListAccountsResponse) ContentType() string {
 
 // CreateAccountResponse200Headers the declared response headers of an HTTP 200 response for CreateAccount
 type CreateAccountResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11041,6 +15404,7 @@ type CreateAccountResponse200Headers struct {
 
 // CreateAccountResponse201Headers the declared response headers of an HTTP 201 response for CreateAccount
 type CreateAccountResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11169,7 +15533,8 @@ func (r GetAccountResponse) ContentType() string {
 
 // EditAccountResponse200Headers the declared response headers of an HTTP 200 response for EditAccount
 type EditAccountResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditAccountResponse struct {
@@ -11224,6 +15589,7 @@ func (r EditAccountResponse) ContentType() string {
 
 // ChargeAccountResponse200Headers the declared response headers of an HTTP 200 response for ChargeAccount
 type ChargeAccountResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11231,6 +15597,7 @@ type ChargeAccountResponse200Headers struct {
 
 // ChargeAccountResponse201Headers the declared response headers of an HTTP 201 response for ChargeAccount
 type ChargeAccountResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11297,6 +15664,7 @@ func (r ChargeAccountResponse) ContentType() string {
 
 // DepositToAccountResponse200Headers the declared response headers of an HTTP 200 response for DepositToAccount
 type DepositToAccountResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11304,6 +15672,7 @@ type DepositToAccountResponse200Headers struct {
 
 // DepositToAccountResponse201Headers the declared response headers of an HTTP 201 response for DepositToAccount
 type DepositToAccountResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11519,6 +15888,61 @@ func (r ListAppointmentsResponse) ContentType() string {
 	return ""
 }
 
+// WriteBatchResponse200Headers the declared response headers of an HTTP 200 response for WriteBatch
+type WriteBatchResponse200Headers struct {
+	DryRun *string
+}
+
+type WriteBatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Written
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *WriteBatchResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WriteBatchResponse) GetJSON200() *Written {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WriteBatchResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WriteBatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WriteBatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WriteBatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WriteBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDriversResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11569,6 +15993,7 @@ func (r ListDriversResponse) ContentType() string {
 
 // CreateDriverResponse200Headers the declared response headers of an HTTP 200 response for CreateDriver
 type CreateDriverResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11576,6 +16001,7 @@ type CreateDriverResponse200Headers struct {
 
 // CreateDriverResponse201Headers the declared response headers of an HTTP 201 response for CreateDriver
 type CreateDriverResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11704,7 +16130,8 @@ func (r GetDriverResponse) ContentType() string {
 
 // EditDriverResponse200Headers the declared response headers of an HTTP 200 response for EditDriver
 type EditDriverResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditDriverResponse struct {
@@ -11759,7 +16186,8 @@ func (r EditDriverResponse) ContentType() string {
 
 // LocateDriverResponse200Headers the declared response headers of an HTTP 200 response for LocateDriver
 type LocateDriverResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type LocateDriverResponse struct {
@@ -11862,6 +16290,7 @@ func (r ListFacilitiesResponse) ContentType() string {
 
 // CreateFacilityResponse200Headers the declared response headers of an HTTP 200 response for CreateFacility
 type CreateFacilityResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11869,6 +16298,7 @@ type CreateFacilityResponse200Headers struct {
 
 // CreateFacilityResponse201Headers the declared response headers of an HTTP 201 response for CreateFacility
 type CreateFacilityResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -11997,7 +16427,8 @@ func (r GetFacilityResponse) ContentType() string {
 
 // EditFacilityResponse200Headers the declared response headers of an HTTP 200 response for EditFacility
 type EditFacilityResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditFacilityResponse struct {
@@ -12210,7 +16641,8 @@ func (r GetFlagResponse) ContentType() string {
 
 // SetFlagResponse200Headers the declared response headers of an HTTP 200 response for SetFlag
 type SetFlagResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type SetFlagResponse struct {
@@ -12313,6 +16745,7 @@ func (r ListGroupsResponse) ContentType() string {
 
 // CreateGroupResponse200Headers the declared response headers of an HTTP 200 response for CreateGroup
 type CreateGroupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -12320,6 +16753,7 @@ type CreateGroupResponse200Headers struct {
 
 // CreateGroupResponse201Headers the declared response headers of an HTTP 201 response for CreateGroup
 type CreateGroupResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -12448,7 +16882,8 @@ func (r GetGroupResponse) ContentType() string {
 
 // EditGroupResponse200Headers the declared response headers of an HTTP 200 response for EditGroup
 type EditGroupResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditGroupResponse struct {
@@ -12549,11 +16984,18 @@ func (r ListGroupFacilitiesResponse) ContentType() string {
 	return ""
 }
 
+// RemoveGroupFacilityResponse204Headers the declared response headers of an HTTP 204 response for RemoveGroupFacility
+type RemoveGroupFacilityResponse204Headers struct {
+	DryRun *string
+}
+
 type RemoveGroupFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *RemoveGroupFacilityResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -12590,11 +17032,18 @@ func (r RemoveGroupFacilityResponse) ContentType() string {
 	return ""
 }
 
+// AddGroupFacilityResponse204Headers the declared response headers of an HTTP 204 response for AddGroupFacility
+type AddGroupFacilityResponse204Headers struct {
+	DryRun *string
+}
+
 type AddGroupFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *AddGroupFacilityResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -12679,11 +17128,18 @@ func (r ListGroupMembersResponse) ContentType() string {
 	return ""
 }
 
+// RemoveGroupMemberResponse204Headers the declared response headers of an HTTP 204 response for RemoveGroupMember
+type RemoveGroupMemberResponse204Headers struct {
+	DryRun *string
+}
+
 type RemoveGroupMemberResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *RemoveGroupMemberResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -12720,11 +17176,18 @@ func (r RemoveGroupMemberResponse) ContentType() string {
 	return ""
 }
 
+// AddGroupMemberResponse204Headers the declared response headers of an HTTP 204 response for AddGroupMember
+type AddGroupMemberResponse204Headers struct {
+	DryRun *string
+}
+
 type AddGroupMemberResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *AddGroupMemberResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -12811,6 +17274,7 @@ func (r ListPatientsResponse) ContentType() string {
 
 // CreatePatientResponse200Headers the declared response headers of an HTTP 200 response for CreatePatient
 type CreatePatientResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -12818,6 +17282,7 @@ type CreatePatientResponse200Headers struct {
 
 // CreatePatientResponse201Headers the declared response headers of an HTTP 201 response for CreatePatient
 type CreatePatientResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -12946,7 +17411,8 @@ func (r GetPatientResponse) ContentType() string {
 
 // EditPatientResponse200Headers the declared response headers of an HTTP 200 response for EditPatient
 type EditPatientResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditPatientResponse struct {
@@ -13047,11 +17513,18 @@ func (r ListPatientConsentsResponse) ContentType() string {
 	return ""
 }
 
+// DisallowPatientFacilityResponse204Headers the declared response headers of an HTTP 204 response for DisallowPatientFacility
+type DisallowPatientFacilityResponse204Headers struct {
+	DryRun *string
+}
+
 type DisallowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DisallowPatientFacilityResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -13088,11 +17561,18 @@ func (r DisallowPatientFacilityResponse) ContentType() string {
 	return ""
 }
 
+// AllowPatientFacilityResponse204Headers the declared response headers of an HTTP 204 response for AllowPatientFacility
+type AllowPatientFacilityResponse204Headers struct {
+	DryRun *string
+}
+
 type AllowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *AllowPatientFacilityResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -13275,6 +17755,7 @@ func (r ListPickupsResponse) ContentType() string {
 
 // CreatePickupResponse200Headers the declared response headers of an HTTP 200 response for CreatePickup
 type CreatePickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -13282,6 +17763,7 @@ type CreatePickupResponse200Headers struct {
 
 // CreatePickupResponse201Headers the declared response headers of an HTTP 201 response for CreatePickup
 type CreatePickupResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -13348,11 +17830,13 @@ func (r CreatePickupResponse) ContentType() string {
 
 // CreatePickupsResponse200Headers the declared response headers of an HTTP 200 response for CreatePickups
 type CreatePickupsResponse200Headers struct {
+	DryRun              *string
 	IdempotencyReplayed *string
 }
 
 // CreatePickupsResponse201Headers the declared response headers of an HTTP 201 response for CreatePickups
 type CreatePickupsResponse201Headers struct {
+	DryRun              *string
 	IdempotencyReplayed *string
 }
 
@@ -13535,7 +18019,8 @@ func (r GetPickupResponse) ContentType() string {
 
 // EditPickupResponse200Headers the declared response headers of an HTTP 200 response for EditPickup
 type EditPickupResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditPickupResponse struct {
@@ -13590,6 +18075,7 @@ func (r EditPickupResponse) ContentType() string {
 
 // AssignPickupResponse200Headers the declared response headers of an HTTP 200 response for AssignPickup
 type AssignPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -13646,6 +18132,7 @@ func (r AssignPickupResponse) ContentType() string {
 
 // CancelPickupResponse200Headers the declared response headers of an HTTP 200 response for CancelPickup
 type CancelPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -13702,6 +18189,7 @@ func (r CancelPickupResponse) ContentType() string {
 
 // CollectPickupResponse200Headers the declared response headers of an HTTP 200 response for CollectPickup
 type CollectPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -13758,6 +18246,7 @@ func (r CollectPickupResponse) ContentType() string {
 
 // DeliverPickupResponse200Headers the declared response headers of an HTTP 200 response for DeliverPickup
 type DeliverPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -13814,6 +18303,7 @@ func (r DeliverPickupResponse) ContentType() string {
 
 // DispatchPickupResponse200Headers the declared response headers of an HTTP 200 response for DispatchPickup
 type DispatchPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -13973,6 +18463,7 @@ func (r ListPickupMessagesResponse) ContentType() string {
 
 // PackPickupResponse200Headers the declared response headers of an HTTP 200 response for PackPickup
 type PackPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -14077,6 +18568,7 @@ func (r GetPickupPatientResponse) ContentType() string {
 
 // ReceivePickupResponse200Headers the declared response headers of an HTTP 200 response for ReceivePickup
 type ReceivePickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -14133,6 +18625,7 @@ func (r ReceivePickupResponse) ContentType() string {
 
 // ReleasePickupResponse200Headers the declared response headers of an HTTP 200 response for ReleasePickup
 type ReleasePickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -14189,6 +18682,7 @@ func (r ReleasePickupResponse) ContentType() string {
 
 // ShipPickupResponse200Headers the declared response headers of an HTTP 200 response for ShipPickup
 type ShipPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -14245,6 +18739,7 @@ func (r ShipPickupResponse) ContentType() string {
 
 // SubmitPickupResponse200Headers the declared response headers of an HTTP 200 response for SubmitPickup
 type SubmitPickupResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 }
@@ -14299,11 +18794,18 @@ func (r SubmitPickupResponse) ContentType() string {
 	return ""
 }
 
+// LogoutResponse204Headers the declared response headers of an HTTP 204 response for Logout
+type LogoutResponse204Headers struct {
+	DryRun *string
+}
+
 type LogoutResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *LogoutResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -14486,6 +18988,7 @@ func (r ListUsersResponse) ContentType() string {
 
 // CreateUserResponse200Headers the declared response headers of an HTTP 200 response for CreateUser
 type CreateUserResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -14493,6 +18996,7 @@ type CreateUserResponse200Headers struct {
 
 // CreateUserResponse201Headers the declared response headers of an HTTP 201 response for CreateUser
 type CreateUserResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -14621,7 +19125,8 @@ func (r GetUserResponse) ContentType() string {
 
 // EditUserResponse200Headers the declared response headers of an HTTP 200 response for EditUser
 type EditUserResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type EditUserResponse struct {
@@ -14676,7 +19181,8 @@ func (r EditUserResponse) ContentType() string {
 
 // DeactivateUserResponse200Headers the declared response headers of an HTTP 200 response for DeactivateUser
 type DeactivateUserResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type DeactivateUserResponse struct {
@@ -14731,7 +19237,8 @@ func (r DeactivateUserResponse) ContentType() string {
 
 // ChangePasswordResponse200Headers the declared response headers of an HTTP 200 response for ChangePassword
 type ChangePasswordResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type ChangePasswordResponse struct {
@@ -14834,6 +19341,7 @@ func (r ListPhoneNumbersResponse) ContentType() string {
 
 // AddPhoneNumberResponse200Headers the declared response headers of an HTTP 200 response for AddPhoneNumber
 type AddPhoneNumberResponse200Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -14841,6 +19349,7 @@ type AddPhoneNumberResponse200Headers struct {
 
 // AddPhoneNumberResponse201Headers the declared response headers of an HTTP 201 response for AddPhoneNumber
 type AddPhoneNumberResponse201Headers struct {
+	DryRun              *string
 	ETag                string
 	IdempotencyReplayed *string
 	Location            string
@@ -14905,11 +19414,18 @@ func (r AddPhoneNumberResponse) ContentType() string {
 	return ""
 }
 
+// RemovePhoneNumberResponse204Headers the declared response headers of an HTTP 204 response for RemovePhoneNumber
+type RemovePhoneNumberResponse204Headers struct {
+	DryRun *string
+}
+
 type RemovePhoneNumberResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *RemovePhoneNumberResponse204Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -14948,7 +19464,8 @@ func (r RemovePhoneNumberResponse) ContentType() string {
 
 // ReactivateUserResponse200Headers the declared response headers of an HTTP 200 response for ReactivateUser
 type ReactivateUserResponse200Headers struct {
-	ETag string
+	DryRun *string
+	ETag   string
 }
 
 type ReactivateUserResponse struct {
@@ -15149,8 +19666,8 @@ func (c *ClientWithResponses) EditAccountWithResponse(ctx context.Context, accou
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-func (c *ClientWithResponses) ChargeAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error) {
-	rsp, err := c.ChargeAccountWithBody(ctx, accountID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ChargeAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error) {
+	rsp, err := c.ChargeAccountWithBody(ctx, accountID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15166,8 +19683,8 @@ func (c *ClientWithResponses) ChargeAccountWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts/{account_id}/charges (the `ChargeAccount` operationId).
-func (c *ClientWithResponses) ChargeAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error) {
-	rsp, err := c.ChargeAccount(ctx, accountID, body, reqEditors...)
+func (c *ClientWithResponses) ChargeAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ChargeAccountParams, body ChargeAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*ChargeAccountResponse, error) {
+	rsp, err := c.ChargeAccount(ctx, accountID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15183,8 +19700,8 @@ func (c *ClientWithResponses) ChargeAccountWithResponse(ctx context.Context, acc
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-func (c *ClientWithResponses) DepositToAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error) {
-	rsp, err := c.DepositToAccountWithBody(ctx, accountID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) DepositToAccountWithBodyWithResponse(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error) {
+	rsp, err := c.DepositToAccountWithBody(ctx, accountID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15200,8 +19717,8 @@ func (c *ClientWithResponses) DepositToAccountWithBodyWithResponse(ctx context.C
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
-func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error) {
-	rsp, err := c.DepositToAccount(ctx, accountID, body, reqEditors...)
+func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, params *DepositToAccountParams, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error) {
+	rsp, err := c.DepositToAccount(ctx, accountID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15255,6 +19772,40 @@ func (c *ClientWithResponses) ListAppointmentsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListAppointmentsResponse(rsp)
+}
+
+// WriteBatchWithBodyWithResponse Make up to 50 writes at once
+//
+// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+func (c *ClientWithResponses) WriteBatchWithBodyWithResponse(ctx context.Context, params *WriteBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteBatchResponse, error) {
+	rsp, err := c.WriteBatchWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWriteBatchResponse(rsp)
+}
+
+// WriteBatchWithResponse Make up to 50 writes at once
+//
+// Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batch (the `WriteBatch` operationId).
+func (c *ClientWithResponses) WriteBatchWithResponse(ctx context.Context, params *WriteBatchParams, body WriteBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*WriteBatchResponse, error) {
+	rsp, err := c.WriteBatch(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWriteBatchResponse(rsp)
 }
 
 // ListDriversWithResponse List the drivers
@@ -15368,8 +19919,8 @@ func (c *ClientWithResponses) EditDriverWithResponse(ctx context.Context, driver
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-func (c *ClientWithResponses) LocateDriverWithBodyWithResponse(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error) {
-	rsp, err := c.LocateDriverWithBody(ctx, driverID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) LocateDriverWithBodyWithResponse(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error) {
+	rsp, err := c.LocateDriverWithBody(ctx, driverID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15385,8 +19936,8 @@ func (c *ClientWithResponses) LocateDriverWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
-func (c *ClientWithResponses) LocateDriverWithResponse(ctx context.Context, driverID openapi_types.UUID, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error) {
-	rsp, err := c.LocateDriver(ctx, driverID, body, reqEditors...)
+func (c *ClientWithResponses) LocateDriverWithResponse(ctx context.Context, driverID openapi_types.UUID, params *LocateDriverParams, body LocateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error) {
+	rsp, err := c.LocateDriver(ctx, driverID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15717,8 +20268,8 @@ func (c *ClientWithResponses) ListGroupFacilitiesWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/groups/{group_id}/facilities/{facility_id} (the `RemoveGroupFacility` operationId).
-func (c *ClientWithResponses) RemoveGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemoveGroupFacilityResponse, error) {
-	rsp, err := c.RemoveGroupFacility(ctx, groupID, facilityID, reqEditors...)
+func (c *ClientWithResponses) RemoveGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *RemoveGroupFacilityParams, reqEditors ...RequestEditorFn) (*RemoveGroupFacilityResponse, error) {
+	rsp, err := c.RemoveGroupFacility(ctx, groupID, facilityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15734,8 +20285,8 @@ func (c *ClientWithResponses) RemoveGroupFacilityWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/groups/{group_id}/facilities/{facility_id} (the `AddGroupFacility` operationId).
-func (c *ClientWithResponses) AddGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupFacilityResponse, error) {
-	rsp, err := c.AddGroupFacility(ctx, groupID, facilityID, reqEditors...)
+func (c *ClientWithResponses) AddGroupFacilityWithResponse(ctx context.Context, groupID openapi_types.UUID, facilityID openapi_types.UUID, params *AddGroupFacilityParams, reqEditors ...RequestEditorFn) (*AddGroupFacilityResponse, error) {
+	rsp, err := c.AddGroupFacility(ctx, groupID, facilityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15768,8 +20319,8 @@ func (c *ClientWithResponses) ListGroupMembersWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveGroupMember` operationId).
-func (c *ClientWithResponses) RemoveGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemoveGroupMemberResponse, error) {
-	rsp, err := c.RemoveGroupMember(ctx, groupID, userID, reqEditors...)
+func (c *ClientWithResponses) RemoveGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *RemoveGroupMemberParams, reqEditors ...RequestEditorFn) (*RemoveGroupMemberResponse, error) {
+	rsp, err := c.RemoveGroupMember(ctx, groupID, userID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15785,8 +20336,8 @@ func (c *ClientWithResponses) RemoveGroupMemberWithResponse(ctx context.Context,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
-func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error) {
-	rsp, err := c.AddGroupMember(ctx, groupID, userID, reqEditors...)
+func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error) {
+	rsp, err := c.AddGroupMember(ctx, groupID, userID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15921,8 +20472,8 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
-func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error) {
-	rsp, err := c.DisallowPatientFacility(ctx, patientID, facilityID, reqEditors...)
+func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *DisallowPatientFacilityParams, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error) {
+	rsp, err := c.DisallowPatientFacility(ctx, patientID, facilityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15938,8 +20489,8 @@ func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Co
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
-func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error) {
-	rsp, err := c.AllowPatientFacility(ctx, patientID, facilityID, reqEditors...)
+func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, params *AllowPatientFacilityParams, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error) {
+	rsp, err := c.AllowPatientFacility(ctx, patientID, facilityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16401,8 +20952,8 @@ func (c *ClientWithResponses) SubmitPickupWithResponse(ctx context.Context, pick
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/session (the `Logout` operationId).
-func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error) {
-	rsp, err := c.Logout(ctx, reqEditors...)
+func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, params *LogoutParams, reqEditors ...RequestEditorFn) (*LogoutResponse, error) {
+	rsp, err := c.Logout(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16559,8 +21110,8 @@ func (c *ClientWithResponses) EditUserWithResponse(ctx context.Context, userID o
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/deactivate (the `DeactivateUser` operationId).
-func (c *ClientWithResponses) DeactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DeactivateUserResponse, error) {
-	rsp, err := c.DeactivateUser(ctx, userID, reqEditors...)
+func (c *ClientWithResponses) DeactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*DeactivateUserResponse, error) {
+	rsp, err := c.DeactivateUser(ctx, userID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16576,8 +21127,8 @@ func (c *ClientWithResponses) DeactivateUserWithResponse(ctx context.Context, us
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
-	rsp, err := c.ChangePasswordWithBody(ctx, userID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePasswordWithBody(ctx, userID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16593,8 +21144,8 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/users/{user_id}/password (the `ChangePassword` operationId).
-func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, userID openapi_types.UUID, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
-	rsp, err := c.ChangePassword(ctx, userID, body, reqEditors...)
+func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, userID openapi_types.UUID, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error) {
+	rsp, err := c.ChangePassword(ctx, userID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16659,8 +21210,8 @@ func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, us
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
-func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error) {
-	rsp, err := c.RemovePhoneNumber(ctx, userID, phoneNumberID, reqEditors...)
+func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, params *RemovePhoneNumberParams, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error) {
+	rsp, err := c.RemovePhoneNumber(ctx, userID, phoneNumberID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16676,8 +21227,8 @@ func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
-func (c *ClientWithResponses) ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error) {
-	rsp, err := c.ReactivateUser(ctx, userID, reqEditors...)
+func (c *ClientWithResponses) ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, params *ReactivateUserParams, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error) {
+	rsp, err := c.ReactivateUser(ctx, userID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16876,6 +21427,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateAccountResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -16900,6 +21458,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateAccountResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17019,6 +21584,13 @@ func ParseEditAccountResponse(rsp *http.Response) (*EditAccountResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditAccountResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17072,6 +21644,13 @@ func ParseChargeAccountResponse(rsp *http.Response) (*ChargeAccountResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ChargeAccountResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17096,6 +21675,13 @@ func ParseChargeAccountResponse(rsp *http.Response) (*ChargeAccountResponse, err
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers ChargeAccountResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17163,6 +21749,13 @@ func ParseDepositToAccountResponse(rsp *http.Response) (*DepositToAccountRespons
 	switch {
 	case rsp.StatusCode == 200:
 		var headers DepositToAccountResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17187,6 +21780,13 @@ func ParseDepositToAccountResponse(rsp *http.Response) (*DepositToAccountRespons
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers DepositToAccountResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17326,6 +21926,52 @@ func ParseListAppointmentsResponse(rsp *http.Response) (*ListAppointmentsRespons
 	return response, nil
 }
 
+// ParseWriteBatchResponse parses an HTTP response from a WriteBatchWithResponse call
+func ParseWriteBatchResponse(rsp *http.Response) (*WriteBatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WriteBatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Written
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers WriteBatchResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListDriversResponse parses an HTTP response from a ListDriversWithResponse call
 func ParseListDriversResponse(rsp *http.Response) (*ListDriversResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17399,6 +22045,13 @@ func ParseCreateDriverResponse(rsp *http.Response) (*CreateDriverResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateDriverResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17423,6 +22076,13 @@ func ParseCreateDriverResponse(rsp *http.Response) (*CreateDriverResponse, error
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateDriverResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17542,6 +22202,13 @@ func ParseEditDriverResponse(rsp *http.Response) (*EditDriverResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditDriverResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17588,6 +22255,13 @@ func ParseLocateDriverResponse(rsp *http.Response) (*LocateDriverResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers LocateDriverResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17674,6 +22348,13 @@ func ParseCreateFacilityResponse(rsp *http.Response) (*CreateFacilityResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateFacilityResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17698,6 +22379,13 @@ func ParseCreateFacilityResponse(rsp *http.Response) (*CreateFacilityResponse, e
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateFacilityResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17817,6 +22505,13 @@ func ParseEditFacilityResponse(rsp *http.Response) (*EditFacilityResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditFacilityResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17988,6 +22683,13 @@ func ParseSetFlagResponse(rsp *http.Response) (*SetFlagResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SetFlagResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18074,6 +22776,13 @@ func ParseCreateGroupResponse(rsp *http.Response) (*CreateGroupResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateGroupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18098,6 +22807,13 @@ func ParseCreateGroupResponse(rsp *http.Response) (*CreateGroupResponse, error) 
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateGroupResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18217,6 +22933,13 @@ func ParseEditGroupResponse(rsp *http.Response) (*EditGroupResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditGroupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18289,6 +23012,19 @@ func ParseRemoveGroupFacilityResponse(rsp *http.Response) (*RemoveGroupFacilityR
 
 	}
 
+	switch {
+	case rsp.StatusCode == 204:
+		var headers RemoveGroupFacilityResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
+	}
+
 	return response, nil
 }
 
@@ -18316,6 +23052,19 @@ func ParseAddGroupFacilityResponse(rsp *http.Response) (*AddGroupFacilityRespons
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers AddGroupFacilityResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
 	}
 
 	return response, nil
@@ -18380,6 +23129,19 @@ func ParseRemoveGroupMemberResponse(rsp *http.Response) (*RemoveGroupMemberRespo
 
 	}
 
+	switch {
+	case rsp.StatusCode == 204:
+		var headers RemoveGroupMemberResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
+	}
+
 	return response, nil
 }
 
@@ -18407,6 +23169,19 @@ func ParseAddGroupMemberResponse(rsp *http.Response) (*AddGroupMemberResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers AddGroupMemberResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
 	}
 
 	return response, nil
@@ -18485,6 +23260,13 @@ func ParseCreatePatientResponse(rsp *http.Response) (*CreatePatientResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreatePatientResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18509,6 +23291,13 @@ func ParseCreatePatientResponse(rsp *http.Response) (*CreatePatientResponse, err
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreatePatientResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18628,6 +23417,13 @@ func ParseEditPatientResponse(rsp *http.Response) (*EditPatientResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditPatientResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18700,6 +23496,19 @@ func ParseDisallowPatientFacilityResponse(rsp *http.Response) (*DisallowPatientF
 
 	}
 
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DisallowPatientFacilityResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
+	}
+
 	return response, nil
 }
 
@@ -18727,6 +23536,19 @@ func ParseAllowPatientFacilityResponse(rsp *http.Response) (*AllowPatientFacilit
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers AllowPatientFacilityResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
 	}
 
 	return response, nil
@@ -18871,6 +23693,13 @@ func ParseCreatePickupResponse(rsp *http.Response) (*CreatePickupResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreatePickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18895,6 +23724,13 @@ func ParseCreatePickupResponse(rsp *http.Response) (*CreatePickupResponse, error
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreatePickupResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -18962,6 +23798,13 @@ func ParseCreatePickupsResponse(rsp *http.Response) (*CreatePickupsResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreatePickupsResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -18972,6 +23815,13 @@ func ParseCreatePickupsResponse(rsp *http.Response) (*CreatePickupsResponse, err
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreatePickupsResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -19130,6 +23980,13 @@ func ParseEditPickupResponse(rsp *http.Response) (*EditPickupResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19176,6 +24033,13 @@ func ParseAssignPickupResponse(rsp *http.Response) (*AssignPickupResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AssignPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19229,6 +24093,13 @@ func ParseCancelPickupResponse(rsp *http.Response) (*CancelPickupResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CancelPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19282,6 +24153,13 @@ func ParseCollectPickupResponse(rsp *http.Response) (*CollectPickupResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CollectPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19335,6 +24213,13 @@ func ParseDeliverPickupResponse(rsp *http.Response) (*DeliverPickupResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers DeliverPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19388,6 +24273,13 @@ func ParseDispatchPickupResponse(rsp *http.Response) (*DispatchPickupResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers DispatchPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19514,6 +24406,13 @@ func ParsePackPickupResponse(rsp *http.Response) (*PackPickupResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PackPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19600,6 +24499,13 @@ func ParseReceivePickupResponse(rsp *http.Response) (*ReceivePickupResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ReceivePickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19653,6 +24559,13 @@ func ParseReleasePickupResponse(rsp *http.Response) (*ReleasePickupResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ReleasePickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19706,6 +24619,13 @@ func ParseShipPickupResponse(rsp *http.Response) (*ShipPickupResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ShipPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19759,6 +24679,13 @@ func ParseSubmitPickupResponse(rsp *http.Response) (*SubmitPickupResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SubmitPickupResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19803,6 +24730,19 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers LogoutResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
 	}
 
 	return response, nil
@@ -19947,6 +24887,13 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateUserResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -19971,6 +24918,13 @@ func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateUserResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20090,6 +25044,13 @@ func ParseEditUserResponse(rsp *http.Response) (*EditUserResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers EditUserResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20136,6 +25097,13 @@ func ParseDeactivateUserResponse(rsp *http.Response) (*DeactivateUserResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers DeactivateUserResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20182,6 +25150,13 @@ func ParseChangePasswordResponse(rsp *http.Response) (*ChangePasswordResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ChangePasswordResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20268,6 +25243,13 @@ func ParseAddPhoneNumberResponse(rsp *http.Response) (*AddPhoneNumberResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AddPhoneNumberResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20292,6 +25274,13 @@ func ParseAddPhoneNumberResponse(rsp *http.Response) (*AddPhoneNumberResponse, e
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers AddPhoneNumberResponse201Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -20345,6 +25334,19 @@ func ParseRemovePhoneNumberResponse(rsp *http.Response) (*RemovePhoneNumberRespo
 
 	}
 
+	switch {
+	case rsp.StatusCode == 204:
+		var headers RemovePhoneNumberResponse204Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		response.Headers204 = &headers
+	}
+
 	return response, nil
 }
 
@@ -20381,6 +25383,13 @@ func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, e
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ReactivateUserResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

@@ -222,6 +222,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make up to 50 writes at once
+         * @description Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        post: operations["write-batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/drivers": {
         parameters: {
             query?: never;
@@ -1385,6 +1407,91 @@ export interface components {
             /** @description The name shown to users */
             name?: string;
         };
+        /** @description Add a facility to a group: add-group-facility, in a batch */
+        AddGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Add a member: add-group-member, in a batch */
+        AddGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Add a phone number: add-phone-number, in a batch */
+        AddPhoneNumberWrite: {
+            body: components["schemas"]["NewPhoneNumber"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Record a patient's consent that a facility sees them: allow-patient-facility, in a batch */
+        AllowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "allow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
         /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
             /**
@@ -1460,6 +1567,33 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description Assign a driver: assign-pickup, in a batch */
+        AssignPickupWrite: {
+            body: components["schemas"]["Assignment"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "assign-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description The driver of an assignment */
         Assignment: {
             /**
@@ -1468,10 +1602,199 @@ export interface components {
              */
             driver_id: string;
         };
+        Batch: {
+            /** @description The writes, in the order in which they are made */
+            items: (components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"])[];
+        };
+        /** @description Cancel a pickup: cancel-pickup, in a batch */
+        CancelPickupWrite: {
+            body?: components["schemas"]["Cancellation"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "cancel-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description Why a pickup is canceled */
         Cancellation: {
             /** @description Why it is canceled */
             reason?: string;
+        };
+        /** @description Change a password: change-password, in a batch */
+        ChangePasswordWrite: {
+            body: components["schemas"]["PasswordChange"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "change-password";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Charge an account: charge-account, in a batch */
+        ChargeAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "charge-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Collect a pickup: collect-pickup, in a batch */
+        CollectPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "collect-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Create an account: create-account, in a batch */
+        CreateAccountWrite: {
+            body: components["schemas"]["NewAccount"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-account";
+        };
+        /** @description Create a driver: create-driver, in a batch */
+        CreateDriverWrite: {
+            body: components["schemas"]["NewDriver"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-driver";
+        };
+        /** @description Create a facility: create-facility, in a batch */
+        CreateFacilityWrite: {
+            body: components["schemas"]["NewFacility"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-facility";
+        };
+        /** @description Create a group: create-group, in a batch */
+        CreateGroupWrite: {
+            body: components["schemas"]["NewGroup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-group";
+        };
+        /** @description Create a patient: create-patient, in a batch */
+        CreatePatientWrite: {
+            body: components["schemas"]["NewPatient"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-patient";
+        };
+        /** @description Create a pickup: create-pickup, in a batch */
+        CreatePickupWrite: {
+            body: components["schemas"]["NewPickup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-pickup";
+        };
+        /** @description Create a user: create-user, in a batch */
+        CreateUserWrite: {
+            body: components["schemas"]["NewUser"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-user";
         };
         /** @description What a user logs in with */
         Credentials: {
@@ -1487,6 +1810,112 @@ export interface components {
              * @example demo
              */
             tenant: string;
+        };
+        /** @description Deactivate a user: deactivate-user, in a batch */
+        DeactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Deliver a pickup: deliver-pickup, in a batch */
+        DeliverPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deliver-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Deposit to an account: deposit-to-account, in a batch */
+        DepositToAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deposit-to-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Record that a patient withdraws a facility's consent: disallow-patient-facility, in a batch */
+        DisallowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "disallow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Dispatch the nearest free driver: dispatch-pickup, in a batch */
+        DispatchPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "dispatch-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A driver, whom pickups are assigned to */
         Driver: {
@@ -1571,6 +2000,181 @@ export interface components {
              * @example -122.4148
              */
             longitude: number;
+        };
+        /** @description Edit an account: edit-account, in a batch */
+        EditAccountWrite: {
+            body: components["schemas"]["AccountEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Edit a driver: edit-driver, in a batch */
+        EditDriverWrite: {
+            body: components["schemas"]["DriverEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
+        /** @description Edit a facility: edit-facility, in a batch */
+        EditFacilityWrite: {
+            body: components["schemas"]["FacilityEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Edit a group: edit-group, in a batch */
+        EditGroupWrite: {
+            body: components["schemas"]["GroupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-group";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Edit a patient: edit-patient, in a batch */
+        EditPatientWrite: {
+            body: components["schemas"]["PatientEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-patient";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Edit a pickup: edit-pickup, in a batch */
+        EditPickupWrite: {
+            body: components["schemas"]["PickupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Edit a user: edit-user, in a batch */
+        EditUserWrite: {
+            body: components["schemas"]["UserEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
         };
         /**
          * @description The kind of a ledger entry
@@ -1786,6 +2390,23 @@ export interface components {
              * @description The pickup that was charged or refunded
              */
             pickup_id: string | null;
+        };
+        /** @description Report a driver's location: locate-driver, in a batch */
+        LocateDriverWrite: {
+            body: components["schemas"]["DriverLocation"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "locate-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
         };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
@@ -2097,6 +2718,32 @@ export interface components {
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
+        };
+        /** @description Pack a pickup: pack-pickup, in a batch */
+        PackPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "pack-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A page of a list */
         PageAccount: {
@@ -2613,6 +3260,8 @@ export interface components {
              * @example items[7].account_id
              */
             field?: string;
+            /** @description Of write-batch: the position of the item that was rejected, from 0 */
+            item?: number;
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
@@ -2628,6 +3277,137 @@ export interface components {
              * @example /errors/driver_busy
              */
             type: string;
+        };
+        /** @description Reactivate a user: reactivate-user, in a batch */
+        ReactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Receive a pickup: receive-pickup, in a batch */
+        ReceivePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "receive-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Release the driver: release-pickup, in a batch */
+        ReleasePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "release-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Remove a facility from a group: remove-group-facility, in a batch */
+        RemoveGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Remove a member: remove-group-member, in a batch */
+        RemoveGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Remove a phone number: remove-phone-number, in a batch */
+        RemovePhoneNumberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The phone number
+                 */
+                phone_number_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
         };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
@@ -2648,6 +3428,83 @@ export interface components {
             tenant_id: string;
             /** @description The user who logged in */
             user: components["schemas"]["User"];
+        };
+        /** @description Switch a flag: set-flag, in a batch */
+        SetFlagWrite: {
+            body: components["schemas"]["FlagSetting"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "set-flag";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * @description The name of the feature
+                 * @example pickup_texts
+                 */
+                name: string;
+            };
+        };
+        /** @description Ship a pickup: ship-pickup, in a batch */
+        ShipPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "ship-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Submit a pickup: submit-pickup, in a batch */
+        SubmitPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "submit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /**
          * @description A transition of a pickup from one status to another
@@ -2710,6 +3567,23 @@ export interface components {
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
+        WriteAnswer: {
+            /** @description Its body, as the operation describes it; absent if it has none */
+            body?: unknown;
+            /** @description Its headers: ETag, Location, Idempotency-Replayed */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description Its HTTP status
+             * @example 201
+             */
+            status: number;
+        };
+        Written: {
+            /** @description The answers, in the order of the request */
+            items: components["schemas"]["WriteAnswer"][];
+        };
     };
     responses: {
         /** @description Request Entity Too Large: body_too_large */
@@ -2735,6 +3609,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2778,6 +3654,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2819,6 +3697,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2860,6 +3740,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2901,6 +3783,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2942,6 +3826,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2983,6 +3869,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3024,6 +3912,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3065,6 +3955,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3106,6 +3998,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3147,6 +4041,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3188,6 +4084,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3229,6 +4127,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3270,6 +4170,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3311,6 +4213,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3352,6 +4256,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3393,6 +4299,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3436,6 +4344,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3477,6 +4387,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3518,6 +4430,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3559,6 +4473,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3602,6 +4518,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3643,6 +4561,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3684,6 +4604,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3725,6 +4647,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3766,6 +4690,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3972,7 +4898,10 @@ export interface operations {
     };
     "create-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -3996,6 +4925,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4021,6 +4952,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4073,6 +5006,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4158,7 +5093,10 @@ export interface operations {
     };
     "edit-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -4186,6 +5124,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -4235,6 +5175,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4262,7 +5204,10 @@ export interface operations {
     };
     "charge-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4289,6 +5234,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4317,6 +5264,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4370,6 +5319,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4413,6 +5364,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4439,7 +5392,10 @@ export interface operations {
     };
     "deposit-to-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4466,6 +5422,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4494,6 +5452,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4547,6 +5507,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4590,6 +5552,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4823,6 +5787,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4842,6 +5808,181 @@ export interface operations {
                 };
             };
             429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "write-batch": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Unique for each batch, and the same for its retries: it is the key of each item that could have one and has neither a key nor an id */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, no_driver_free, not_editable, password_changed, phone_number_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "no_driver_free" | "not_editable" | "password_changed" | "phone_number_taken";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: account_not_found, driver_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_found" | "driver_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            428: components["responses"]["PreconditionRequired"];
+            /** @description Too Many Requests: concurrency_limit, rate_limited */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before retrying */
+                    "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "concurrency_limit" | "rate_limited";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4913,7 +6054,10 @@ export interface operations {
     };
     "create-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -4937,6 +6081,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4965,6 +6111,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5017,6 +6165,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5060,6 +6210,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5147,7 +6299,10 @@ export interface operations {
     };
     "edit-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -5175,6 +6330,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -5228,6 +6385,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5255,7 +6414,10 @@ export interface operations {
     };
     "locate-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -5282,6 +6444,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -5336,6 +6500,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5424,7 +6590,10 @@ export interface operations {
     };
     "create-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -5450,6 +6619,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5477,6 +6648,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5531,6 +6704,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5617,7 +6792,10 @@ export interface operations {
     };
     "edit-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -5645,6 +6823,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -5696,6 +6876,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5823,6 +7005,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5957,7 +7141,10 @@ export interface operations {
     };
     "set-flag": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -5985,6 +7172,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -6032,6 +7221,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6114,7 +7305,10 @@ export interface operations {
     };
     "create-group": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -6137,6 +7331,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6160,6 +7356,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6210,6 +7408,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6293,7 +7493,10 @@ export interface operations {
     };
     "edit-group": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -6321,6 +7524,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -6368,6 +7573,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6446,7 +7653,10 @@ export interface operations {
     };
     "add-group-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6467,6 +7677,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6497,6 +7709,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6524,7 +7738,10 @@ export interface operations {
     };
     "remove-group-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6545,6 +7762,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6613,7 +7832,10 @@ export interface operations {
     };
     "add-group-member": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6634,6 +7856,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6664,6 +7888,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6691,7 +7917,10 @@ export interface operations {
     };
     "remove-group-member": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6712,6 +7941,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6799,7 +8030,10 @@ export interface operations {
     };
     "create-patient": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -6827,6 +8061,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6855,6 +8091,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6907,6 +8145,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6950,6 +8190,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7038,7 +8280,10 @@ export interface operations {
     };
     "edit-patient": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -7066,6 +8311,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -7119,6 +8366,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7201,7 +8450,10 @@ export interface operations {
     };
     "allow-patient-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7222,6 +8474,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7252,6 +8506,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7279,7 +8535,10 @@ export interface operations {
     };
     "disallow-patient-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7300,6 +8559,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7330,6 +8591,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7646,7 +8909,10 @@ export interface operations {
     };
     "create-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -7677,6 +8943,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -7717,6 +8985,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -7785,6 +9055,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7811,7 +9083,10 @@ export interface operations {
     };
     "create-pickups": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -7850,6 +9125,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
@@ -7913,6 +9190,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
@@ -8004,6 +9283,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8180,7 +9461,10 @@ export interface operations {
     };
     "edit-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -8208,6 +9492,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -8273,6 +9559,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8300,7 +9588,10 @@ export interface operations {
     };
     "assign-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -8330,6 +9621,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -8393,6 +9686,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8437,6 +9732,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8463,7 +9760,10 @@ export interface operations {
     };
     "cancel-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -8493,6 +9793,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -8556,6 +9858,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8600,6 +9904,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8626,7 +9932,10 @@ export interface operations {
     };
     "collect-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -8647,6 +9956,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -8706,6 +10017,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8732,7 +10045,10 @@ export interface operations {
     };
     "deliver-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -8753,6 +10069,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -8810,6 +10128,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8836,7 +10156,10 @@ export interface operations {
     };
     "dispatch-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -8857,6 +10180,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -8919,6 +10244,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8961,6 +10288,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9217,7 +10546,10 @@ export interface operations {
     };
     "pack-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9238,6 +10570,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -9295,6 +10629,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9363,7 +10699,10 @@ export interface operations {
     };
     "receive-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9384,6 +10723,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -9441,6 +10782,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9467,7 +10810,10 @@ export interface operations {
     };
     "release-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9488,6 +10834,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -9552,6 +10900,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9578,7 +10928,10 @@ export interface operations {
     };
     "ship-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9599,6 +10952,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -9656,6 +11011,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9682,7 +11039,10 @@ export interface operations {
     };
     "submit-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9703,6 +11063,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
@@ -9765,6 +11127,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9807,6 +11171,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9876,7 +11242,10 @@ export interface operations {
     };
     logout: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -9886,6 +11255,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -9972,6 +11343,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10015,6 +11388,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10101,7 +11476,10 @@ export interface operations {
     };
     "create-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -10127,6 +11505,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -10153,6 +11533,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -10203,6 +11585,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10246,6 +11630,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10331,7 +11717,10 @@ export interface operations {
     };
     "edit-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -10359,6 +11748,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -10406,6 +11797,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10450,6 +11843,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10477,7 +11872,10 @@ export interface operations {
     };
     "deactivate-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -10493,6 +11891,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -10526,7 +11926,10 @@ export interface operations {
     };
     "change-password": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -10552,6 +11955,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
@@ -10602,6 +12007,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10645,6 +12052,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10721,7 +12130,10 @@ export interface operations {
     };
     "add-phone-number": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -10750,6 +12162,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -10773,6 +12187,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -10821,6 +12237,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10864,6 +12282,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10890,7 +12310,10 @@ export interface operations {
     };
     "remove-phone-number": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -10911,6 +12334,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10928,7 +12353,10 @@ export interface operations {
     };
     "reactivate-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -10944,6 +12372,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
