@@ -22,10 +22,12 @@ func (a *server) describeBatch() {
 		item.Discriminator.Mapping[id] = ref
 	}
 	least, most := 1, maxWrites
-	schemas.Map()["Batch"] = objectOf(map[string]*huma.Schema{"items": {
+	whole := objectOf(map[string]*huma.Schema{"items": {
 		Type: huma.TypeArray, Items: item, MinItems: &least, MaxItems: &most,
 		Description: "The writes, in the order in which they are made",
 	}}, "items")
+	whole.Description = "Writes that are made together"
+	schemas.Map()["Batch"] = whole
 	a.declared(a.batch).RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/Batch"}}}}
 }
