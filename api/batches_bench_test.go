@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 )
@@ -31,18 +32,26 @@ func BenchmarkBatch(b *testing.B) {
 			b.Fatalf("%s %s: %d %s", method, path, answer.StatusCode, text.Bytes())
 		}
 	}
+	drivers := make([]string, maxItems/5)
+	for i := range drivers {
+		drivers[i] = s.newDriver(s.tenant).String()
+	}
 	mixed := func() (items []object) {
-		for len(items) < maxItems {
+		kinds := make([][]object, 5)
+		for i := range maxItems / 5 {
 			id := newID().String()
 			path := object{"pickup_id": id}
-			items = append(items,
-				object{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id, "price_cents": 1})},
-				object{"operation": "submit-pickup", "path": path},
-				object{"operation": "assign-pickup", "path": path, "body": object{"driver_id": s.driverID}},
-				object{"operation": "release-pickup", "path": path},
-				object{"operation": "cancel-pickup", "path": path, "body": object{}})
+			for k, item := range []object{
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id, "price_cents": 1})},
+				{"operation": "submit-pickup", "path": path},
+				{"operation": "assign-pickup", "path": path, "body": object{"driver_id": drivers[i]}},
+				{"operation": "collect-pickup", "path": path},
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"price_cents": 1})},
+			} {
+				kinds[k] = append(kinds[k], item)
+			}
 		}
-		return items
+		return slices.Concat(kinds...)
 	}
 	var alone, together time.Duration
 	for b.Loop() {

@@ -18,6 +18,7 @@ type batcher[Q, A any] struct {
 	*batch.Batcher[Q, A, key]
 	viewer       func(Q) Viewer // nil for reads
 	flushWaiting func(context.Context, []Q) ([]A, error)
+	rows         func(Q) []key // that a request locks alone; nil where none share a statement
 }
 
 // config configures how the requests of one kind are batched.
@@ -86,7 +87,7 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	if waiting == nil {
 		waiting = c.Flush
 	}
-	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting}
+	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting, rows: c.OwnRows}
 }
 
 // do serves one request, which may share its statement with others. It returns Unauthenticated for a
@@ -118,15 +119,10 @@ func (b *batcher[Q, A]) answer(
 		}
 	}
 	if transactionOf(ctx) != nil { // which no other request can share
-		do = b.flushAlone
+		do = b.flushInTurn
 	}
 	answer, err = do(ctx, ask)
 	return answer, explainBatch(err)
-}
-
-// flushAlone sends one statement, which waits for locked rows, and repeats nothing.
-func (b *batcher[Q, A]) flushAlone(ctx context.Context, ask Q) (A, error) {
-	return single(b.flushWaiting(ctx, []Q{ask}))
 }
 
 // explainBatch translates a batcher's own errors; it returns other errors unchanged.

@@ -36,8 +36,11 @@ type transaction struct {
 	savepoint pgx.Tx // while that is sent
 	lost      bool   // it was refused: nothing can be committed, but reads can be sent
 	failed    error  // why no more can be sent, or nil
-	rests     bool   // an answer rests on what was committed earlier
-	committed func() // to be called after the commit
+	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
+	// one of its own therefore.
+	unshareable, sharesNot bool
+	rests                  bool   // an answer rests on what was committed earlier
+	committed              func() // to be called after the commit
 }
 
 type transactionKey struct{}
@@ -74,8 +77,9 @@ func (s *Store) transact(
 		}
 		defer t.conn.Release()
 		last = write(context.WithValue(ctx, transactionKey{}, t))
-		if t.isRepeatable(last, &refusals) && time.Since(begun) < max(s.waits.total, time.Second) {
-			kind.guarded = t.guardNext()
+		inTime := time.Since(begun) < max(s.waits.total, time.Second)
+		if t.isRepeatable(last, &refusals) && (inTime || t.unshareable) {
+			kind.guarded, kind.sharesNot = t.guardNext(), t.sharesNot || t.isRefused()
 			t.rollBack()
 			return retry.ErrRetry
 		}
@@ -128,13 +132,18 @@ const maxRefusals = 3
 // lock, or for one who waited for it; or was refused, of which the reason is not known yet.
 func (t *transaction) isRepeatable(err error, refusals *int) bool {
 	switch {
-	case isDeadlock(t.failed), isLockTimeout(t.failed):
+	case isDeadlock(t.failed), isLockTimeout(t.failed), t.unshareable:
 		return true
 	case t.failed == errGuarded, isAboutTheRequest(t.failed), t.lost && err == nil:
 		*refusals++
 		return *refusals <= maxRefusals
 	}
 	return false
+}
+
+// isRefused reports whether a write was refused, which is explained by statements of one write each.
+func (t *transaction) isRefused() bool {
+	return t.unshareable || t.failed != nil && !isDeadlock(t.failed) && !isLockTimeout(t.failed)
 }
 
 // errGuarded means that a statement succeeded behind a savepoint.
@@ -145,7 +154,7 @@ func (t *transaction) guardNext() int {
 	switch {
 	case t.failed == errGuarded, t.lost:
 		return 0
-	case isAboutTheRequest(t.failed):
+	case isAboutTheRequest(t.failed) && t.sharesNot: // or the statements have other numbers next time
 		return t.sent
 	}
 	return t.guarded
