@@ -208,6 +208,7 @@ func (a *server) registerAll() {
 	a.registerAccounts()
 	a.registerDrivers()
 	a.registerPickups()
+	a.registerPickupCounts()
 	a.registerTransitions()
 	a.registerPickupEvents()
 	a.registerPatients()

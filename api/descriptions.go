@@ -74,7 +74,7 @@ func tableOf(schema string) string {
 var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
-	"NewPickups": "", "Pickups": "",
+	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
 }
 
 // columnOf returns the column that a member shows.
@@ -105,6 +105,8 @@ var describedSchemas = map[string]string{
 	"PasswordChange": "The old and the new password",
 	"NewPickups":     "A batch of pickups to create: all of them, or none",
 	"Pickups":        "The pickups of a batch, in its order",
+	"PickupCounts":   "How many pickups the caller sees in each status",
+	"PickupCount":    "How many pickups the caller sees in one status",
 	"Problem":        "Why a request was rejected (RFC 9457)",
 	"Session":        "The session of the token that a request carries: a client has one, so that its path has no id",
 	"NotApplied":     "Records of a feed that changed nothing, by the reason",

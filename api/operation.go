@@ -35,6 +35,8 @@ type operation struct {
 	together   bool   // consists of other writes: see writeBatch
 	alone      bool   // a write that no batch can contain
 	kind       string // of writes that share statements where they follow each other in a batch; "" for none
+	// replicas may serve its reads, each of which is one statement that writes nothing, not even an audit row.
+	replicas bool
 	// of the answer, if not JSON
 	mediaType string
 	body      bool              // whether it has a request body: derived from the input type
@@ -67,6 +69,7 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 		case retry:
 			out, err = handler(ctx, in)
 		}
+		a.tellPosition(ctx, op, err)
 		if k, ok := any(in).(keyed); ok {
 			err = k.ofKey(err)
 		}
@@ -124,6 +127,9 @@ func (a *server) entry(op operation) huma.Operation {
 	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
 		panic(fmt.Sprintf("operation %s must have exactly one security rule", op.id))
 	}
+	if op.replicas && (op.writes() || op.anyone || op.long) {
+		panic(fmt.Sprintf("operation %s cannot be served by replicas", op.id))
+	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: op.status,
@@ -146,6 +152,9 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Middlewares = append(described.Middlewares, readDryRun)
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
+	if op.replicas {
+		described.Middlewares = append(described.Middlewares, strictConsistency)
+	}
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)

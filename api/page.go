@@ -36,9 +36,13 @@ type Paging struct {
 
 // open returns the position that the cursor encodes, "" for the beginning. A cursor belongs to one
 // list: in another list it would silently skip rows.
-func (p *Paging) open(ctx huma.Context) (place string, err error) {
+func (p *Paging) open(ctx huma.Context) (place string, err error) { return p.openOrdered(ctx, "") }
+
+// openOrdered is open for a list whose order depends on order, by which its cursors are told from those of the
+// same list in another.
+func (p *Paging) openOrdered(ctx huma.Context, order string) (place string, err error) {
 	u := ctx.URL()
-	sum := sha256.Sum256([]byte(u.Path))
+	sum := sha256.Sum256([]byte(u.Path + order))
 	p.list = sum[:4]
 	if p.Cursor == "" {
 		return "", nil
@@ -69,10 +73,17 @@ var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Resolve implements huma.Resolver.
 func (k *Keyset) Resolve(ctx huma.Context) []error {
-	k.before, k.beforeID = endOfTime, uuid.Max
 	place, err := k.open(ctx)
-	if err != nil || place == "" {
+	if err != nil {
 		return asErrors(err)
+	}
+	return k.resume(place)
+}
+
+// resume continues after a position, "" for the beginning.
+func (k *Keyset) resume(place string) []error {
+	if k.before, k.beforeID = endOfTime, uuid.Max; place == "" {
+		return nil
 	}
 	if len(place) != 8+len(k.beforeID) {
 		return []error{badCursor()}

@@ -31,6 +31,7 @@ type request struct {
 	rehearsal bool                           // a dry run
 	partOf    *request                       // the batch of which it is an item, or nil
 	refused   *Problem                       // the answer, if it is one
+	position  string                         // to tell the client, or ""
 
 	// Shared with the goroutine that detects a disconnected client: see follow.
 	answering    sync.Mutex
@@ -90,6 +91,9 @@ func (r *recorder) begin(status int) {
 	}
 	if status < http.StatusInternalServerError && !r.known.session.viewer.Confirmed() {
 		panic("an answer to a session that is not confirmed")
+	}
+	if r.known.position != "" {
+		r.Header().Set(consistencyHeader, r.known.position)
 	}
 	r.known.begin()
 	r.status = status

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/api"
 	"waybill/db"
 	"waybill/db/dbtest"
 )
@@ -59,6 +60,7 @@ var table = map[string]rights{
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
 	"stream-pickups":       {"AAAAA", ""},
+	"get-pickup-counts":    {"AAAAA", ""},
 	"list-pickup-messages": {"AAOOO", "pickup"},
 	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
 	"dispatch-pickup": {"-A---", "pickup"},
@@ -550,8 +552,38 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 			t.Errorf("%s lists %s as %v, want %v", c.as.role, c.path, got, c.want)
 		}
 	}
+	counts := map[*user]map[string]int64{
+		s.admin: {"DRAFT": 2, "ASSIGNED": 1, "COLLECTED": 1, "DELIVERED": 1, "CANCELED": 1},
+		s.staff: {"DRAFT": 1, "ASSIGNED": 1, "DELIVERED": 1, "CANCELED": 1}, s.stranger: {},
+		s.tenant.driver: {"COLLECTED": 1}, s.rival: {"ASSIGNED": 1}, s.hub: {"COLLECTED": 1, "DELIVERED": 1},
+		s.foreign.admin: {"COLLECTED": 1},
+	}
+	for as, want := range counts {
+		s.counts(as, "/v1/pickup-counts", want)
+		s.counts(as, "/v1/pickup-counts?facility_id="+uuid.NewString(), nil)
+	}
+	ofFacility := "/v1/pickup-counts?facility_id=" + s.hidden.String()
+	s.counts(s.dispatcher, ofFacility, map[string]int64{"DRAFT": 1, "COLLECTED": 1})
+	s.counts(s.tenant.driver, ofFacility, map[string]int64{"COLLECTED": 1})
+	for _, as := range []*user{s.staff, s.rival, s.foreign.admin} {
+		s.counts(as, ofFacility, nil)
+	}
 	if n := len(s.do(s.dispatcher, "GET", "/v1/users", nil).want(200).items()); n != 7 {
 		t.Errorf("%d users, want the tenant's 7", n)
+	}
+}
+
+// counts fails the test unless a viewer counts these, and none in the other statuses.
+func (s *server) counts(as *user, path string, want map[string]int64) {
+	s.t.Helper()
+	var got api.PickupCounts
+	s.must(json.Unmarshal(s.do(as, "GET", path, nil).want(200).body, &got))
+	for i, status := range db.AllPickupStatusValues() {
+		if len(got.Items) != len(db.AllPickupStatusValues()) || got.Items[i].Status != status ||
+			got.Items[i].Count != want[string(status)] {
+			s.t.Errorf("%s by %s: %v, want %v", path, as.role, got.Items, want)
+			return
+		}
 	}
 }
 

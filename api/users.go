@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"waybill/db"
@@ -16,11 +17,11 @@ func (a *server) registerUsers() {
 		codes: []db.Code{db.EmailTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createUser)
 	register(a, operation{
-		id: "list-users", method: http.MethodGet, path: "/v1/users", tag: "users",
-		summary: "List the users", roles: adminDispatch,
+		id: "list-users", method: http.MethodGet, replicas: true, path: "/v1/users", tag: "users",
+		summary: "List the users", about: "Newest first. " + aboutNames, roles: adminDispatch,
 	}, a.listUsers)
 	register(a, operation{
-		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
+		id: "get-user", method: http.MethodGet, replicas: true, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.",
 		roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
@@ -96,15 +97,56 @@ func (a *server) userParams(v db.Viewer, id uuid.UUID) db.GetUserParams {
 	return db.GetUserParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
 }
 
-func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.User], error) {
+type listUsersInput struct {
+	SearchPaging
+	Email  EmailAddress `query:"email" doc:"Only the user with this email address, whatever its case"`
+	Name   SearchName   `query:"name" doc:"Only users with these words, or beginnings of words, in their name" example:"ada love"`
+	Role   db.UserRole  `query:"role" doc:"Only users with this role"`
+	Active bool         `query:"active" doc:"Only active users, or only deactivated ones"`
+
+	active *bool
+}
+
+// Resolve implements huma.Resolver.
+func (in *listUsersInput) Resolve(ctx huma.Context) []error {
+	if ctx.Query("active") != "" {
+		in.active = &in.Active
+	}
+	if in.Email != "" { // at most one user, so that the order does not matter
+		return in.resolve(ctx, "")
+	}
+	return in.resolve(ctx, in.Name)
+}
+
+func (a *server) listUsers(ctx context.Context, v db.Viewer, in *listUsersInput) (*ListOf[db.User], error) {
+	if in.search != "" {
+		return a.findUsers(ctx, v, in)
+	}
 	rows, err := a.store.ListUsers(ctx, db.ListUsersParams{
 		TenantID: v.TenantID, ViewerRole: v.Role, ViewerID: v.UserID,
+		Email: given(string(in.Email)), Name: given(string(in.Name)), Role: given(in.Role), Active: in.active,
 		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(u db.User) string { return in.after(u.CreatedAt, u.ID) }), nil
+	users := make([]db.User, len(rows))
+	for i, r := range rows {
+		users[i] = r.User
+	}
+	return pageOf(in.Limit, users, func(u db.User) string { return in.after(u.CreatedAt, u.ID) }), nil
+}
+
+// findUsers lists users by their names.
+func (a *server) findUsers(ctx context.Context, v db.Viewer, in *listUsersInput) (*ListOf[db.User], error) {
+	found, err := a.store.FindUsers(ctx, v, db.FindUsersParams{
+		Name: string(in.search), Role: given(in.Role), Active: in.active,
+		AfterTerm: in.afterTerm, AfterID: in.afterID, MaxRows: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ListOf[db.User]{&Page[db.User]{found.Rows, in.cursorAfter(found.Next)}}, nil
 }
 
 // UserPath identifies a user by their id in the path.

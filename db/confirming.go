@@ -46,7 +46,8 @@ type confirmation struct {
 	may   error // why nothing may be sent at all
 	// history is the history of events that must be the server's; "" for any.
 	history string
-	untimed bool // the session's statement_timeout does not apply
+	untimed bool         // the session's statement_timeout does not apply
+	replica *replicaRead // replicas may serve it
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
 }
@@ -211,8 +212,9 @@ func (c *confirmation) sessionsBy(sql string) queued {
 
 // confirming sends each statement with the confirmation of its context, if there is one.
 type confirming struct {
-	DBTX // without confirmation
-	take taker
+	DBTX     // without confirmation
+	take     taker
+	replicas *replicaSet // nil without replicas
 }
 
 // Exec implements DBTX.
@@ -235,6 +237,15 @@ func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	pending, err := c.claims.pending()
 	if err != nil {
 		return nil, err
+	}
+	if c.replica != nil && !c.hasSettings() {
+		rows, ok, err := q.replicas.read(ctx, c.replica, pending, queued{sql, args})
+		if ok || err != nil {
+			return rows, err
+		}
+		if pending, err = c.claims.pending(); err != nil { // confirmed meanwhile
+			return nil, err
+		}
 	}
 	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && !c.hasSettings() {
 		// confirmed already, or the system's own

@@ -156,9 +156,12 @@ var breaches = map[string]string{
 	"pickup_transitions_text_check":  "UPDATE pickup_transitions SET text = ' ' WHERE transition = 'cancel'",
 	"pickup_transitions_money_check": "UPDATE pickup_transitions SET money = 'deposit' WHERE transition = 'cancel'",
 	"pickup_transitions_slot_check":  "UPDATE pickup_transitions SET slot = 'take' WHERE transition = 'cancel'",
-	"pickups_pkey":                   "UPDATE pickups SET id = $pickup WHERE id = $draft",
-	"pickups_facility_fkey":          "UPDATE pickups SET facility_id = $new WHERE id = $draft",
-	"pickups_account_fkey":           "UPDATE pickups SET account_id = $new WHERE id = $draft",
+	"pickup_counts_pkey":             "INSERT INTO pickup_counts SELECT $w, $w, 'DRAFT', 1 FROM generate_series(1, 2)",
+	"pickup_count_changes_pkey": "INSERT INTO pickup_count_changes OVERRIDING SYSTEM VALUE SELECT $w, $w, 0, " +
+		"'DRAFT', 1 FROM generate_series(1, 2)",
+	"pickups_pkey":          "UPDATE pickups SET id = $pickup WHERE id = $draft",
+	"pickups_facility_fkey": "UPDATE pickups SET facility_id = $new WHERE id = $draft",
+	"pickups_account_fkey":  "UPDATE pickups SET account_id = $new WHERE id = $draft",
 	"pickups_driver_fkey": "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', " +
 		"driver_id = $new WHERE id = $submitted",
 	"only_one_assigned_driver": "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', " +

@@ -40,6 +40,12 @@ func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPicku
 	return r.Store.ListPickups(ctx, p)
 }
 
+// FindUsersLooking is FindUsers with another number of entries to look at.
+func (s *Store) FindUsersLooking(ctx context.Context, v Viewer, p FindUsersParams, looks int32) (Found[User], error) {
+	p.MaxLooks = looks
+	return s.findUsers(ctx, v, p)
+}
+
 // StoreOver returns a store whose statements go to q: a store's, a connection or a transaction. rewrite
 // may change them on the way.
 func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
@@ -51,7 +57,7 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
-		over = confirming{q, func(context.Context) (batches, func(error) error, error) {
+		over = confirming{DBTX: q, take: func(context.Context) (batches, func(error) error, error) {
 			return q.(batches), asItIs, nil
 		}}
 	}

@@ -17,6 +17,15 @@ var invariants = []struct{ name, query string }{
 			SELECT coalesce(sum(e.delta_cents), 0) FROM ledger_entries AS e
 			WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)
 			AND coalesce($1::uuid, c.tenant_id) = c.tenant_id`},
+	{"users are found by their names as they are now", `
+		SELECT count(*) FROM (
+			SELECT u.tenant_id, u.id, t.term, u.role, u.active, joined_terms(n.terms) AS terms
+			FROM users AS u
+			CROSS JOIN LATERAL (SELECT name_terms(u.name) AS terms) AS n
+			CROSS JOIN LATERAL unnest(n.terms) AS t (term)) AS want
+		FULL JOIN user_terms AS e ON e.tenant_id = want.tenant_id AND e.user_id = want.id AND e.term = want.term
+		WHERE (e.role, e.active, e.terms) IS DISTINCT FROM (want.role, want.active, want.terms)
+			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
 	{"a slot holds the pickup that is assigned to its driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p
@@ -75,6 +84,14 @@ var invariants = []struct{ name, query string }{
 			WINDOW w AS (PARTITION BY p.tenant_id, p.id ORDER BY e.version)) AS chain
 		WHERE before <> left_at
 			OR next IS NULL AND (coalesce(after, 'DRAFT') <> status OR version > now)`},
+	{"the stream tells the events of a pickup in their order", `
+		SELECT count(*) FROM (
+			SELECT
+				row_number() OVER (PARTITION BY e.tenant_id, e.pickup_id ORDER BY e.version) AS nth,
+				row_number() OVER (PARTITION BY e.tenant_id, e.pickup_id ORDER BY e.xid, e.seq) AS told
+			FROM pickup_events AS e
+			WHERE coalesce($1::uuid, e.tenant_id) = e.tenant_id) AS e
+		WHERE e.nth <> e.told`},
 	{"the dictionary declares each event", `
 		SELECT count(*) FROM pickup_events AS e
 		JOIN pickup_transitions AS t USING (transition)
@@ -122,6 +139,25 @@ var invariants = []struct{ name, query string }{
 			    AND j.id = e.id
 		WHERE coalesce(j.jobs, 0) <> CASE WHEN f.enabled AND e.transition = 'submit' THEN 1 ELSE 0 END
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"a facility's pickups in a status are what was counted and what is not folded yet, and so are a tenant's", `
+		SELECT count(*) FROM (
+			SELECT 1
+			FROM (
+				SELECT tenant_id, facility_id, status, count(*) AS pickups, count(*) AS all_of_them
+				FROM pickups GROUP BY tenant_id, facility_id, status
+				UNION ALL
+				SELECT tenant_id, facility_id, status, -change, -change FROM pickup_count_changes
+				UNION ALL
+				SELECT tenant_id, facility_id, status, -pickups, 0 FROM pickup_counts
+				WHERE facility_id <> '00000000-0000-0000-0000-000000000000'
+				UNION ALL
+				SELECT tenant_id, NULL, status, 0, -pickups FROM pickup_counts
+				WHERE facility_id = '00000000-0000-0000-0000-000000000000'
+			) AS u
+			WHERE coalesce($1::uuid, tenant_id) = tenant_id
+			GROUP BY GROUPING SETS ((tenant_id, facility_id, status), (tenant_id, status))
+			HAVING grouping(facility_id) = 0 AND facility_id IS NOT NULL AND sum(pickups) <> 0
+				OR grouping(facility_id) = 1 AND sum(all_of_them) <> 0) AS wrong`},
 }
 
 // checkInvariants runs after every test.

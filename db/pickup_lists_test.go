@@ -129,12 +129,7 @@ func listsOfEveryViewer(ctx context.Context, w *fixture) error {
 	for _, facility := range facilities[:20] { // must not list its pickups twice
 		w.shows(ctx, w.hub, facility)
 	}
-	rows := must(w.owner.Query(ctx,
-		"SELECT id, facility_id, driver_id, status, created_at FROM pickups WHERE tenant_id = $1", w.tenant))
-	all := must(pgx.CollectRows(rows, pgx.RowToStructByPos[listed]))
-	slices.SortFunc(all, func(a, b listed) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID.String(), a.ID.String()))
-	})
+	all := w.everyPickup(ctx)
 	for name, v := range viewers {
 		for _, p := range w.filters(all, facilities[3], driver.DriverID) {
 			if err := w.pagesAre(ctx, v, p, seenBy(all, v, mine[name], p)); err != nil {
@@ -143,6 +138,17 @@ func listsOfEveryViewer(ctx context.Context, w *fixture) error {
 		}
 	}
 	return nil
+}
+
+// everyPickup returns the tenant's pickups, newest first.
+func (w *fixture) everyPickup(ctx context.Context) []listed {
+	rows := must(w.owner.Query(ctx,
+		"SELECT id, facility_id, driver_id, status, created_at FROM pickups WHERE tenant_id = $1", w.tenant))
+	all := must(pgx.CollectRows(rows, pgx.RowToStructByPos[listed]))
+	slices.SortFunc(all, func(a, b listed) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID.String(), a.ID.String()))
+	})
+	return all
 }
 
 // staffOf makes a viewer of these facilities, one of them by two groups.

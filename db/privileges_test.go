@@ -68,6 +68,8 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM migration_files",
 		"UPDATE migration_files SET compatible_from = 1",
 		"DELETE FROM pickups",
+		"DELETE FROM pickup_counts",
+		"UPDATE pickup_count_changes SET status = 'DRAFT'",
 		"DELETE FROM accounts",
 		"DELETE FROM users",
 		"INSERT INTO tenants (id, slug, name) VALUES (gen_random_uuid(), 'mine', 'Mine')",

@@ -28,7 +28,7 @@ func races() []check {
 	return slices.Concat(
 		accountRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
-		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
+		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 

@@ -167,11 +167,8 @@ func (c costFixture) listCosts() map[string][]readCost {
 				ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
-		"ListUsers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListUsers(ctx, db.ListUsersParams{TenantID: t, ViewerID: v.UserID, ViewerRole: v.Role,
-				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
-			return err
-		}),
+		"ListUsers": c.users(),
+		"FindUsers": c.usersNamed(),
 		"ListDrivers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListDrivers(ctx,
 				db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -242,6 +239,7 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
 			return err
 		}),
+		"GetPickupCounts":  c.counts(),
 		"ListPatients":     c.patients(),
 		"ListAppointments": c.appointments(),
 		"ListRefusedMessages": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -271,6 +269,28 @@ func (c costFixture) eventCosts() map[string][]readCost {
 	}
 }
 
+// counts are the counts of pickups, of all facilities and of one.
+func (c costFixture) counts() (all []readCost) {
+	for _, facility := range []*uuid.UUID{nil, &c.BusiestClinic, &c.NewClinic} {
+		for name, v := range c.viewers {
+			most := int64(rowCost)
+			switch {
+			case name == "staff of some" && facility == nil:
+				most = pageCost // forty facilities
+			case name == "staff of all":
+				most = countCost // the facilities and their counts are read; the pickups are not
+			}
+			all = append(all, readCost{fmt.Sprintf("%s: facility %v", name, deref(facility)), v, most,
+				func(ctx context.Context, q *db.Queries) error {
+					_, err := q.GetPickupCounts(ctx, db.GetPickupCountsParams{TenantID: c.TenantID, ViewerID: v.UserID,
+						ViewerRole: v.Role, ViewerDriverID: v.DriverID, FacilityID: facility})
+					return err
+				}})
+		}
+	}
+	return all
+}
+
 // patients are the lists of patients, from the first and from the middle.
 func (c costFixture) patients() (all []readCost) {
 	for _, facility := range []*uuid.UUID{nil, &c.BusiestClinic, &c.SmallClinic, &c.NewClinic} {
@@ -284,6 +304,43 @@ func (c costFixture) patients() (all []readCost) {
 				}})
 			}
 		}
+	}
+	return all
+}
+
+// users are the lists of users by each filter.
+func (c costFixture) users() (all []readCost) {
+	staff, email := db.UserRoleStaff, "USER7@scale.example"
+	for what, p := range map[string]db.ListUsersParams{
+		"all": {}, "of a role": {Role: &staff}, "active": {Active: new(true)}, "deactivated": {Active: new(false)},
+		"active of a role": {Role: &staff, Active: new(true)}, "by email": {Email: &email},
+	} {
+		all = append(all, c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			p := p
+			p.TenantID, p.ViewerID, p.ViewerRole, p.MaxRows = c.TenantID, v.UserID, v.Role, 50
+			p.BeforeCreatedAt, p.BeforeID = endOfTime, uuid.Max
+			_, err := q.ListUsers(ctx, p)
+			return err
+		})...)
+		for i := len(all) - len(c.viewers); i < len(all); i++ {
+			all[i].what += ", " + what
+		}
+	}
+	return all
+}
+
+// usersNamed are searches of users by a name: everybody's first, that of one, and of one among everybody's.
+func (c costFixture) usersNamed() (all []readCost) {
+	for _, name := range []string{"u", "user 7", "7", "nobody"} {
+		costs := c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.FindUsers(ctx, db.FindUsersParams{TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
+				Name: name, MaxLooks: 20_000, MaxRows: 51})
+			return err
+		})
+		for i := range costs {
+			costs[i].what += ", " + name
+		}
+		all = append(all, costs...)
 	}
 	return all
 }
@@ -320,6 +377,10 @@ func (c costFixture) jobCosts() map[string][]readCost {
 		}),
 		"ListPausedQueues": one(countCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListPausedQueues(ctx)
+			return err
+		}),
+		"ListUnfoldedTenants": one(pageCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListUnfoldedTenants(ctx, db.ListUnfoldedTenantsParams{MaxRows: 500})
 			return err
 		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // The generated statements that can be called directly from outside this package. Others cannot: a Store, a
@@ -35,7 +37,7 @@ type statements interface {
 	ListPhoneNumbers(context.Context, ListPhoneNumbersParams) ([]PhoneNumber, error)
 
 	GetUser(context.Context, GetUserParams) (User, error)
-	ListUsers(context.Context, ListUsersParams) ([]User, error)
+	ListUsers(context.Context, ListUsersParams) ([]ListUsersRow, error)
 
 	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
 	GetTenantBySlug(context.Context, string) (Tenant, error)
@@ -46,6 +48,7 @@ type statements interface {
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
+	GetPickupCounts(context.Context, GetPickupCountsParams) ([]GetPickupCountsRow, error)
 
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
@@ -70,6 +73,9 @@ type systemStatements interface {
 	GetPickupEvent(context.Context, GetPickupEventParams) (PickupEvent, error)
 
 	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
+
+	ListUnfoldedTenants(context.Context, ListUnfoldedTenantsParams) ([]uuid.UUID, error)
+	FoldPickupCounts(context.Context, FoldPickupCountsParams) (int64, error)
 
 	ListBackfills(context.Context) ([]Backfill, error)
 	GetBackfill(context.Context, string) (Backfill, error)

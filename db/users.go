@@ -32,6 +32,34 @@ func getUserParams(v Viewer, id uuid.UUID) GetUserParams {
 	return GetUserParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
 }
 
+// FindUsers finds users of v's tenant by their names, p.MaxRows of them. If p.Name has no word, it finds nobody.
+func (s *Store) FindUsers(ctx context.Context, v Viewer, p FindUsersParams) (Found[User], error) {
+	p.MaxLooks = maxLooks
+	return s.findUsers(ctx, v, p)
+}
+
+func (s *Store) findUsers(ctx context.Context, v Viewer, p FindUsersParams) (found Found[User], err error) {
+	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
+	limit := int(p.MaxRows)
+	p.MaxRows++ // one more shows whether there is a next page
+	rows, err := s.q.FindUsers(ctx, p)
+	found.Rows = make([]User, 0, len(rows))
+	var last *FoundPlace
+	for _, r := range rows {
+		if r.Fits && len(found.Rows) == limit {
+			found.Next = last
+			break
+		}
+		if last = (&FoundPlace{r.Term, r.User.ID}); r.IsLast {
+			found.Next = last
+		}
+		if r.Fits {
+			found.Rows = append(found.Rows, r.User)
+		}
+	}
+	return found, err
+}
+
 // DeactivateUser deactivates a user for v and ends their sessions. It returns an inactive user unchanged,
 // NotFound, or LastAdmin for the only active admin.
 func (s *Store) DeactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {

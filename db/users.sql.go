@@ -244,6 +244,116 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 	return i, err
 }
 
+const findUsers = `-- name: FindUsers :many
+WITH looked AS (
+    SELECT
+        e.term,
+        e.user_id,
+        e.terms LIKE ALL (a.patterns)
+            AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
+            AND ($2::user_role IS NULL OR e.role = $2)
+            AND ($3::boolean IS NULL OR e.active = $3) AS fits,
+        row_number() OVER (ORDER BY e.term, e.user_id) = $4::int AS is_last
+    FROM asked_terms($5::text, '{}') AS a
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, term, user_id, role, active, terms
+        FROM user_terms AS e
+        WHERE e.tenant_id = $1
+            AND ($6::user_role IN ('admin', 'dispatcher') OR e.user_id = $7)
+            AND (e.term, e.user_id) > (greatest($8::text, a.first), $9::uuid)
+            AND e.term < a.past
+        ORDER BY e.term, e.user_id
+        LIMIT $4
+    ) AS e
+), found AS MATERIALIZED (
+    SELECT l.term, l.user_id, l.fits, l.is_last
+    FROM looked AS l
+    WHERE l.fits OR l.is_last
+    ORDER BY l.term, l.user_id
+    LIMIT $10::int
+)
+SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at, f.term::text AS term, f.fits::boolean AS fits, f.is_last::boolean AS is_last
+FROM found AS f
+CROSS JOIN LATERAL (
+    SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+    FROM users AS u
+    WHERE u.tenant_id = $1 AND u.id = f.user_id
+    LIMIT 1
+) AS u
+ORDER BY f.term, f.user_id
+`
+
+type FindUsersParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	Role       *UserRole `json:"role"`
+	Active     *bool     `json:"active"`
+	MaxLooks   int32     `json:"max_looks"`
+	Name       string    `json:"name"`
+	ViewerRole UserRole  `json:"viewer_role"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
+	AfterTerm  string    `json:"after_term"`
+	AfterID    uuid.UUID `format:"uuid" json:"after_id"`
+	MaxRows    int32     `json:"max_rows"`
+}
+
+type FindUsersRow struct {
+	User   User   `json:"user"`
+	Term   string `json:"term"`
+	Fits   bool   `json:"fits"`
+	IsLast bool   `json:"is_last"`
+}
+
+// Finds users by the beginnings of the words of their names, in the order of the word that begins with the longest
+// one asked for. It looks at no more than max_looks entries of user_terms. The last of them is returned too, although
+// it does not fit: the next call continues there. A user is found by the first of their words that fit.
+func (q *Queries) FindUsers(ctx context.Context, arg FindUsersParams) ([]FindUsersRow, error) {
+	rows, err := q.db.Query(ctx, findUsers,
+		arg.TenantID,
+		arg.Role,
+		arg.Active,
+		arg.MaxLooks,
+		arg.Name,
+		arg.ViewerRole,
+		arg.ViewerID,
+		arg.AfterTerm,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindUsersRow{}
+	for rows.Next() {
+		var i FindUsersRow
+		if err := rows.Scan(
+			&i.User.TenantID,
+			&i.User.ID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.Role,
+			&i.User.Active,
+			&i.User.PasswordHash,
+			&i.User.PasswordEpoch,
+			&i.User.FailedLogins,
+			&i.User.NextLoginAt,
+			&i.User.Version,
+			&i.User.RequestDigest,
+			&i.User.CreatedAt,
+			&i.Term,
+			&i.Fits,
+			&i.IsLast,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getLogin = `-- name: GetLogin :one
 SELECT id, password_hash FROM users
 WHERE tenant_id = $1 AND fold_case(email) = fold_case($2::text) AND active
@@ -329,53 +439,110 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
-WHERE tenant_id = $1
-    AND ($2::user_role IN ('admin', 'dispatcher') OR id = $3)
-    AND (created_at, id) < ($4::timestamptz, $5::uuid)
-ORDER BY created_at DESC, id DESC
-LIMIT $6::int
+WITH kinds AS MATERIALIZED (
+    SELECT r.role, a.active
+    FROM unnest(enum_range(NULL::user_role)) AS r (role)
+    CROSS JOIN unnest('{t,f}'::boolean[]) AS a (active)
+    WHERE $4::text IS NULL
+        AND ($5::user_role IS NOT NULL OR $6::boolean IS NOT NULL)
+        AND r.role = coalesce($5, r.role)
+        AND a.active = coalesce($6, a.active)
+), found AS MATERIALIZED (
+    (
+        SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at
+        FROM users AS u
+        WHERE $4 IS NULL
+            AND $5 IS NULL
+            AND $6 IS NULL
+            AND u.tenant_id = $7
+            AND (u.created_at, u.id) < ($8::timestamptz, $9::uuid)
+        ORDER BY u.created_at DESC, u.id DESC
+        LIMIT $3::int
+    )
+    UNION ALL
+    SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at
+    FROM kinds AS k
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+        FROM users AS u
+        WHERE u.tenant_id = $7
+            AND u.role = k.role
+            AND u.active = k.active
+            AND (u.created_at, u.id) < ($8, $9)
+        ORDER BY u.created_at DESC, u.id DESC
+        LIMIT $3
+    ) AS u
+    UNION ALL
+    SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at
+    FROM users AS u
+    WHERE u.tenant_id = $7
+        AND fold_case(u.email) = fold_case($4)
+        AND (u.created_at, u.id) < ($8, $9)
+        AND ($10::text IS NULL OR name_matches(u.name, $10))
+        AND ($5 IS NULL OR u.role = $5)
+        AND ($6 IS NULL OR u.active = $6)
+)
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at
+FROM found AS users
+WHERE $1::user_role IN ('admin', 'dispatcher') OR users.id = $2
+ORDER BY users.created_at DESC, users.id DESC
+LIMIT $3
 `
 
 type ListUsersParams struct {
-	TenantID        uuid.UUID `format:"uuid" json:"-"`
 	ViewerRole      UserRole  `json:"viewer_role"`
 	ViewerID        uuid.UUID `format:"uuid" json:"viewer_id"`
+	MaxRows         int32     `json:"max_rows"`
+	Email           *string   `json:"email"`
+	Role            *UserRole `json:"role"`
+	Active          *bool     `json:"active"`
+	TenantID        uuid.UUID `format:"uuid" json:"-"`
 	BeforeCreatedAt time.Time `json:"before_created_at"`
 	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
-	MaxRows         int32     `json:"max_rows"`
+	Name            *string   `json:"name"`
 }
 
-func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error) {
+type ListUsersRow struct {
+	User User `json:"user"`
+}
+
+// Lists users, newest first. Of one email address, there is one, whom the index of addresses finds; of a role, or
+// of the active or deactivated ones, each combination has its place in the index, and at most a page of each is
+// read.
+func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]ListUsersRow, error) {
 	rows, err := q.db.Query(ctx, listUsers,
-		arg.TenantID,
 		arg.ViewerRole,
 		arg.ViewerID,
+		arg.MaxRows,
+		arg.Email,
+		arg.Role,
+		arg.Active,
+		arg.TenantID,
 		arg.BeforeCreatedAt,
 		arg.BeforeID,
-		arg.MaxRows,
+		arg.Name,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []User{}
+	items := []ListUsersRow{}
 	for rows.Next() {
-		var i User
+		var i ListUsersRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.Email,
-			&i.Name,
-			&i.Role,
-			&i.Active,
-			&i.PasswordHash,
-			&i.PasswordEpoch,
-			&i.FailedLogins,
-			&i.NextLoginAt,
-			&i.Version,
-			&i.RequestDigest,
-			&i.CreatedAt,
+			&i.User.TenantID,
+			&i.User.ID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.Role,
+			&i.User.Active,
+			&i.User.PasswordHash,
+			&i.User.PasswordEpoch,
+			&i.User.FailedLogins,
+			&i.User.NextLoginAt,
+			&i.User.Version,
+			&i.User.RequestDigest,
+			&i.User.CreatedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -1225,7 +1225,7 @@ type Assignment struct {
 	DriverID openapi_types.UUID `json:"driver_id"`
 }
 
-// Batch defines model for Batch.
+// Batch Writes that are made together
 type Batch struct {
 	// Items The writes, in the order in which they are made
 	Items []Batch_Items_Item `json:"items"`
@@ -2719,6 +2719,23 @@ type Pickup struct {
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
+// PickupCount How many pickups the caller sees in one status
+type PickupCount struct {
+	// Count How many pickups that you see have the status
+	//
+	// Examples: 12
+	Count int64 `json:"count"`
+
+	// Status The status of a pickup
+	Status PickupStatus `json:"status"`
+}
+
+// PickupCounts How many pickups the caller sees in each status
+type PickupCounts struct {
+	// Items Every status once, in the order of a pickup's life
+	Items []PickupCount `json:"items"`
+}
+
 // PickupEdit A request to change: something to be collected at a facility and delivered. An omitted member stays as it is
 type PickupEdit struct {
 	// AccountID The account that submit-pickup charges
@@ -3137,7 +3154,7 @@ type UserEdit struct {
 // UserRole The role of a user, which determines their permissions
 type UserRole string
 
-// WriteAnswer defines model for WriteAnswer.
+// WriteAnswer The answer to one write of a batch
 type WriteAnswer struct {
 	// Body Its body, as the operation describes it; absent if it has none
 	Body interface{} `json:"body,omitempty"`
@@ -3151,7 +3168,7 @@ type WriteAnswer struct {
 	Status int `json:"status"`
 }
 
-// Written defines model for Written.
+// Written The answers to the writes of a batch
 type Written struct {
 	// Items The answers, in the order of the request
 	Items []WriteAnswer `json:"items"`
@@ -3538,6 +3555,12 @@ type ListPatientReadsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetPickupCountsParams defines parameters for GetPickupCounts.
+type GetPickupCountsParams struct {
+	// FacilityID Only those of this facility
+	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
+}
+
 // ListPickupsParams defines parameters for ListPickups.
 type ListPickupsParams struct {
 	// Limit The maximum number of items
@@ -3758,6 +3781,18 @@ type ListUsersParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Email Only the user with this email address, whatever its case
+	Email *string `form:"email,omitempty" json:"email,omitempty"`
+
+	// Name Only users with these words, or beginnings of words, in their name
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Role Only users with this role
+	Role *UserRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// Active Only active users, or only deactivated ones
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
 }
 
 // CreateUserParams defines parameters for CreateUser.
@@ -6161,6 +6196,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
 	ListPatientReads(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPickupCounts Count the pickups that you see by status
+	//
+	// For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Corresponds with GET /v1/pickup-counts (the `GetPickupCounts` operationId).
+	GetPickupCounts(ctx context.Context, params *GetPickupCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPickupTransitions List the transition rules
 	//
 	// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
@@ -6445,6 +6489,8 @@ type ClientInterface interface {
 	Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUsers List the users
+	//
+	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -7759,6 +7805,25 @@ func (c *Client) ListPatientReads(ctx context.Context, patientID openapi_types.U
 	return c.Client.Do(req)
 }
 
+// GetPickupCounts Count the pickups that you see by status
+//
+// For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Corresponds with GET /v1/pickup-counts (the `GetPickupCounts` operationId).
+func (c *Client) GetPickupCounts(ctx context.Context, params *GetPickupCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPickupCountsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPickupTransitions List the transition rules
 //
 // The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
@@ -8333,6 +8398,8 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 }
 
 // ListUsers List the users
+//
+// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -11654,6 +11721,60 @@ func NewListPatientReadsRequest(server string, patientID openapi_types.UUID, par
 	return req, nil
 }
 
+// NewGetPickupCountsRequest constructs an http.Request for the GetPickupCounts method
+func NewGetPickupCountsRequest(server string, params *GetPickupCountsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pickup-counts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FacilityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "facility_id", *params.FacilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPickupTransitionsRequest constructs an http.Request for the ListPickupTransitions method
 func NewListPickupTransitionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -13398,6 +13519,54 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 
 		}
 
+		if params.Email != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "email", *params.Email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Role != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "role", *params.Role, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Active != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "active", *params.Active, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -14736,6 +14905,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
 	ListPatientReadsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*ListPatientReadsResponse, error)
 
+	// GetPickupCountsWithResponse Count the pickups that you see by status
+	//
+	// For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pickup-counts (the `GetPickupCounts` operationId).
+	GetPickupCountsWithResponse(ctx context.Context, params *GetPickupCountsParams, reqEditors ...RequestEditorFn) (*GetPickupCountsResponse, error)
+
 	// ListPickupTransitionsWithResponse List the transition rules
 	//
 	// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
@@ -15054,6 +15234,8 @@ type ClientWithResponsesInterface interface {
 	LoginWithResponse(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginResponse, error)
 
 	// ListUsersWithResponse List the users
+	//
+	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -17651,6 +17833,54 @@ func (r ListPatientReadsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPatientReadsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPickupCountsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PickupCounts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPickupCountsResponse) GetJSON200() *PickupCounts {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPickupCountsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPickupCountsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPickupCountsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPickupCountsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPickupCountsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -20514,6 +20744,23 @@ func (c *ClientWithResponses) ListPatientReadsWithResponse(ctx context.Context, 
 	return ParseListPatientReadsResponse(rsp)
 }
 
+// GetPickupCountsWithResponse Count the pickups that you see by status
+//
+// For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pickup-counts (the `GetPickupCounts` operationId).
+func (c *ClientWithResponses) GetPickupCountsWithResponse(ctx context.Context, params *GetPickupCountsParams, reqEditors ...RequestEditorFn) (*GetPickupCountsResponse, error) {
+	rsp, err := c.GetPickupCounts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPickupCountsResponse(rsp)
+}
+
 // ListPickupTransitionsWithResponse List the transition rules
 //
 // The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
@@ -21006,6 +21253,8 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 }
 
 // ListUsersWithResponse List the users
+//
+// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -23570,6 +23819,39 @@ func ParseListPatientReadsResponse(rsp *http.Response) (*ListPatientReadsRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PagePhiRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPickupCountsResponse parses an HTTP response from a GetPickupCountsWithResponse call
+func ParseGetPickupCountsResponse(rsp *http.Response) (*GetPickupCountsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPickupCountsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PickupCounts
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -167,6 +167,7 @@ func exampleLifecycle() []exampleStep {
 		{operation: "deliver-pickup", as: hub, parameters: pickup},
 		{operation: "get-pickup", as: staff, parameters: pickup},
 		{operation: "list-pickups", as: staff, parameters: []any{"status", "DELIVERED"}},
+		{operation: "get-pickup-counts", as: staff},
 		{operation: "list-pickup-events", as: staff, parameters: pickup},
 		{operation: "list-pickup-messages", as: staff, parameters: pickup},
 	}

@@ -54,6 +54,13 @@ var shape = []struct{ name, query, want string }{
 		SELECT count(*) FROM accounts AS c WHERE balance_cents <> (
 			SELECT sum(delta_cents) FROM ledger_entries AS e WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)`,
 		"0"},
+	{"counts that differ from the pickups", `
+		SELECT count(*) FROM (
+			SELECT tenant_id, facility_id, status, count(*) AS pickups FROM pickups GROUP BY 1, 2, 3
+			UNION ALL
+			SELECT tenant_id, '00000000-0000-0000-0000-000000000000', status, count(*) FROM pickups GROUP BY 1, 3
+		) AS p FULL JOIN pickup_counts AS c USING (tenant_id, facility_id, status, pickups)
+		WHERE p IS NULL OR c IS NULL`, "0"},
 	{"slots that differ from their driver's assignment", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

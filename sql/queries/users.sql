@@ -17,13 +17,99 @@ WHERE tenant_id = @tenant_id
 SELECT id, password_hash FROM users
 WHERE tenant_id = @tenant_id AND fold_case(email) = fold_case(@email::text) AND active;
 
+-- Lists users, newest first. Of one email address, there is one, whom the index of addresses finds; of a role, or
+-- of the active or deactivated ones, each combination has its place in the index, and at most a page of each is
+-- read.
 -- name: ListUsers :many
-SELECT * FROM users
-WHERE tenant_id = @tenant_id
-    AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR id = @viewer_id)
-    AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
-ORDER BY created_at DESC, id DESC
-LIMIT @max_rows::int;
+WITH kinds AS MATERIALIZED (
+    SELECT r.role, a.active
+    FROM unnest(enum_range(NULL::user_role)) AS r (role)
+    CROSS JOIN unnest('{t,f}'::boolean[]) AS a (active)
+    WHERE sqlc.narg('email')::text IS NULL
+        AND (sqlc.narg('role')::user_role IS NOT NULL OR sqlc.narg('active')::boolean IS NOT NULL)
+        AND r.role = coalesce(sqlc.narg('role'), r.role)
+        AND a.active = coalesce(sqlc.narg('active'), a.active)
+), found AS MATERIALIZED (
+    (
+        SELECT u.*
+        FROM users AS u
+        WHERE sqlc.narg('email') IS NULL
+            AND sqlc.narg('role') IS NULL
+            AND sqlc.narg('active') IS NULL
+            AND u.tenant_id = @tenant_id
+            AND (u.created_at, u.id) < (@before_created_at::timestamptz, @before_id::uuid)
+        ORDER BY u.created_at DESC, u.id DESC
+        LIMIT @max_rows::int
+    )
+    UNION ALL
+    SELECT u.*
+    FROM kinds AS k
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM users AS u
+        WHERE u.tenant_id = @tenant_id
+            AND u.role = k.role
+            AND u.active = k.active
+            AND (u.created_at, u.id) < (@before_created_at, @before_id)
+        ORDER BY u.created_at DESC, u.id DESC
+        LIMIT @max_rows
+    ) AS u
+    UNION ALL
+    SELECT u.*
+    FROM users AS u
+    WHERE u.tenant_id = @tenant_id
+        AND fold_case(u.email) = fold_case(sqlc.narg('email'))
+        AND (u.created_at, u.id) < (@before_created_at, @before_id)
+        AND (sqlc.narg('name')::text IS NULL OR name_matches(u.name, sqlc.narg('name')))
+        AND (sqlc.narg('role') IS NULL OR u.role = sqlc.narg('role'))
+        AND (sqlc.narg('active') IS NULL OR u.active = sqlc.narg('active'))
+)
+SELECT sqlc.embed(users)
+FROM found AS users
+WHERE @viewer_role::user_role IN ('admin', 'dispatcher') OR users.id = @viewer_id
+ORDER BY users.created_at DESC, users.id DESC
+LIMIT @max_rows;
+
+-- Finds users by the beginnings of the words of their names, in the order of the word that begins with the longest
+-- one asked for. It looks at no more than max_looks entries of user_terms. The last of them is returned too, although
+-- it does not fit: the next call continues there. A user is found by the first of their words that fit.
+-- name: FindUsers :many
+WITH looked AS (
+    SELECT
+        e.term,
+        e.user_id,
+        e.terms LIKE ALL (a.patterns)
+            AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
+            AND (sqlc.narg('role')::user_role IS NULL OR e.role = sqlc.narg('role'))
+            AND (sqlc.narg('active')::boolean IS NULL OR e.active = sqlc.narg('active')) AS fits,
+        row_number() OVER (ORDER BY e.term, e.user_id) = @max_looks::int AS is_last
+    FROM asked_terms(@name::text, '{}') AS a
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM user_terms AS e
+        WHERE e.tenant_id = @tenant_id
+            AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR e.user_id = @viewer_id)
+            AND (e.term, e.user_id) > (greatest(@after_term::text, a.first), @after_id::uuid)
+            AND e.term < a.past
+        ORDER BY e.term, e.user_id
+        LIMIT @max_looks
+    ) AS e
+), found AS MATERIALIZED (
+    SELECT l.term, l.user_id, l.fits, l.is_last
+    FROM looked AS l
+    WHERE l.fits OR l.is_last
+    ORDER BY l.term, l.user_id
+    LIMIT @max_rows::int
+)
+SELECT sqlc.embed(u), f.term::text AS term, f.fits::boolean AS fits, f.is_last::boolean AS is_last
+FROM found AS f
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM users AS u
+    WHERE u.tenant_id = @tenant_id AND u.id = f.user_id
+    LIMIT 1
+) AS u
+ORDER BY f.term, f.user_id;
 
 -- Edits a user, and keeps an active admin in the tenant: if an admin is demoted, the other admins are
 -- locked in key order and read in their current state. Otherwise no admin is read or locked.

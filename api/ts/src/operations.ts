@@ -114,6 +114,8 @@ export interface Operations {
     getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
   pickups: {
+    /** Count the pickups that you see by status: get-pickup-counts. */
+    getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Listing<"get-pickup-counts">;
     /** List the transition rules: list-pickup-transitions. */
     listTransitions(options?: CallOptions): Listing<"list-pickup-transitions">;
     /** List the pickups that you see: list-pickups. */
@@ -224,6 +226,7 @@ export interface Arguments {
   "disallow-patient-facility": [patientId: string, facilityId: string, query?: Query<"disallow-patient-facility">];
   "allow-patient-facility": [patientId: string, facilityId: string, query?: Query<"allow-patient-facility">];
   "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
+  "get-pickup-counts": [query?: Query<"get-pickup-counts">];
   "list-pickup-transitions": [];
   "list-pickups": [query?: Query<"list-pickups">];
   "create-pickup": [body: Body<"create-pickup">, query?: Query<"create-pickup">];
@@ -300,6 +303,7 @@ export const operations = {
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":true},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":true},
   "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
+  "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-pickup": {"tag":"pickups","name":"create","method":"POST","path":"/v1/pickups","kind":"call","key":"key","params":[],"body":true,"query":true},

@@ -726,6 +726,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the pickups that you see by status
+         * @description For a board. Counts all pickups that list-pickups would list, however old, at one moment, and lists every status, also those with none. It takes as long for a million pickups as for ten: pickups are counted when they are written. Of a facility that you do not see, and in a status that your role does not see, there are none.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["get-pickup-counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -1193,7 +1215,9 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Roles: admin, dispatcher.
+         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         *
+         *     Roles: admin, dispatcher.
          */
         get: operations["list-users"];
         put?: never;
@@ -1602,6 +1626,7 @@ export interface components {
              */
             driver_id: string;
         };
+        /** @description Writes that are made together */
         Batch: {
             /** @description The writes, in the order in which they are made */
             items: (components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"])[];
@@ -3128,6 +3153,21 @@ export interface components {
              */
             window_start?: string | null;
         };
+        /** @description How many pickups the caller sees in one status */
+        PickupCount: {
+            /**
+             * @description How many pickups that you see have the status
+             * @example 12
+             */
+            count: number;
+            /** @description Where it stands: see list-pickup-transitions */
+            status: components["schemas"]["PickupStatus"];
+        };
+        /** @description How many pickups the caller sees in each status */
+        PickupCounts: {
+            /** @description Every status once, in the order of a pickup's life */
+            items: components["schemas"]["PickupCount"][];
+        };
         /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
             /**
@@ -3567,6 +3607,7 @@ export interface components {
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
+        /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
             body?: unknown;
@@ -3580,6 +3621,7 @@ export interface components {
              */
             status: number;
         };
+        /** @description The answers to the writes of a batch */
         Written: {
             /** @description The answers, in the order of the request */
             items: components["schemas"]["WriteAnswer"][];
@@ -4848,7 +4890,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4857,6 +4902,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4933,6 +4980,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4960,6 +5009,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5038,6 +5089,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5055,6 +5108,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5076,6 +5131,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5128,6 +5185,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5242,6 +5301,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5272,6 +5333,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5430,6 +5493,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5460,6 +5525,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5586,7 +5653,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -5601,6 +5671,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5649,7 +5721,10 @@ export interface operations {
     "get-account-entry": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -5671,6 +5746,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5735,6 +5812,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5837,6 +5916,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5999,7 +6080,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6008,6 +6092,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6089,6 +6175,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6119,6 +6207,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6242,6 +6332,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6259,6 +6351,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6283,6 +6377,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6334,6 +6430,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6448,6 +6546,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6537,7 +6637,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6546,6 +6649,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6627,6 +6732,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6656,6 +6763,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6736,6 +6845,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6753,6 +6864,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6776,6 +6889,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6827,6 +6942,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7039,7 +7156,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7048,6 +7168,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7088,6 +7210,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -7105,6 +7229,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7124,6 +7250,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7176,6 +7304,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7259,7 +7389,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7268,6 +7401,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7339,6 +7474,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7364,6 +7501,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7440,6 +7579,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -7457,6 +7598,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7476,6 +7619,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7528,6 +7673,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7608,7 +7755,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -7623,6 +7773,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7679,6 +7831,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7764,6 +7918,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7787,7 +7943,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -7802,6 +7961,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7858,6 +8019,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7943,6 +8106,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7983,6 +8148,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8069,6 +8236,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8099,6 +8268,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8239,6 +8410,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8263,6 +8436,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8315,6 +8490,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8416,6 +8593,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8476,6 +8655,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8561,6 +8742,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8645,6 +8828,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8683,6 +8868,80 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "get-pickup-counts": {
+        parameters: {
+            query?: {
+                /** @description Only those of this facility */
+                facility_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DRAFT"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SUBMITTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "ASSIGNED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "COLLECTED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "RECEIVED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "PACKED"
+                     *         },
+                     *         {
+                     *           "count": 0,
+                     *           "status": "SHIPPED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "DELIVERED"
+                     *         },
+                     *         {
+                     *           "count": 1,
+                     *           "status": "CANCELED"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PickupCounts"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-pickup-transitions": {
         parameters: {
             query?: never;
@@ -8695,6 +8954,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8863,6 +9124,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8951,6 +9214,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8993,6 +9258,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9129,6 +9396,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9194,6 +9463,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9409,6 +9680,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9445,6 +9718,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -9496,6 +9771,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9627,6 +9904,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9799,6 +10078,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9962,6 +10243,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10075,6 +10358,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10186,6 +10471,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10337,6 +10624,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10482,6 +10771,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10576,6 +10867,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10673,6 +10966,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10729,6 +11024,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10840,6 +11137,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10958,6 +11257,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11069,6 +11370,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11209,6 +11512,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11257,6 +11562,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11423,8 +11730,19 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only the user with this email address, whatever its case */
+                email?: string;
+                /** @description Only users with these words, or beginnings of words, in their name */
+                name?: string;
+                /** @description Only users with this role */
+                role?: components["schemas"]["UserRole"];
+                /** @description Only active users, or only deactivated ones */
+                active?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11433,6 +11751,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11513,6 +11833,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11541,6 +11863,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11662,6 +11986,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -11679,6 +12005,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11701,6 +12029,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11752,6 +12082,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11895,6 +12227,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11959,6 +12293,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12085,7 +12421,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The user
@@ -12100,6 +12439,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12170,6 +12511,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12195,6 +12538,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12336,6 +12681,8 @@ export interface operations {
                 headers: {
                     /** @description "true" for a dry run: nothing was written */
                     "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -12376,6 +12723,8 @@ export interface operations {
                     "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -17,13 +17,14 @@ import (
 
 // project is a copy of one of the small projects, in a git repository of its own.
 type project struct {
-	t    *testing.T
-	root string
+	t      *testing.T
+	root   string
+	landed string // as CI says
 }
 
 func newProject(t *testing.T, name string) project {
 	t.Helper()
-	p := project{t, t.TempDir()}
+	p := project{t: t, root: t.TempDir()}
 	if err := os.CopyFS(p.root, os.DirFS("testdata/projects/"+name)); err != nil {
 		t.Fatal(err)
 	}
@@ -57,16 +58,8 @@ func (p project) write(path, text string) {
 // check runs the command, and returns the rules that refuse, in order, without repetitions.
 func (p project) check(args ...string) (rules []string, err error) {
 	p.t.Helper()
-	f := gate.Flags{Config: p.root}
-	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
-	f.Define(set)
-	if err := set.Parse(append([]string{"--json", "--rows", "200", "--callers", "2", "--longest-lock", "1h"},
-		args...)); err != nil {
-		p.t.Fatal(err)
-	}
-	var out strings.Builder
-	err = f.Run(p.t.Context(), &out)
-	for line := range strings.Lines(out.String()) {
+	out, err := p.run(append([]string{"--json"}, args...))
+	for line := range strings.Lines(out) {
 		var f finding.Finding
 		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Rule == "" || f.File == "" || f.Line == 0 ||
 			f.Message == "" {
@@ -82,12 +75,38 @@ func (p project) check(args ...string) (rules []string, err error) {
 	return rules, err
 }
 
+func (p project) run(args []string) (out string, err error) {
+	p.t.Helper()
+	f := gate.Flags{Config: p.root, Getenv: func(name string) string {
+		return map[string]string{"GATE_BASE": p.landed}[name]
+	}}
+	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
+	f.Define(set)
+	if err := set.Parse(append([]string{"--rows", "200", "--callers", "2", "--longest-lock", "1h"},
+		args...)); err != nil {
+		p.t.Fatal(err)
+	}
+	var text strings.Builder
+	err = f.Run(p.t.Context(), &text)
+	return text.String(), err
+}
+
+// text returns what the command prints for people.
+func (p project) text(args ...string) string {
+	p.t.Helper()
+	out, err := p.run(args)
+	if err != nil && !errors.Is(err, gate.ErrRefused) {
+		p.t.Error(err)
+	}
+	return out
+}
+
 // refuses checks which rules refuse the project as it is.
 func (p project) refuses(want ...string) {
 	p.t.Helper()
 	got, err := p.check()
 	if err != nil && !errors.Is(err, gate.ErrRefused) || !slices.Equal(got, want) {
-		p.t.Errorf("refused by %v, want %v; %v", got, want, err)
+		p.t.Errorf("refused by %v, want %v; %v\n%s", got, want, err, p.text())
 	}
 }
 
@@ -121,6 +140,23 @@ func TestAReleaseHoldsItsColumns(t *testing.T) {
 	p.write("migrations/20250201120000_note.sql", "-- +goose Up\nSET LOCAL lock_timeout = '1s';\n"+
 		"ALTER TABLE orders DROP COLUMN note;\n-- +goose Down\nALTER TABLE orders ADD COLUMN note text;\n")
 	p.refuses("old-statement-fails")
+}
+
+// A push of two commits is compared with what it was pushed onto.
+func TestAPushIsComparedWithWhatLandedBefore(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	const second = "migrations/20250102120000_note.sql"
+	p.write(second, "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nCOMMENT ON TABLE orders IS 'of customers';\n"+
+		"-- +goose Down\nCOMMENT ON TABLE orders IS NULL;\n")
+	p.commit()
+	p.git("tag", "landed")
+	p.git("rm", "-q", second)
+	p.commit()
+	p.commitEmpty()
+	p.refuses()
+	p.landed = "landed"
+	p.refuses("changed-migration")
 }
 
 func (p project) commitEmpty() { p.git("commit", "-q", "--allow-empty", "-m", "nothing") }

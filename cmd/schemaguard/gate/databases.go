@@ -35,6 +35,10 @@ func onServer(
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	guards, err := guardsOf(ctx, d)
+	if err != nil {
+		return nil, false, err
+	}
 	found, err := statements.CheckSides(ctx, c, d) // and leaves d at the head
 	all = append(all, found...)
 	var failure *server.Failure
@@ -47,11 +51,26 @@ func onServer(
 	if found, err = onHead(ctx, c, d); err != nil {
 		return nil, false, err
 	}
+	kept, err := guardsOf(ctx, d)
+	if err != nil {
+		return nil, false, err
+	}
+	found = append(found, catalog.CheckGuards(c, guards, kept)...)
 	all, found = append(all, found...), nil
 	if measure.Depth == Whole {
 		found, err = measure.check(ctx, c, s)
 	}
 	return append(all, found...), err == nil && measure.Depth == Whole, err
+}
+
+// guardsOf returns what refuses rows in a database.
+func guardsOf(ctx context.Context, d *server.Database) (*catalog.Guards, error) {
+	conn, err := d.Super(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return catalog.ReadGuards(ctx, conn)
 }
 
 // onFacts runs the checks of how the migrations are written, which ask what the base is like.

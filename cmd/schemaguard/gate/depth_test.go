@@ -19,7 +19,7 @@ var whole = flag.Bool("whole", false, "run all checks on every case")
 // byDatabase are the rules that need databases, and byRows those that need rows.
 var (
 	byDatabase = []string{gate.Fails.Name, catalog.Keyless.Name, catalog.Tenantless.Name, catalog.Exposed.Name,
-		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name,
+		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name, catalog.Unguarded.Name,
 		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name,
 		queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
@@ -39,10 +39,11 @@ func depthOf(rule string) gate.Depth {
 	return gate.TextsOnly
 }
 
-// depth is how deep a case is judged: as its first rule needs; a harmless change without rows.
+// depth is how deep a case is judged: as its first rule needs; a harmless change without rows,
+// unless it is of the document.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case *whole || c.rows:
+	case *whole || c.rows || c.api():
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows

@@ -65,6 +65,15 @@ func (d *Database) Application(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// URLs returns how programs reach the database: as the role that the queries run as, and as the owner of the schema.
+func (d *Database) URLs() (application, owner string) {
+	owner = d.server.pg.URL(localpg.Owner, d.Name)
+	if role := d.server.settings.Role; role != "" {
+		return d.server.pg.URL(role, d.Name), owner
+	}
+	return owner, owner
+}
+
 // Failure is a migration that PostgreSQL refused.
 type Failure struct {
 	Path string

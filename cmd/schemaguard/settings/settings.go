@@ -41,7 +41,19 @@ type Settings struct {
 	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
+	// Commands that are run for the base, as the base's settings have them.
+	Callers []string `yaml:"callers"` // serves a database, and calls it: see package programs
+	Replay  Run      `yaml:"replay"`  // the base's race tests, on the head's migrations (take)
+	Clients []Run    `yaml:"clients"` // tests of the base's clients (take), on the head's server
+
 	Path string `yaml:"-"` // where they were read
+}
+
+// Run is a command in a folder that has the files of one state, and in Take those of the other, without Keep.
+type Run struct {
+	Take []string `yaml:"take"`
+	Keep []string `yaml:"keep"`
+	Run  []string `yaml:"run"`
 }
 
 // Read reads settings. A path that names a folder means the file [Name] in it.
@@ -53,11 +65,9 @@ func Read(path string) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Settings{Path: path}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	s, err := parse(path, text, true)
+	if err != nil {
+		return nil, err
 	}
 	if s.Migrations == "" || s.Queries == "" {
 		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
@@ -67,6 +77,25 @@ func Read(path string) (*Settings, error) {
 	}
 	if !filepath.IsAbs(s.Root) {
 		s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	}
+	return s, nil
+}
+
+// Earlier reads the text that the settings had earlier, with fields that are not known any more.
+func (s *Settings) Earlier(text string) (*Settings, error) {
+	was, err := parse(s.Path, []byte(text), false)
+	if err == nil {
+		was.Root = s.Root
+	}
+	return was, err
+}
+
+func parse(path string, text []byte, strict bool) (*Settings, error) {
+	s := &Settings{Path: path}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(strict)
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }

@@ -101,6 +101,9 @@ func pickupReads() (all []ScaleRead) {
 			Path: "/v1/pickups/{delivered}/patient",
 		},
 		ScaleRead{Operation: "list-pickup-transitions", Viewers: everyone, Path: "/v1/pickup-transitions"},
+		ScaleRead{Operation: "get-pickup-counts", Which: "all facilities", Viewers: everyone, Path: "/v1/pickup-counts"},
+		ScaleRead{Operation: "get-pickup-counts", Which: "facility, the busiest", Viewers: everyone,
+			Path: "/v1/pickup-counts?facility_id={busiest}"},
 		ScaleRead{
 			Operation: "stream-pickups", Which: "fifty events, from the middle", Stream: true,
 			Path: "/v1/pickups/stream",
@@ -144,6 +147,12 @@ func patientReads() []ScaleRead {
 	}
 }
 
+// userFilters are the filters of list-users. All users have one word in their names.
+var userFilters = []struct{ which, query string }{
+	{"name, everybody's", "name=user"}, {"name, of one", "name=user+7"}, {"email", "email=user7@scale.example"},
+	{"role", "role=staff"}, {"deactivated", "active=false"},
+}
+
 // tenantReads are reads of accounts, and of rows of which a tenant has thousands.
 func tenantReads() (all []ScaleRead) {
 	list := func(operation, path string, viewers []scale.Role) {
@@ -170,7 +179,11 @@ func tenantReads() (all []ScaleRead) {
 	get("get-group", "/v1/groups/{group}", admin)
 	list("list-group-facilities", "/v1/groups/{group}/facilities", admin)
 	get("list-group-members", "/v1/groups/{group}/members", admin)
-	list("list-users", "/v1/users", []scale.Role{scale.Admin, scale.Dispatcher})
+	users := []scale.Role{scale.Admin, scale.Dispatcher}
+	list("list-users", "/v1/users", users)
+	for _, f := range userFilters {
+		all = append(all, ScaleRead{Operation: "list-users", Which: f.which, Viewers: users, Path: "/v1/users?" + f.query})
+	}
 	get("get-user", "/v1/users/{staff}", []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne})
 	get("list-phone-numbers", "/v1/users/{staff}/phone-numbers",
 		[]scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne})

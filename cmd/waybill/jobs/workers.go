@@ -53,11 +53,12 @@ type Workers struct {
 	database *databaseClock
 	now      func() time.Time
 	rested   chan struct{} // closed when maintain has returned
+	folded   chan struct{} // closed when fold has returned
 }
 
 // Start starts the workers.
 func Start(ctx context.Context, o Options) (*Workers, error) {
-	c := &Workers{Options: o, pace: newPace(), rested: make(chan struct{})}
+	c := &Workers{Options: o, pace: newPace(), rested: make(chan struct{}), folded: make(chan struct{})}
 	var err error
 	if c.BackfillFiles == nil {
 		if c.BackfillFiles, err = fs.Sub(sql.Backfills, "backfills"); err != nil {
@@ -97,6 +98,7 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 		return nil, err
 	}
 	go c.maintain()
+	go c.fold()
 	return c, nil
 }
 
@@ -146,6 +148,7 @@ func (c *Workers) GatewayDown() bool { return c.breaker.Open() }
 func (c *Workers) Stop() error {
 	c.stop()
 	<-c.rested
+	<-c.folded
 	limited, cancel := context.WithTimeout(context.Background(), cmp.Or(c.SoftStop, 15*time.Second)+10*time.Second)
 	defer cancel()
 	return c.client.Stop(limited)

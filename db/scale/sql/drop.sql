@@ -33,6 +33,8 @@ END
 $$;
 -- A pickup is inserted in the status that it has come to.
 ALTER TABLE pickups DISABLE TRIGGER pickups_refuse_undeclared_insert;
+-- The pickups are counted once, by restore.sql.
+ALTER TABLE pickups DISABLE TRIGGER pickups_count_insert;
 -- A table that is new in this transaction is written without the log under wal_level minimal.
 TRUNCATE pickups, pickup_events, messages, ledger_entries, patients, patient_facilities,
     patient_consents, appointments, phi_reads;

@@ -20,12 +20,13 @@ FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, pg_temp.facilities_of(t, s.facilities) - 1) AS a;
 
 -- 0 admin, 1 dispatcher, 2 hub, 3 driver, and staff: 4 of the small clinic, 5 of the new one,
--- 6 of all, 7 of forty, the others of one or some.
-INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest, created_at)
+-- 6 of all, 7 of forty, the others of one or some. One of ten is deactivated.
+INSERT INTO users (tenant_id, id, email, name, role, active, password_hash, request_digest, created_at)
 SELECT
     pg_temp.key_of(1, t, 0), pg_temp.key_of(4, t, u), 'user' || u || '@scale.example', 'User ' || u,
     CASE u WHEN 0 THEN 'admin' WHEN 1 THEN 'dispatcher' WHEN 2 THEN 'hub' WHEN 3 THEN 'driver'
         ELSE 'staff' END::user_role,
+    u < 8 OR u % 10 <> 9,
     'none', 'scale', pg_temp.time_of(s.begin_ms + u)
 FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, CASE t WHEN 0 THEN s.users ELSE 10 END - 1) AS u;
