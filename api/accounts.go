@@ -30,6 +30,7 @@ func (a *server) registerAccounts() {
 		summary: "Edit an account", roles: admin, codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired},
 	}, a.editAccount)
 	a.registerEntries(readers)
+	a.registerStatements(readers)
 }
 
 func (a *server) registerEntries(readers []db.UserRole) {

@@ -165,6 +165,12 @@ func (a *server) complete(op operation) {
 		}
 		header.Required = name != "Idempotency-Replayed" && name != dryRunHeader
 	}
+	if op.deprecated != nil {
+		if first.Headers == nil {
+			first.Headers = map[string]*huma.Header{}
+		}
+		maps.Copy(first.Headers, op.deprecated.headers())
+	}
 	for _, status := range op.also {
 		answer := *first
 		answer.Description = http.StatusText(status)

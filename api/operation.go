@@ -44,6 +44,8 @@ type operation struct {
 	readOnly  readOnly          // derived from the types of input and answer
 	// further statuses of a success: replays, 304
 	also []int
+	// nil unless it will be removed
+	deprecated *deprecation
 }
 
 var (
@@ -150,6 +152,10 @@ func (a *server) entry(op operation) huma.Operation {
 	}
 	if op.canRehearse() {
 		described.Middlewares = append(described.Middlewares, readDryRun)
+	}
+	if op.deprecated != nil {
+		op.deprecated.declareOn(&described)
+		described.Middlewares = slices.Insert(described.Middlewares, 1, op.deprecated.tell(a, op))
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	if op.replicas {

@@ -39,6 +39,7 @@ type confirmation struct {
 	claims   claims // confirmed before the first statement
 	sessions ConfirmSessionsParams
 	pickups  ConfirmPickupsParams // written by staff, who must see their facilities
+	messages []queued             // confirm of each message that staff write that they see its pickup
 	// alone marks a statement of any kind that is not batched: it may end its own session, which is
 	// therefore also confirmed before it.
 	alone bool
@@ -141,6 +142,14 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
+// addMessage adds a confirmation that staff see the pickup of the text that they write.
+func (c *confirmation) addMessage(v Viewer, id uuid.UUID) {
+	if v.authority.kind != ofSession || v.Role != UserRoleStaff {
+		return
+	}
+	c.messages = append(c.messages, queued{confirmMessage, []any{v.TenantID, id, v.UserID}})
+}
+
 // hasSettings reports whether something besides sessions goes before the statement.
 func (c *confirmation) hasSettings() bool { return c.lockTimeout != "" || c.history != "" || c.untimed }
 
@@ -203,7 +212,7 @@ func (c *confirmation) after() []queued {
 	if p := c.pickups; len(p.Ids) > 0 {
 		all = append(all, queued{confirmPickups, []any{p.TenantIds, p.Ids, p.ViewerIds}})
 	}
-	return all
+	return append(all, c.messages...)
 }
 
 func (c *confirmation) sessionsBy(sql string) queued {

@@ -23,6 +23,7 @@ var violations = map[string]violation{
 	"users_email_folded_key": {EmailTaken, "email"},
 	"users_email_check":      {ValidationFailed, "email"},
 	"users_name_check":       {ValidationFailed, "name"},
+	"user_terms_pkey":        {Internal, ""}, // inserted with the user by a trigger
 
 	"phone_numbers_pkey":         {IDReused, "id"},
 	"phone_numbers_user_fkey":    {UserNotFound, ""}, // the path identifies the user
@@ -132,6 +133,7 @@ var violations = map[string]violation{
 	"patients_phone_check":              {ValidationFailed, "phone"},
 	"patients_allowed_facilities_check": {LastFacility, ""},
 
+	"patient_terms_pkey":               {Internal, ""}, // inserted by triggers
 	"patient_facilities_pkey":          {IDReused, ""},
 	"patient_facilities_patient_fkey":  {NotFound, ""}, // the path identifies both
 	"patient_facilities_facility_fkey": {FacilityNotFound, ""},
@@ -169,4 +171,10 @@ var violations = map[string]violation{
 	"messages_no_number_check": {Internal, ""},
 	"messages_failed_check":    {Internal, ""},
 	"messages_sent_check":      {Internal, ""},
+
+	"message_resends_pkey":                  {Internal, ""}, // numbered under the lock of the message
+	"message_resends_message_fkey":          {NotFound, ""},
+	"message_resends_idempotency_key":       {IdempotencyKeyReused, "idempotency_key"},
+	"message_resends_idempotency_key_check": {ValidationFailed, "idempotency_key"},
+	"message_resends_request_check":         {Internal, ""},
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -44,6 +45,14 @@ func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPicku
 func (s *Store) FindUsersLooking(ctx context.Context, v Viewer, p FindUsersParams, looks int32) (Found[User], error) {
 	p.MaxLooks = looks
 	return s.findUsers(ctx, v, p)
+}
+
+// FindPatientsLooking is FindPatients with another number of entries to look at.
+func (s *Store) FindPatientsLooking(
+	ctx context.Context, v Viewer, p FindPatientsParams, looks int64,
+) (Found[Patient], error) {
+	p.MaxLooks = looks
+	return s.findPatients(ctx, v, p)
 }
 
 // StoreOver returns a store whose statements go to q: a store's, a connection or a transaction. rewrite
@@ -178,4 +187,11 @@ func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
 		do()
 		return nil
 	})
+}
+
+// BelieveReplayed makes the store believe that the replicas have replayed everything, as after a restart of one.
+func (r *Raw) BelieveReplayed() {
+	for _, replica := range r.replicas.all {
+		replica.replayed.Store(math.MaxUint64)
+	}
 }

@@ -36,7 +36,8 @@ func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[str
 			TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 			BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
 		}))) > 0,
-		"ExplainTransition": code(move(ctx, w.Raw, v, "dispatch", id, ifMatch(99))) != db.NotFound,
+		"ExplainResendMessage": w.seesText(ctx, v, id),
+		"ExplainTransition":    code(move(ctx, w.Raw, v, "dispatch", id, ifMatch(99))) != db.NotFound,
 	}
 }
 
@@ -101,7 +102,7 @@ func (w *fixture) expectSights(
 	}
 	for name, sees := range w.sights(ctx, v, id) {
 		switch {
-		case want && (name == "ListPickupEvents" || name == "ListMessages") &&
+		case want && (name == "ListPickupEvents" || name == "ListMessages" || name == "ExplainResendMessage") &&
 			(status == db.PickupStatusDRAFT || status == db.PickupStatusCANCELED):
 			// there is none
 		case sees != want:

@@ -510,8 +510,11 @@ const (
 	ErrorCodeLastAdmin            ErrorCode = "last_admin"
 	ErrorCodeLastFacility         ErrorCode = "last_facility"
 	ErrorCodeMassCancellation     ErrorCode = "mass_cancellation"
+	ErrorCodeMessageNotFailed     ErrorCode = "message_not_failed"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
+	ErrorCodeNoPhoneNumber        ErrorCode = "no_phone_number"
+	ErrorCodeNotAcceptable        ErrorCode = "not_acceptable"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
@@ -581,9 +584,15 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeMassCancellation:
 		return true
+	case ErrorCodeMessageNotFailed:
+		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeNoDriverFree:
+		return true
+	case ErrorCodeNoPhoneNumber:
+		return true
+	case ErrorCodeNotAcceptable:
 		return true
 	case ErrorCodeNotEditable:
 		return true
@@ -833,6 +842,21 @@ func (e RemovePhoneNumberWriteOperation) Valid() bool {
 	}
 }
 
+// Defines values for ResendMessageWriteOperation.
+const (
+	ResendMessageWriteOperationResendMessage ResendMessageWriteOperation = "resend-message"
+)
+
+// Valid indicates whether the value is a known member of the ResendMessageWriteOperation enum.
+func (e ResendMessageWriteOperation) Valid() bool {
+	switch e {
+	case ResendMessageWriteOperationResendMessage:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SetFlagWriteOperation.
 const (
 	SetFlagWriteOperationSetFlag SetFlagWriteOperation = "set-flag"
@@ -947,6 +971,21 @@ func (e UserRole) Valid() bool {
 	}
 }
 
+// Defines values for NotAcceptableCode.
+const (
+	NotAcceptableCodeNotAcceptable NotAcceptableCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the NotAcceptableCode enum.
+func (e NotAcceptableCode) Valid() bool {
+	switch e {
+	case NotAcceptableCodeNotAcceptable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamRestartedCode.
 const (
 	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
@@ -956,6 +995,21 @@ const (
 func (e StreamRestartedCode) Valid() bool {
 	switch e {
 	case StreamRestartedCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable:
 		return true
 	default:
 		return false
@@ -1036,6 +1090,30 @@ type Account struct {
 type AccountEdit struct {
 	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountStatement The entries of an account in a range of time, with the balance after each
+type AccountStatement struct {
+	// AccountID The account
+	AccountID openapi_types.UUID `json:"account_id"`
+
+	// ClosingCents The balance after the last line
+	ClosingCents int64 `json:"closing_cents"`
+
+	// Currency ISO 4217
+	Currency string `json:"currency"`
+
+	// From Where it begins; null: with the first entry
+	From nullable.Nullable[time.Time] `json:"from"`
+
+	// Items The entries, in the order in which they were booked
+	Items []StatementLine `json:"items"`
+
+	// OpeningCents The balance before the first line
+	OpeningCents int64 `json:"opening_cents"`
+
+	// To Where it ends: as requested, or when it was made
+	To time.Time `json:"to"`
 }
 
 // AddGroupFacilityWrite Add a facility to a group: add-group-facility, in a batch
@@ -2995,6 +3073,27 @@ type RemovePhoneNumberWrite struct {
 // RemovePhoneNumberWriteOperation The id of the operation
 type RemovePhoneNumberWriteOperation string
 
+// ResendMessageWrite Send a failed text again: resend-message, in a batch
+type ResendMessageWrite struct {
+	// Headers Its headers
+	Headers *struct {
+		// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+		IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+	} `json:"headers,omitempty"`
+
+	// Operation The id of the operation
+	Operation ResendMessageWriteOperation `json:"operation"`
+
+	// Path The parameters in its path
+	Path struct {
+		// MessageID The text
+		MessageID openapi_types.UUID `json:"message_id"`
+	} `json:"path"`
+}
+
+// ResendMessageWriteOperation The id of the operation
+type ResendMessageWriteOperation string
+
 // Session The session of the token that a request carries: a client has one, so that its path has no id
 type Session struct {
 	// DriverID The driver that the user is linked to
@@ -3063,6 +3162,30 @@ type ShipPickupWrite struct {
 
 // ShipPickupWriteOperation The id of the operation
 type ShipPickupWriteOperation string
+
+// StatementLine An entry of an account, with the balance after it
+type StatementLine struct {
+	// AmountCents Always positive; see kind
+	AmountCents int64 `json:"amount_cents"`
+
+	// BalanceCents The balance after it
+	BalanceCents int64 `json:"balance_cents"`
+
+	// CreatedAt When it was booked
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeltaCents The change of the balance
+	DeltaCents int64 `json:"delta_cents"`
+
+	// Kind The kind of a ledger entry
+	Kind EntryKind `json:"kind"`
+
+	// Note What it was for, as the caller put it
+	Note nullable.Nullable[string] `json:"note"`
+
+	// PickupID The pickup that was charged or refunded
+	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
+}
 
 // SubmitPickupWrite Submit a pickup: submit-pickup, in a batch
 type SubmitPickupWrite struct {
@@ -3174,6 +3297,48 @@ type Written struct {
 	Items []WriteAnswer `json:"items"`
 }
 
+// NotAcceptable defines model for NotAcceptable.
+type NotAcceptable struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code NotAcceptableCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// Item Of write-batch: the position of the item that was rejected, from 0
+	Item *int64 `json:"item,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// NotAcceptableCode Stable and meant for programs
+type NotAcceptableCode string
+
 // StreamRestarted defines model for StreamRestarted.
 type StreamRestarted struct {
 	// Allowed The transitions that you may make from current_status
@@ -3269,6 +3434,18 @@ type ListAccountEntriesParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// GetAccountStatementParams defines parameters for GetAccountStatement.
+type GetAccountStatementParams struct {
+	// From Only entries that were booked at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries that were booked before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode defines parameters for GetAccountStatement.
+type GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode string
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
@@ -3489,6 +3666,15 @@ type AddGroupMemberParams struct {
 	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 }
 
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// DryRun true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// Limit The maximum number of items
@@ -3499,6 +3685,18 @@ type ListPatientsParams struct {
 
 	// FacilityID Only patients that this facility sees
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
+
+	// Name Only patients with these words, or beginnings of words, in their names
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// BirthDate Only patients born on this day
+	BirthDate *openapi_types.Date `form:"birth_date,omitempty" json:"birth_date,omitempty"`
+
+	// Phone Only patients with this number; encode its + as %2B
+	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
+
+	// ExternalID Only patients with this id in the records of their facility; blanks around it are ignored
+	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
 }
 
 // CreatePatientParams defines parameters for CreatePatient.
@@ -3523,6 +3721,24 @@ type EditPatientParams struct {
 
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
+}
+
+// ListPatientAppointmentsParams defines parameters for ListPatientAppointments.
+type ListPatientAppointmentsParams struct {
+	// Limit The maximum number of items
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the previous page
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From Only what is at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what is before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Status Only those with this status
+	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // ListPatientConsentsParams defines parameters for ListPatientConsents.
@@ -5271,6 +5487,40 @@ func (t *Batch_Items_Item) MergeRemovePhoneNumberWrite(v RemovePhoneNumberWrite)
 	return err
 }
 
+// AsResendMessageWrite returns the union data inside the Batch_Items_Item as a ResendMessageWrite
+func (t Batch_Items_Item) AsResendMessageWrite() (ResendMessageWrite, error) {
+	var body ResendMessageWrite
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResendMessageWrite overwrites any union data inside the Batch_Items_Item as the provided ResendMessageWrite
+func (t *Batch_Items_Item) FromResendMessageWrite(v ResendMessageWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"resend-message"}`))
+	t.union = b
+	return err
+}
+
+// MergeResendMessageWrite performs a merge with any union data inside the Batch_Items_Item, using the provided ResendMessageWrite
+func (t *Batch_Items_Item) MergeResendMessageWrite(v ResendMessageWrite) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"operation":"resend-message"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
 // AsSetFlagWrite returns the union data inside the Batch_Items_Item as a SetFlagWrite
 func (t Batch_Items_Item) AsSetFlagWrite() (SetFlagWrite, error) {
 	var body SetFlagWrite
@@ -5459,6 +5709,8 @@ func (t Batch_Items_Item) ValueByDiscriminator() (interface{}, error) {
 		return t.AsRemoveGroupMemberWrite()
 	case "remove-phone-number":
 		return t.AsRemovePhoneNumberWrite()
+	case "resend-message":
+		return t.AsResendMessageWrite()
 	case "set-flag":
 		return t.AsSetFlagWrite()
 	case "ship-pickup":
@@ -5750,6 +6002,17 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccountStatement Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAppointments List a facility's appointments in a time range
 	//
@@ -6098,9 +6361,18 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ResendMessage Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPatients List the patients that you see
 	//
-	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+	// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -6159,6 +6431,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatientAppointments List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientConsents List the consents of a patient
 	//
@@ -6490,7 +6771,7 @@ type ClientInterface interface {
 
 	// ListUsers List the users
 	//
-	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+	// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -6528,7 +6809,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6539,7 +6820,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6900,6 +7181,27 @@ func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types
 // Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountStatement Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *Client) GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountStatementRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7607,9 +7909,28 @@ func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID,
 	return c.Client.Do(req)
 }
 
+// ResendMessage Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *Client) ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendMessageRequest(c.Server, messageID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPatients List the patients that you see
 //
-// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -7719,6 +8040,25 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 // Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEditPatientRequest(c.Server, patientID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatientAppointments List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *Client) ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientAppointmentsRequest(c.Server, patientID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8399,7 +8739,7 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 
 // ListUsers List the users
 //
-// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -8477,7 +8817,7 @@ func (c *Client) GetUser(ctx context.Context, userID openapi_types.UUID, params 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8498,7 +8838,7 @@ func (c *Client) EditUserWithBody(ctx context.Context, userID openapi_types.UUID
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9297,6 +9637,79 @@ func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entr
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountStatementRequest constructs an http.Request for the GetAccountStatement method
+func NewGetAccountStatementRequest(server string, accountID openapi_types.UUID, params *GetAccountStatementParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "account_id", accountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts/%s/statement", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -11143,6 +11556,82 @@ func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID 
 	return req, nil
 }
 
+// NewResendMessageRequest constructs an http.Request for the ResendMessage method
+func NewResendMessageRequest(server string, messageID openapi_types.UUID, params *ResendMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/resend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListPatientsRequest constructs an http.Request for the ListPatients method
 func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Request, error) {
 	var err error
@@ -11198,6 +11687,54 @@ func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Re
 		if params.FacilityID != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "facility_id", *params.FacilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BirthDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "birth_date", *params.BirthDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Phone != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "phone", *params.Phone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "external_id", *params.ExternalID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11434,6 +11971,115 @@ func NewEditPatientRequestWithBody(server string, patientID openapi_types.UUID, 
 
 		req.Header.Set("If-Match", headerParam0)
 
+	}
+
+	return req, nil
+}
+
+// NewListPatientAppointmentsRequest constructs an http.Request for the ListPatientAppointments method
+func NewListPatientAppointmentsRequest(server string, patientID openapi_types.UUID, params *ListPatientAppointmentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/appointments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -14418,6 +15064,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
 
+	// GetAccountStatementWithResponse Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error)
+
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
 	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -14795,9 +15454,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, params *AddGroupMemberParams, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
 
+	// ResendMessageWithResponse Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error)
+
 	// ListPatientsWithResponse List the patients that you see
 	//
-	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+	// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -14860,6 +15530,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
+
+	// ListPatientAppointmentsWithResponse List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error)
 
 	// ListPatientConsentsWithResponse List the consents of a patient
 	//
@@ -15235,7 +15916,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListUsersWithResponse List the users
 	//
-	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+	// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -15277,7 +15958,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -15288,7 +15969,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -16016,6 +16697,61 @@ func (r GetAccountEntryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAccountEntryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAccountStatementResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountStatement
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAccountStatementResponse) GetJSON200() *AccountStatement {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAccountStatementResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccountStatementResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccountStatementResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAccountStatementResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17406,6 +18142,62 @@ func (r AddGroupMemberResponse) ContentType() string {
 	return ""
 }
 
+// ResendMessageResponse200Headers the declared response headers of an HTTP 200 response for ResendMessage
+type ResendMessageResponse200Headers struct {
+	DryRun              *string
+	IdempotencyReplayed *string
+}
+
+type ResendMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResendMessageResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendMessageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListPatientsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17641,6 +18433,54 @@ func (r EditPatientResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EditPatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPatientAppointmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAppointment
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientAppointmentsResponse) GetJSON200() *PageAppointment {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientAppointmentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientAppointmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientAppointmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientAppointmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientAppointmentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19987,6 +20827,25 @@ func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, a
 	return ParseGetAccountEntryResponse(rsp)
 }
 
+// GetAccountStatementWithResponse Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *ClientWithResponses) GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error) {
+	rsp, err := c.GetAccountStatement(ctx, accountID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccountStatementResponse(rsp)
+}
+
 // ListAppointmentsWithResponse List a facility's appointments in a time range
 //
 // Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -20574,9 +21433,26 @@ func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, gr
 	return ParseAddGroupMemberResponse(rsp)
 }
 
+// ResendMessageWithResponse Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *ClientWithResponses) ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error) {
+	rsp, err := c.ResendMessage(ctx, messageID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendMessageResponse(rsp)
+}
+
 // ListPatientsWithResponse List the patients that you see
 //
-// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -20674,6 +21550,23 @@ func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patie
 		return nil, err
 	}
 	return ParseEditPatientResponse(rsp)
+}
+
+// ListPatientAppointmentsWithResponse List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *ClientWithResponses) ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error) {
+	rsp, err := c.ListPatientAppointments(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientAppointmentsResponse(rsp)
 }
 
 // ListPatientConsentsWithResponse List the consents of a patient
@@ -21254,7 +22147,7 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 
 // ListUsersWithResponse List the users
 //
-// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -21320,7 +22213,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID op
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21337,7 +22230,7 @@ func (c *ClientWithResponses) EditUserWithBodyWithResponse(ctx context.Context, 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22137,6 +23030,49 @@ func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse,
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAccountStatementResponse parses an HTTP response from a GetAccountStatementWithResponse call
+func ParseGetAccountStatementResponse(rsp *http.Response) (*GetAccountStatementResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccountStatementResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountStatement
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	return response, nil
@@ -23436,6 +24372,59 @@ func ParseAddGroupMemberResponse(rsp *http.Response) (*AddGroupMemberResponse, e
 	return response, nil
 }
 
+// ParseResendMessageResponse parses an HTTP response from a ResendMessageWithResponse call
+func ParseResendMessageResponse(rsp *http.Response) (*ResendMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResendMessageResponse200Headers
+		if values := rsp.Header.Values("Dry-Run"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Dry-Run", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.DryRun = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPatientsResponse parses an HTTP response from a ListPatientsWithResponse call
 func ParseListPatientsResponse(rsp *http.Response) (*ListPatientsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -23681,6 +24670,39 @@ func ParseEditPatientResponse(rsp *http.Response) (*EditPatientResponse, error) 
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPatientAppointmentsResponse parses an HTTP response from a ListPatientAppointmentsWithResponse call
+func ParseListPatientAppointmentsResponse(rsp *http.Response) (*ListPatientAppointmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientAppointmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAppointment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

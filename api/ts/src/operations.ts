@@ -30,12 +30,16 @@ export interface Operations {
     listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
+    /** Get the statement of an account: get-account-statement. */
+    getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Listing<"get-account-statement">;
   };
   appointments: {
     /** List a facility's appointments in a time range: list-appointments. */
     list(query: Query<"list-appointments">, options?: CallOptions): Listing<"list-appointments">;
     /** Synchronize a facility's appointments with its records: sync-appointments. */
     sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: CallOptions): Promise<Result<"sync-appointments">>;
+    /** List a patient's appointments: list-patient-appointments. */
+    listPatientAppointments(patientId: string, query?: Query<"list-patient-appointments">, options?: CallOptions): Listing<"list-patient-appointments">;
   };
   batches: {
     /** Make up to 50 writes at once: write-batch. */
@@ -93,27 +97,9 @@ export interface Operations {
     /** Add a member: add-group-member. */
     addMember(groupId: string, userId: string, query?: Query<"add-group-member">, options?: CallOptions): Promise<Result<"add-group-member">>;
   };
-  patients: {
-    /** List the patients that you see: list-patients. */
-    list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
-    /** Create a patient: create-patient. */
-    create(body: Body<"create-patient">, query?: Query<"create-patient">, options?: KeyedOptions): Promise<Result<"create-patient">>;
-    /** Get a patient: get-patient. */
-    get(patientId: string, options?: CallOptions): Promise<Result<"get-patient">>;
-    /** Edit a patient: edit-patient. */
-    edit(row: Value<"edit-patient">, change: Body<"edit-patient">, options?: EditOptions<"edit-patient">): Promise<EditResult<"edit-patient">>;
-    /** List the consents of a patient: list-patient-consents. */
-    listConsents(patientId: string, query?: Query<"list-patient-consents">, options?: CallOptions): Listing<"list-patient-consents">;
-    /** Record that a patient withdraws a facility's consent: disallow-patient-facility. */
-    disallowFacility(patientId: string, facilityId: string, query?: Query<"disallow-patient-facility">, options?: CallOptions): Promise<Result<"disallow-patient-facility">>;
-    /** Record a patient's consent that a facility sees them: allow-patient-facility. */
-    allowFacility(patientId: string, facilityId: string, query?: Query<"allow-patient-facility">, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
-    /** List the audit log of a patient: list-patient-reads. */
-    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
-    /** Get the patient of a pickup: get-pickup-patient. */
-    getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
-  };
   pickups: {
+    /** Send a failed text again: resend-message. */
+    resendMessage(messageId: string, query?: Query<"resend-message">, options?: KeyedOptions): Promise<Result<"resend-message">>;
     /** Count the pickups that you see by status: get-pickup-counts. */
     getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Listing<"get-pickup-counts">;
     /** List the transition rules: list-pickup-transitions. */
@@ -154,6 +140,26 @@ export interface Operations {
     ship(pickupId: string, query?: Query<"ship-pickup">, options?: TransitionOptions): Promise<Result<"ship-pickup">>;
     /** Submit a pickup: submit-pickup. */
     submit(pickupId: string, query?: Query<"submit-pickup">, options?: TransitionOptions): Promise<Result<"submit-pickup">>;
+  };
+  patients: {
+    /** List the patients that you see: list-patients. */
+    list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
+    /** Create a patient: create-patient. */
+    create(body: Body<"create-patient">, query?: Query<"create-patient">, options?: KeyedOptions): Promise<Result<"create-patient">>;
+    /** Get a patient: get-patient. */
+    get(patientId: string, options?: CallOptions): Promise<Result<"get-patient">>;
+    /** Edit a patient: edit-patient. */
+    edit(row: Value<"edit-patient">, change: Body<"edit-patient">, options?: EditOptions<"edit-patient">): Promise<EditResult<"edit-patient">>;
+    /** List the consents of a patient: list-patient-consents. */
+    listConsents(patientId: string, query?: Query<"list-patient-consents">, options?: CallOptions): Listing<"list-patient-consents">;
+    /** Record that a patient withdraws a facility's consent: disallow-patient-facility. */
+    disallowFacility(patientId: string, facilityId: string, query?: Query<"disallow-patient-facility">, options?: CallOptions): Promise<Result<"disallow-patient-facility">>;
+    /** Record a patient's consent that a facility sees them: allow-patient-facility. */
+    allowFacility(patientId: string, facilityId: string, query?: Query<"allow-patient-facility">, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
+    /** List the audit log of a patient: list-patient-reads. */
+    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
+    /** Get the patient of a pickup: get-pickup-patient. */
+    getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
   sessions: {
     /** Log out: logout. */
@@ -198,6 +204,7 @@ export interface Arguments {
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">, query?: Query<"deposit-to-account">];
   "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
   "get-account-entry": [accountId: string, entryId: string];
+  "get-account-statement": [accountId: string, query?: Query<"get-account-statement">];
   "list-appointments": [query: Query<"list-appointments">];
   "write-batch": [body: Body<"write-batch">, query?: Query<"write-batch">];
   "list-drivers": [query?: Query<"list-drivers">];
@@ -219,9 +226,11 @@ export interface Arguments {
   "list-group-members": [groupId: string, query?: Query<"list-group-members">];
   "remove-group-member": [groupId: string, userId: string, query?: Query<"remove-group-member">];
   "add-group-member": [groupId: string, userId: string, query?: Query<"add-group-member">];
+  "resend-message": [messageId: string, query?: Query<"resend-message">];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">, query?: Query<"create-patient">];
   "get-patient": [patientId: string];
+  "list-patient-appointments": [patientId: string, query?: Query<"list-patient-appointments">];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
   "disallow-patient-facility": [patientId: string, facilityId: string, query?: Query<"disallow-patient-facility">];
   "allow-patient-facility": [patientId: string, facilityId: string, query?: Query<"allow-patient-facility">];
@@ -270,6 +279,7 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":true},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
+  "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "write-batch": {"tag":"batches","name":"writeBatch","method":"POST","path":"/v1/batch","kind":"call","key":"key","params":[],"body":true,"query":true},
   "list-drivers": {"tag":"drivers","name":"list","method":"GET","path":"/v1/drivers","kind":"list","key":"none","params":[],"body":false,"query":true},
@@ -295,10 +305,12 @@ export const operations = {
   "list-group-members": {"tag":"groups","name":"listMembers","method":"GET","path":"/v1/groups/{group_id}/members","kind":"list","key":"none","params":["group_id"],"body":false,"query":true},
   "remove-group-member": {"tag":"groups","name":"removeMember","method":"DELETE","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":true},
   "add-group-member": {"tag":"groups","name":"addMember","method":"PUT","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":true},
+  "resend-message": {"tag":"pickups","name":"resendMessage","method":"POST","path":"/v1/messages/{message_id}/resend","kind":"call","key":"key","params":["message_id"],"body":false,"query":true},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":true},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},
   "edit-patient": {"tag":"patients","name":"edit","method":"PATCH","path":"/v1/patients/{patient_id}","kind":"edit","key":"none","params":["patient_id"],"body":true,"query":true},
+  "list-patient-appointments": {"tag":"appointments","name":"listPatientAppointments","method":"GET","path":"/v1/patients/{patient_id}/appointments","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":true},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":true},

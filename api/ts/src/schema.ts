@@ -200,6 +200,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account_id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the statement of an account
+         * @description Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+         *
+         *     With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["get-account-statement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/appointments": {
         parameters: {
             query?: never;
@@ -598,6 +622,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/messages/{message_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a failed text again
+         * @description Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["resend-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patients": {
         parameters: {
             query?: never;
@@ -607,7 +653,7 @@ export interface paths {
         };
         /**
          * List the patients that you see
-         * @description Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         * @description Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -652,6 +698,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         patch: operations["edit-patient"];
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a patient's appointments
+         * @description Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-patient-appointments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/patients/{patient_id}/consents": {
@@ -1215,7 +1283,7 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         * @description Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher.
          */
@@ -1255,7 +1323,7 @@ export interface paths {
          * Edit a user
          * @description Admins may edit every user, others only their own name and email address.
          *
-         *     Roles: admin, staff, driver, hub.
+         *     Roles: admin, dispatcher, staff, driver, hub.
          */
         patch: operations["edit-user"];
         trace?: never;
@@ -1430,6 +1498,32 @@ export interface components {
         AccountEdit: {
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description The entries of an account in a range of time, with the balance after each */
+        AccountStatement: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /** @description The balance after the last line */
+            closing_cents: number;
+            /** @description ISO 4217 */
+            currency: string;
+            /**
+             * Format: date-time
+             * @description Where it begins; null: with the first entry
+             */
+            from: string | null;
+            /** @description The entries, in the order in which they were booked */
+            items: components["schemas"]["StatementLine"][];
+            /** @description The balance before the first line */
+            opening_cents: number;
+            /**
+             * Format: date-time
+             * @description Where it ends: as requested, or when it was made
+             */
+            to: string;
         };
         /** @description Add a facility to a group: add-group-facility, in a batch */
         AddGroupFacilityWrite: {
@@ -1629,7 +1723,7 @@ export interface components {
         /** @description Writes that are made together */
         Batch: {
             /** @description The writes, in the order in which they are made */
-            items: (components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"])[];
+            items: (components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"])[];
         };
         /** @description Cancel a pickup: cancel-pickup, in a batch */
         CancelPickupWrite: {
@@ -2210,7 +2304,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -3449,6 +3543,27 @@ export interface components {
                 user_id: string;
             };
         };
+        /** @description Send a failed text again: resend-message, in a batch */
+        ResendMessageWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "resend-message";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The text
+                 */
+                message_id: string;
+            };
+        };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
             /**
@@ -3519,6 +3634,29 @@ export interface components {
                  */
                 pickup_id: string;
             };
+        };
+        /** @description An entry of an account, with the balance after it */
+        StatementLine: {
+            /** @description Always positive; see kind */
+            amount_cents: number;
+            /** @description The balance after it */
+            balance_cents: number;
+            /**
+             * Format: date-time
+             * @description When it was booked
+             */
+            created_at: string;
+            /** @description The change of the balance */
+            delta_cents: number;
+            /** @description What changed the balance */
+            kind: components["schemas"]["EntryKind"];
+            /** @description What it was for, as the caller put it */
+            note: string | null;
+            /**
+             * Format: uuid
+             * @description The pickup that was charged or refunded
+             */
+            pickup_id: string | null;
         };
         /** @description Submit a pickup: submit-pickup, in a batch */
         SubmitPickupWrite: {
@@ -4117,6 +4255,49 @@ export interface components {
                      * @enum {string}
                      */
                     code: "mass_cancellation";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
+            };
+        };
+        /** @description Not Acceptable: not_acceptable */
+        NotAcceptable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "not_acceptable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -4805,7 +4986,7 @@ export interface operations {
                      *     <p><code>driver_busy</code></p>
                      *     <p>The driver is assigned to another pickup.</p>
                      *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
-                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/message_not_failed">message_not_failed</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/no_phone_number">no_phone_number</a> <a href="/errors/not_acceptable">not_acceptable</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
                      *     </html>
                      */
                     "text/html": string;
@@ -5778,6 +5959,85 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "get-account-statement": {
+        parameters: {
+            query?: {
+                /** @description Only entries that were booked at or after this time */
+                from?: string;
+                /** @description Only entries that were booked before this time */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "closing_cents": 48500,
+                     *       "currency": "USD",
+                     *       "from": null,
+                     *       "items": [
+                     *         {
+                     *           "amount_cents": 50000,
+                     *           "balance_cents": 50000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": 50000,
+                     *           "kind": "deposit",
+                     *           "note": "Invoice 2026-001",
+                     *           "pickup_id": null
+                     *         },
+                     *         {
+                     *           "amount_cents": 1500,
+                     *           "balance_cents": 48500,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": -1500,
+                     *           "kind": "charge",
+                     *           "note": "Monthly fee",
+                     *           "pickup_id": null
+                     *         }
+                     *       ],
+                     *       "opening_cents": 0,
+                     *       "to": "2026-01-05T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountStatement"];
+                    /**
+                     * @example created_at,kind,amount_cents,delta_cents,balance_cents,pickup_id,note
+                     *     ,opening,,,0,,
+                     *     2026-01-05T09:00:00Z,deposit,50000,50000,50000,,Invoice 2026-001
+                     *     2026-01-05T09:00:00Z,charge,1500,-1500,48500,,Monthly fee
+                     *     2026-01-05T09:00:00Z,closing,,,48500,,
+                     */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-appointments": {
         parameters: {
             query: {
@@ -5929,7 +6189,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, no_driver_free, not_editable, password_changed, phone_number_taken */
+            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5942,7 +6202,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "no_driver_free" | "not_editable" | "password_changed" | "phone_number_taken";
+                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -8123,6 +8383,150 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "resend-message": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The text
+                 * @example 019b8d5a-7000-7000-8000-000000000013
+                 */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key sent the text again */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "body": "Your pickup has been delivered.",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "reason": null,
+                     *       "sent_at": null,
+                     *       "status": "QUEUED",
+                     *       "to": "+14155550102"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Conflict: message_not_failed, no_phone_number */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "message_not_failed" | "no_phone_number";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-patients": {
         parameters: {
             query?: {
@@ -8138,6 +8542,14 @@ export interface operations {
                  * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
                  */
                 facility_id?: string;
+                /** @description Only patients with these words, or beginnings of words, in their names */
+                name?: string;
+                /** @description Only patients born on this day */
+                birth_date?: string;
+                /** @description Only patients with this number; encode its + as %2B */
+                phone?: string;
+                /** @description Only patients with this id in the records of their facility; blanks around it are ignored */
+                external_id?: string;
             };
             header?: never;
             path?: never;
@@ -8570,6 +8982,73 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-patient-appointments": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only those with this status */
+                status?: components["schemas"]["AppointmentStatus"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAppointment"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-patient-consents": {
         parameters: {
             query?: {
@@ -8874,7 +9353,10 @@ export interface operations {
                 /** @description Only those of this facility */
                 facility_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
