@@ -58,6 +58,9 @@ const bodyTimeout = 5 * time.Second
 // server holds the state shared by the handlers.
 type server struct {
 	huma           huma.API
+	mux            *http.ServeMux
+	batch          operation
+	writes         map[string]operation // those that a batch can contain, by id
 	store          *db.Store
 	log            *slog.Logger
 	lifetimes      db.Lifetimes
@@ -107,6 +110,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	a.mux = mux
 	a.huma = humago.New(mux, config())
 	a.registerAll()
 	a.docs = newDocs(a.huma.OpenAPI())
@@ -121,7 +125,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
-		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
+		store: store, writes: map[string]operation{}, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
 		undeclared:  o.Undeclared, draining: make(chan struct{}), stopping: make(chan struct{}),
 		loginPause: cmp.Or(o.LoginPause, loginPause),
@@ -192,6 +196,7 @@ func tags() []*huma.Tag {
 		{Name: "users", Description: "Staff and their phone numbers"},
 		{Name: "flags", Description: "Feature flags of the tenant"},
 		{Name: "webhooks", Description: "What Waybill asks of the gateway that sends its texts"},
+		{Name: "batches", Description: "Several writes at once"},
 		{Name: "service", Description: "The server itself"},
 	}
 }
@@ -216,6 +221,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerService()
+	a.registerBatches()
 	a.describeWebhooks()
 	finishDocument(a.huma.OpenAPI())
 }

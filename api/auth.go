@@ -30,13 +30,14 @@ type gate struct {
 	*server
 	roles  []db.UserRole
 	writes bool
-	// uncached has each session looked up first: a request that streams cannot be retried.
+	// uncached has each session looked up first: a request that streams cannot be retried, and a batch has
+	// many statements to confirm it.
 	uncached bool
 	replicas bool
 }
 
 func (a *server) gate(op operation) *gate {
-	g := &gate{a, op.roles, op.writes(), op.long || op.raw != nil, op.replicas}
+	g := &gate{a, op.roles, op.writes(), op.long || op.raw != nil || op.together, op.replicas}
 	if op.transition != "" {
 		g.roles = a.dictionary[op.transition]
 	}
@@ -45,6 +46,15 @@ func (a *server) gate(op operation) *gate {
 
 // pass is a middleware.
 func (g *gate) pass(ctx huma.Context, next func(huma.Context)) {
+	if known := requestOf(ctx.Context()); known.partOf != nil {
+		of := known.partOf.session
+		if err := g.admit(known, of.token, of.viewer); err != nil {
+			writeProblem(ctx, problemOf(err))
+			return
+		}
+		next(ctx)
+		return
+	}
 	token, ok := bearer(ctx.Header("Authorization"))
 	if !ok {
 		writeProblem(ctx, problem(db.Unauthenticated, "", "The request has no bearer token."))

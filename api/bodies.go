@@ -37,7 +37,7 @@ func (a *server) admitBody(ctx huma.Context, next func(huma.Context)) {
 	if length < 0 {
 		length = ctx.Operation().MaxBodyBytes
 	}
-	if length <= smallBody {
+	if length <= smallBody || requestOf(ctx.Context()).partOf != nil { // counted with its batch
 		next(ctx)
 		return
 	}

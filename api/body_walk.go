@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -63,6 +64,9 @@ func (m *violation) sentence() string {
 // whether it may be null, which encoding/json treats like an omitted member.
 func (w walk) value(name string, m bodyMember, nullable bool) *violation {
 	t, _ := bare(m.t)
+	if t == reflect.TypeFor[json.RawMessage]() { // of any type, which its own reader checks
+		t, nullable = nil, true
+	}
 	token, err := w.ReadToken()
 	if err != nil {
 		return &violation{"", unreadable}

@@ -40,6 +40,7 @@ func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
 var manyRoundTrips = map[string]int64{
 	"change-password":   5,  // verifies the current one, whose tries are counted
 	"reactivate-user":   2,  // of an active user
+	"write-batch":       5,  // looks the session up, and begins and ends a transaction
 	"sync-appointments": 14, // looks the session up, stages what it reads, applies it in a transaction
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.

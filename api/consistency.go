@@ -74,7 +74,7 @@ func (r *request) sentPosition() db.Position {
 // answer that does not tell what became of a write, nothing is known of it.
 func (a *server) tellPosition(ctx context.Context, op operation, answer error) {
 	known := requestOf(ctx)
-	if op.long || known.session.gate == nil || !a.store.HasReplicas() || isUnknown(answer) {
+	if op.long || known.partOf != nil || known.session.gate == nil || !a.store.HasReplicas() || isUnknown(answer) {
 		return
 	}
 	if p, ok := a.store.Position(ctx); ok {

@@ -22,11 +22,13 @@ import (
 func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	byStatus := map[int][]db.Code{}
 	for _, code := range op.allCodes() {
-		status := meanings[code].status
-		if slices.Contains(op.asNotFound, code) {
-			status = http.StatusNotFound
+		named := slices.Contains(op.asNotFound, code)
+		if named {
+			byStatus[http.StatusNotFound] = append(byStatus[http.StatusNotFound], code)
 		}
-		byStatus[status] = append(byStatus[status], code)
+		if status := meanings[code].status; !named || slices.Contains(op.codes, code) && status != http.StatusNotFound {
+			byStatus[status] = append(byStatus[status], code)
+		}
 	}
 	out := map[string]*huma.Response{}
 	for status, codes := range byStatus {
@@ -156,9 +158,12 @@ func (a *server) complete(op operation) {
 	}
 	first := declared.Responses[strconv.Itoa(declared.DefaultStatus)]
 	delete(first.Headers, "Content-Type")
+	op.describeDryRunHeader(first)
 	for name, header := range first.Headers {
-		header.Description, header.Schema.Description = header.Schema.Description, ""
-		header.Required = name != "Idempotency-Replayed"
+		if header.Description == "" {
+			header.Description, header.Schema.Description = header.Schema.Description, ""
+		}
+		header.Required = name != "Idempotency-Replayed" && name != dryRunHeader
 	}
 	if op.deprecated != nil {
 		if first.Headers == nil {

@@ -93,6 +93,8 @@ var columns = map[string]string{
 
 // describedSchemas are descriptions of schemas that are no row.
 var describedSchemas = map[string]string{
+	"WriteAnswer":      "The answer to one write of a batch",
+	"Written":          "The answers to the writes of a batch",
 	"Assignment":       "The driver of an assignment",
 	"Cancellation":     "Why a pickup is canceled",
 	"Credentials":      "What a user logs in with",

@@ -42,7 +42,7 @@ func (a *server) registerDrivers() {
 	}, a.editDriver)
 	register(a, operation{
 		id: "locate-driver", method: http.MethodPut, path: "/v1/drivers/{driver_id}/location", tag: "drivers",
-		summary: "Report a driver's location",
+		summary: "Report a driver's location", kind: "location",
 		about: "The newest observation wins, whatever the order of arrival: an older one returns applied: " +
 			"false.",
 		roles: movers, codes: []db.Code{db.NotFound},

@@ -30,8 +30,11 @@ type operation struct {
 	// that the resource in the path does not exist: their status is 404.
 	codes      []db.Code
 	asNotFound []db.Code
-	maxBody    int64 // 0 means 1 MiB
-	long       bool  // a stream: no time limit
+	maxBody    int64  // 0 means 1 MiB
+	long       bool   // a stream: no time limit
+	together   bool   // consists of other writes: see writeBatch
+	alone      bool   // a write that no batch can contain
+	kind       string // of writes that share statements where they follow each other in a batch; "" for none
 	// replicas may serve its reads, each of which is one statement that writes nothing, not even an audit row.
 	replicas bool
 	// of the answer, if not JSON
@@ -59,6 +62,7 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 	if _, ok := any(new(I)).(keyed); ok {
 		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
 	}
+	handler = rehearsed(a, op, handler)
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		switch retry, refused := requestOf(ctx).confirm(err); {
@@ -74,6 +78,9 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)
+	if op.canBeIn() {
+		a.writes[op.id] = op
+	}
 }
 
 // register registers an operation whose handler receives the viewer.
@@ -136,11 +143,15 @@ func (a *server) entry(op operation) huma.Operation {
 		text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: text}}
 	}
+	op.describeDryRun(&described)
 	described.Middlewares = huma.Middlewares{a.begin(op)}
 	if !op.anyone {
 		described.Security = []map[string][]string{{"bearer": {}}}
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.roleDescription(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.gate(op).pass)
+	}
+	if op.canRehearse() {
+		described.Middlewares = append(described.Middlewares, readDryRun)
 	}
 	if op.deprecated != nil {
 		op.deprecated.declareOn(&described)
@@ -166,7 +177,12 @@ func (a *server) begin(op operation) func(huma.Context, func(huma.Context)) {
 	declared := a.checkDeclared(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
-		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
+		known.operation, known.readOnly = op.id, op.readOnly
+		if known.partOf != nil { // whose time it takes, and whose codes it answers
+			next(ctx)
+			return
+		}
+		known.declared = declared
 		limit := a.handlerTimeout
 		if op.long {
 			limit = 0

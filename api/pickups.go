@@ -19,14 +19,14 @@ func (a *server) registerPickups() {
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
 		summary: "Create a pickup", about: "The status is DRAFT. Staff create pickups for the facilities that " +
 			"they see.", roles: makers,
-		codes: makeCodes, also: []int{http.StatusOK},
+		codes: makeCodes, also: []int{http.StatusOK}, kind: "create-pickup",
 	}, a.createPickup)
 	register(a, operation{
 		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch",
 		tag: "pickups", status: http.StatusCreated,
 		summary: "Create up to 1,000 pickups",
 		about:   "Creates all or none, and returns them in the order of the request.", roles: makers,
-		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
+		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody, alone: true,
 	}, a.createPickups)
 	register(a, operation{
 		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",

@@ -28,6 +28,9 @@ type request struct {
 	cause     error
 	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
+	rehearsal bool                           // a dry run
+	partOf    *request                       // the batch of which it is an item, or nil
+	refused   *Problem                       // the answer, if it is one
 	position  string                         // to tell the client, or ""
 
 	// Shared with the goroutine that detects a disconnected client: see follow.
@@ -48,7 +51,7 @@ func (r *request) Value(key any) any {
 }
 
 func (r *request) refuse(p *Problem) {
-	r.code = string(p.Code)
+	r.code, r.refused = string(p.Code), p
 	r.cause = p.cause
 	if r.declared != nil {
 		r.declared(r, p.Code)

@@ -78,9 +78,11 @@ var table = map[string]rights{
 	"edit-patient":           {"OOO--", "patient"},
 	"allow-patient-facility": {"OOO--", "allowed"}, "disallow-patient-facility": {"OOO--", "allowed"},
 	"get-pickup-patient":        {"OOOO-", "pickup"},
+	"list-appointments":         {"OOO--", "facility"},
+	"sync-appointments":         {"OOO--", "facility"},
+	"write-batch":               {"AAAAA", ""},
 	"list-patient-appointments": {"OOO--", "patient"},
-	"list-appointments":         {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
-	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
+	"list-patient-reads":        {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
 // begins is the status of a pickup in which an operation is tried. A transition is, in the last of the
@@ -338,6 +340,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		c.path = strings.ReplaceAll(c.path, "{"+name+"}", id)
 	}
 	switch op.id {
+	case "write-batch":
+		c.body = s.batchFor(role, which, t)
 	case "list-appointments":
 		c.path += "?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + ids["facility_id"]
 	case "sync-appointments":
@@ -349,6 +353,15 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		}
 	}
 	return c
+}
+
+// batchFor returns a batch of one write that the role may make.
+func (s *server) batchFor(role db.UserRole, which string, t *tenant) object {
+	s.t.Helper()
+	name := map[db.UserRole]string{db.UserRoleAdmin: "cancel", db.UserRoleDispatcher: "submit",
+		db.UserRoleStaff: "submit", db.UserRoleDriver: "collect", db.UserRoleHub: "receive"}[role] + "-pickup"
+	id := s.pickupFor(theDocument().operation(name), role, which, t)
+	return batch(object{"operation": name, "path": object{"pickup_id": id}})
 }
 
 // currentTag returns the ETag of the resource in the path, read as a user who sees everything.
@@ -485,10 +498,6 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"given_name": newCanary()}
 	case "assign-pickup":
 		return object{"driver_id": s.newDriver(t)}
-	case "reprice-pickup":
-		return object{"price_cents": 700}
-	case "refund-pickup":
-		return object{"amount_cents": 1, "reason": "Late"}
 	case "cancel-pickup":
 		return object{"reason": "No longer needed"}
 	}

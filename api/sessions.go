@@ -25,7 +25,7 @@ func (a *server) registerSessions() {
 	}, a.getSession)
 	register(a, operation{
 		id: "logout", method: http.MethodDelete, path: "/v1/session", tag: "sessions", status: http.StatusNoContent,
-		summary: "Log out", about: "Revokes the session immediately.", roles: everyRole,
+		summary: "Log out", about: "Revokes the session immediately.", roles: everyRole, alone: true,
 	}, a.logout)
 }
 

@@ -92,7 +92,7 @@ func (p *proxy) carry(client net.Conn) {
 			n, err := client.Read(buffer)
 			if n > 0 {
 				// A message that executes a statement begins with Bind; a message that prepares it does not.
-				executes.Store(buffer[0] == 'B')
+				executes.Store(buffer[0] == 'B' || bytes.HasSuffix(buffer[:n], []byte("commit\x00")))
 				server.Write(buffer[:n])
 			}
 			if err != nil {

@@ -16,7 +16,9 @@ type key struct{ tenantID, id uuid.UUID }
 // errors.
 type batcher[Q, A any] struct {
 	*batch.Batcher[Q, A, key]
-	viewer func(Q) Viewer // nil for reads
+	viewer       func(Q) Viewer // nil for reads
+	flushWaiting func(context.Context, []Q) ([]A, error)
+	rows         func(Q) []key // that a request locks alone; nil where none share a statement
 }
 
 // config configures how the requests of one kind are batched.
@@ -88,7 +90,11 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 		c.Limits = batchLimits
 	}
 	c.Unbatched = oneByOne
-	return &batcher[Q, A]{Batcher: batch.New(c)}
+	waiting := c.FlushWaiting
+	if waiting == nil {
+		waiting = c.Flush
+	}
+	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting, rows: c.OwnRows}
 }
 
 // do serves one request, which may share its statement with others. It returns Unauthenticated for a
@@ -118,6 +124,9 @@ func (b *batcher[Q, A]) answer(
 		if err := b.viewer(ask).mayWrite(); err != nil {
 			return answer, err
 		}
+	}
+	if transactionOf(ctx) != nil { // which no other request can share
+		do = b.flushInTurn
 	}
 	answer, err = do(ctx, ask)
 	return answer, explainBatch(err)

@@ -70,6 +70,10 @@ func (r *replication) isNone() bool {
 // wait for standbys. Concurrent calls share one wait. If the wait is ended before, it returns that
 // error, explained.
 func (s *Store) replicated(ctx context.Context) error {
+	if t := transactionOf(ctx); t != nil { // at its end, once for all
+		t.rests = true
+		return nil
+	}
 	if s.replication.isNone() {
 		return nil
 	}

@@ -279,6 +279,9 @@ func tooLate(ctx context.Context, err error) error {
 
 // take implements taker.
 func (p pooled) take(ctx context.Context) (batches, func(error) error, error) {
+	if t := transactionOf(ctx); t != nil {
+		return t.take(ctx)
+	}
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -287,6 +290,9 @@ func (p pooled) take(ctx context.Context) (batches, func(error) error, error) {
 }
 
 func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if transactionOf(ctx) != nil {
+		return executed(p.Query(ctx, sql, args...))
+	}
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return pgconn.CommandTag{}, err
@@ -297,6 +303,9 @@ func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 }
 
 func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if transactionOf(ctx) != nil {
+		return taker(p.take).send(ctx, pipeline{statement: queued{sql, args}})
+	}
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return nil, err

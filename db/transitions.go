@@ -124,7 +124,7 @@ func (s *Store) transitioning(
 			Reasons:         mapSlice(asks, func(m move) string { return m.Reason }),
 		}
 		rows, err := transition(plannedOnce(confirmedBy(ctx, asks), len(asks)), p)
-		return s.results(asks, mapSlice(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
+		return s.results(ctx, asks, mapSlice(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], erro
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
 	}
 	rows, err := s.q.DispatchPickup(confirmedBy(ctx, asks), p)
-	return s.results(asks, mapSlice(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
+	return s.results(ctx, asks, mapSlice(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
 // moved is a row of either transition statement. The text counts cover the whole statement: texts owed
@@ -150,9 +150,9 @@ type moved struct {
 }
 
 // results returns the row of each move. A batch has one move for each pickup.
-func (s *Store) results(asks []move, rows []moved) []found[Moved] {
+func (s *Store) results(ctx context.Context, asks []move, rows []moved) []found[Moved] {
 	if len(rows) > 0 && rows[0].TextsOwed > 0 && s.onTexts != nil {
-		s.onTexts(int(rows[0].TextsOwed), int(rows[0].TextsEnqueued))
+		whenCommitted(ctx, func() { s.onTexts(int(rows[0].TextsOwed), int(rows[0].TextsEnqueued)) })
 	}
 	return byKey(asks,
 		func(m move) key { return key{m.viewer.TenantID, m.PickupID} },

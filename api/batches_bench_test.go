@@ -1,0 +1,78 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkBatch makes 50 mixed writes of one caller over HTTP, as a batch and one by one, in turns, and
+// reports how many times as long the requests take.
+func BenchmarkBatch(b *testing.B) {
+	s := start(b)
+	served := httptest.NewServer(s.api)
+	defer served.Close()
+	client := served.Client()
+	send := func(method, path string, body any) {
+		raw, err := json.Marshal(body)
+		s.must(err)
+		r, err := http.NewRequest(method, served.URL+path, bytes.NewReader(raw))
+		s.must(err)
+		r.Header.Set("Authorization", "Bearer "+s.dispatcher.token)
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := client.Do(r)
+		s.must(err)
+		defer answer.Body.Close()
+		var text bytes.Buffer
+		if text.ReadFrom(answer.Body); answer.StatusCode >= 300 {
+			b.Fatalf("%s %s: %d %s", method, path, answer.StatusCode, text.Bytes())
+		}
+	}
+	drivers := make([]string, maxItems/5)
+	for i := range drivers {
+		drivers[i] = s.newDriver(s.tenant).String()
+	}
+	mixed := func() (items []object) {
+		kinds := make([][]object, 5)
+		for i := range maxItems / 5 {
+			id := newID().String()
+			path := object{"pickup_id": id}
+			for k, item := range []object{
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id, "price_cents": 1})},
+				{"operation": "submit-pickup", "path": path},
+				{"operation": "assign-pickup", "path": path, "body": object{"driver_id": drivers[i]}},
+				{"operation": "collect-pickup", "path": path},
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"price_cents": 1})},
+			} {
+				kinds[k] = append(kinds[k], item)
+			}
+		}
+		return slices.Concat(kinds...)
+	}
+	var alone, together time.Duration
+	for b.Loop() {
+		items := mixed()
+		begun := time.Now()
+		send("POST", "/v1/batch", batch(items...))
+		together += time.Since(begun)
+		items = mixed()
+		begun = time.Now()
+		for _, item := range items {
+			op := theDocument().operation(item["operation"].(string))
+			path := op.path
+			if named, ok := item["path"].(object); ok {
+				path = "/v1/pickups/" + named["pickup_id"].(string) + path[len("/v1/pickups/{pickup_id}"):]
+			}
+			send(op.method, path, item["body"])
+		}
+		alone += time.Since(begun)
+	}
+	b.ReportMetric(float64(alone)/float64(together), "requests/batch")
+	b.ReportMetric(float64(together.Milliseconds())/float64(b.N), "ms/batch")
+}
+
+const maxItems = 50

@@ -1,0 +1,247 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db/retry"
+)
+
+// A transaction of several writes: each statement that is sent with its context, by whatever method of the
+// Store, runs on its connection, one after the other, and nothing of them is applied before the end. The
+// statements themselves are the same, and so are their guards, and what a later one sees: each has a snapshot
+// of its own, which includes what the earlier ones wrote.
+//
+// Most losses are a statement that matches no row: the reason is read as always. If the server refuses a
+// statement, the transaction has failed, and all of it is repeated. The reason may have been a race, such as
+// a duplicate that committed at the same moment, and is there to be seen by then. If not, there is a savepoint
+// before that statement now, and the reason is read behind it, together with what the earlier writes did. A
+// statement that succeeds behind a savepoint is not kept: some confirm what the transaction wrote by its id
+// (ConfirmPickups), and a subtransaction has another one.
+
+// transaction is the open transaction of a context. One goroutine uses it at a time.
+type transaction struct {
+	conn      *sharedConn
+	tx        pgx.Tx
+	rehearsal bool // it is rolled back at the end
+	// single marks one that writes at most once. A refused statement leaves nothing behind: the transaction
+	// begins anew, and the reads that explain the refusal see what they would see after the write itself.
+	single    bool
+	sent      int    // the number of statements
+	guarded   int    // the number of the statement that has a savepoint before it, or 0
+	savepoint pgx.Tx // while that is sent
+	lost      bool   // it was refused: nothing can be committed, but reads can be sent
+	failed    error  // why no more can be sent, or nil
+	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
+	// one of its own therefore.
+	unshareable, sharesNot bool
+	rests                  bool   // an answer rests on what was committed earlier
+	committed              func() // to be called after the commit
+}
+
+type transactionKey struct{}
+
+func transactionOf(ctx context.Context) *transaction {
+	t, _ := ctx.Value(transactionKey{}).(*transaction)
+	return t
+}
+
+// WriteTogether calls write with a context whose statements are one transaction, and commits it if write
+// returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock, it
+// is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It
+// returns the error of write, or Overloaded, Unavailable or Timeout.
+func (s *Store) WriteTogether(ctx context.Context, v Viewer, rehearsal bool, write func(context.Context) error) error {
+	return s.transact(ctx, v, write, transaction{rehearsal: rehearsal})
+}
+
+// Rehearse calls write, which writes at most once, with a context whose statements are one transaction, and
+// takes everything back. The viewer's reads of patients are recorded all the same. It returns the error of
+// write, which is the one that it would have if it were no rehearsal.
+func (s *Store) Rehearse(ctx context.Context, v Viewer, write func(context.Context) error) error {
+	return s.transact(ctx, v, write, transaction{rehearsal: true, single: true})
+}
+
+func (s *Store) transact(
+	ctx context.Context, v Viewer, write func(context.Context) error, kind transaction,
+) error {
+	begun, refusals := time.Now(), 0
+	var last error
+	err := transactionTries.Do(ctx, func(int) error {
+		t, err := s.begin(ctx, kind)
+		if err != nil {
+			return Explain(err)
+		}
+		defer t.conn.Release()
+		last = write(context.WithValue(ctx, transactionKey{}, t))
+		inTime := time.Since(begun) < max(s.waits.total, time.Second)
+		if t.isRepeatable(last, &refusals) && (inTime || t.unshareable) {
+			kind.guarded, kind.sharesNot = t.guardNext(), t.sharesNot || t.isRefused()
+			t.rollBack()
+			return retry.ErrRetry
+		}
+		last = t.end(ctx, last)
+		if t.rests {
+			last = cmp.Or(s.replicated(ctx), last)
+		}
+		return last
+	})
+	switch {
+	case err == retry.ErrRetry:
+		return last
+	case err != nil && err == ctx.Err():
+		return Explain(err)
+	}
+	return err
+}
+
+// transactionTries bounds the attempts of a transaction. It waits for each lock only as long as a batch does
+// (briefLockWait), since it holds others meanwhile, and the streams of all tenants.
+var transactionTries = retry.Loop{MaxAttempts: 64, First: 4 * time.Millisecond, Longest: 100 * time.Millisecond}
+
+// begin begins a transaction on a connection of its own.
+func (s *Store) begin(ctx context.Context, kind transaction) (*transaction, error) {
+	conn, err := s.conns.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &kind
+	t.conn = conn
+	if err := t.start(ctx); err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return t, nil
+}
+
+// start begins the transaction, whose statements wait only briefly for each lock.
+func (t *transaction) start(ctx context.Context) (err error) {
+	if t.tx, err = t.conn.Begin(ctx); err != nil {
+		return err
+	}
+	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait))
+}
+
+// maxRefusals bounds the attempts of a transaction of which the server refuses a statement.
+const maxRefusals = 3
+
+// isRepeatable reports whether another attempt may have another outcome than err: if this one waited for a
+// lock, or for one who waited for it; or was refused, of which the reason is not known yet.
+func (t *transaction) isRepeatable(err error, refusals *int) bool {
+	switch {
+	case isDeadlock(t.failed), isLockTimeout(t.failed), t.unshareable:
+		return true
+	case t.failed == errGuarded, isAboutTheRequest(t.failed), t.lost && err == nil:
+		*refusals++
+		return *refusals <= maxRefusals
+	}
+	return false
+}
+
+// isRefused reports whether a write was refused, which is explained by statements of one write each.
+func (t *transaction) isRefused() bool {
+	return t.unshareable || t.failed != nil && !isDeadlock(t.failed) && !isLockTimeout(t.failed)
+}
+
+// errGuarded means that a statement succeeded behind a savepoint.
+var errGuarded = errors.New("a statement succeeded that was refused before")
+
+// guardNext returns the statement before which the next attempt needs a savepoint.
+func (t *transaction) guardNext() int {
+	switch {
+	case t.failed == errGuarded, t.lost:
+		return 0
+	case isAboutTheRequest(t.failed) && t.sharesNot: // or the statements have other numbers next time
+		return t.sent
+	}
+	return t.guarded
+}
+
+// end commits the transaction, or rolls it back if it is a rehearsal or failed with err, and returns what
+// became of it.
+func (t *transaction) end(ctx context.Context, err error) error {
+	switch {
+	case err != nil:
+	case t.failed == errGuarded, t.lost && t.failed == nil: // until the attempts were used up
+		err = refuse(Overloaded, "")
+	case t.failed != nil:
+		err = Explain(t.failed)
+	}
+	if err != nil || t.rehearsal {
+		t.rollBack()
+		return err
+	}
+	t.conn.begin()
+	if err := t.conn.outcome(t.tx.Commit(ctx)); err != nil {
+		return Explain(err)
+	}
+	if t.committed != nil {
+		t.committed()
+	}
+	return nil
+}
+
+// rollBack takes everything back, also if the caller has left.
+func (t *transaction) rollBack() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	t.tx.Rollback(ctx) // on an error, pgx closes the connection
+}
+
+// take implements taker for the statements of the transaction.
+func (t *transaction) take(ctx context.Context) (batches, func(error) error, error) {
+	if t.failed != nil {
+		return nil, nil, t.failed
+	}
+	if t.sent++; t.sent == t.guarded {
+		if t.savepoint, t.failed = t.tx.Begin(ctx); t.failed != nil {
+			return nil, nil, t.failed
+		}
+	}
+	return t.conn, t.after, nil
+}
+
+// after is called with the outcome of each statement.
+func (t *transaction) after(err error) error {
+	guarded := t.savepoint
+	t.savepoint = nil
+	if err == nil {
+		if guarded != nil {
+			t.failed = errGuarded
+		}
+		return nil
+	}
+	t.failed = err
+	if !isServerError(err) || isDeadlock(err) || isLockTimeout(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	switch {
+	case guarded != nil:
+		t.lost, t.failed = true, guarded.Rollback(ctx)
+	case t.single:
+		t.rollBack()
+		t.failed = t.start(ctx)
+	}
+	return err
+}
+
+// whenCommitted calls done now, or after the commit of the context's transaction.
+func whenCommitted(ctx context.Context, done func()) {
+	t := transactionOf(ctx)
+	if t == nil {
+		done()
+		return
+	}
+	earlier := t.committed
+	t.committed = func() {
+		if earlier != nil {
+			earlier()
+		}
+		done()
+	}
+}
