@@ -267,6 +267,42 @@ func (s AppointmentsService) Sync(
 	})
 }
 
+// ListPatientAppointmentsQuery has the parameters of list-patient-appointments.
+type ListPatientAppointmentsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// Only those with this status.
+	Status *AppointmentStatus `json:"status,omitempty"`
+}
+
+// ListPatientAppointments lists a patient's appointments: list-patient-appointments.
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the
+// patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is
+// audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+func (s AppointmentsService) ListPatientAppointments(
+	ctx context.Context, patientID uuid.UUID, query *ListPatientAppointmentsQuery,
+) iter.Seq2[*Appointment, error] {
+	return list[Appointment](ctx, s.t, request{
+		method: "GET", path: path("/v1/patients/{patient_id}/appointments", patientID), query: query,
+	})
+}
+
+// ListPatientAppointmentsPage reads one page of ListPatientAppointments: the first, or the one of a cursor.
+func (s AppointmentsService) ListPatientAppointmentsPage(
+	ctx context.Context, patientID uuid.UUID, query *ListPatientAppointmentsQuery, cursor string,
+) (*Page[Appointment], error) {
+	return page[Appointment](ctx, s.t, request{
+		method: "GET", path: path("/v1/patients/{patient_id}/appointments", patientID), query: query,
+	}, cursor)
+}
+
 // DriversService has the operations on drivers.
 type DriversService struct{ t *transport }
 
@@ -556,12 +592,25 @@ type ListPatientsQuery struct {
 	Limit int `json:"limit,omitempty"`
 	// Only patients that this facility sees.
 	FacilityID *uuid.UUID `json:"facility_id,omitempty"`
+	// Only patients with these words, or beginnings of words, in their names.
+	Name *string `json:"name,omitempty"`
+	// Only patients born on this day.
+	BirthDate *Date `json:"birth_date,omitempty"`
+	// Only patients with this number; encode its + as %2B.
+	Phone *string `json:"phone,omitempty"`
+	// Only patients with this id in the records of their facility; blanks around it are ignored.
+	ExternalID *string `json:"external_id,omitempty"`
 }
 
 // List lists the patients that you see: list-patients.
 //
-// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to
-// see. The read is audited: see list-patient-reads.
+// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word
+// found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents
+// and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A
+// request looks at a limited number of names: where many begin like one word of name and few like another, a page can
+// have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to
+// patients that a facility of your groups has treated or was allowed to see. The read is audited: see
+// list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 func (s PatientsService) List(ctx context.Context, query *ListPatientsQuery) iter.Seq2[*Patient, error] {
@@ -1096,11 +1145,11 @@ type ListUsersQuery struct {
 
 // List lists the users: list-users.
 //
-// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a
-// word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide
-// words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number
-// of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or
-// none, although next_cursor says that the list goes on.
+// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of
+// the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a
+// name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one
+// word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that
+// the list goes on.
 //
 // Roles: admin, dispatcher.
 func (s UsersService) List(ctx context.Context, query *ListUsersQuery) iter.Seq2[*User, error] {
