@@ -190,25 +190,3 @@ func TestThePatientsAppointmentsAreListed(t *testing.T) {
 		t.Errorf("%d reads are recorded, want 3", n)
 	}
 }
-
-// A range in which no time is is the same error in every list.
-func TestAnEmptyRangeIsOneError(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	patient := s.patientFor(db.UserRoleStaff, "own", s.tenant)
-	at := func(from, to string) string { return "2030-01-0" + from + "T00:00:00Z&" + to }
-	for path, prefix := range map[string]string{
-		"/v1/appointments?facility_id=" + s.facility.String() + "&": "",
-		fmt.Sprint("/v1/patients/", patient, "/appointments?"):      "",
-		"/v1/pickups?": "created_",
-	} {
-		for _, from := range []string{"2", "3"} {
-			a := s.do(s.staff, "GET", path+prefix+"from="+at(from, prefix+"to=2030-01-02T00:00:00Z"), nil).
-				refused(422, "validation_failed", prefix+"to")
-			if want := prefix + "to must be after " + prefix + "from."; a.str("detail") != want {
-				t.Errorf("%s: %s, want %s", path, a.str("detail"), want)
-			}
-		}
-		s.do(s.staff, "GET", path+prefix+"from="+at("1", prefix+"to=2030-01-02T00:00:00Z"), nil).want(200)
-	}
-}

@@ -75,6 +75,7 @@ var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
 	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
+	"ListedDriver": "drivers", "PageListedDriver": "drivers",
 }
 
 // columnOf returns the column that a member shows.
@@ -100,6 +101,8 @@ var describedSchemas = map[string]string{
 	"LocatedDriver":    "What became of an observation, and the driver as known now",
 	"DriverLocation":   "An observation of a driver",
 	"Login":            "A new session, with its token",
+	"NewPrice":         "The new price of a pickup",
+	"PartialRefund":    "How much of a charge is returned, and why",
 	"PasswordChange":   "The old and the new password",
 	"NewPickups":       "A batch of pickups to create: all of them, or none",
 	"Pickups":          "The pickups of a batch, in its order",

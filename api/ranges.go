@@ -18,6 +18,14 @@ func (r TimeRange) check() []error { return checkRange("from", r.From, "to", r.T
 // until returns the end of the range: the end of time if none was sent.
 func (r TimeRange) until() time.Time { return untilOr(r.To) }
 
+// sentTime returns a time that was sent, or nil.
+func sentTime(t Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t.Time
+}
+
 func untilOr(to Time) time.Time {
 	if to.IsZero() {
 		return endOfTime

@@ -87,6 +87,7 @@ var uncosted = map[string]string{
 	"ExplainCreatePickups":  "rows by their keys",
 	"ExplainEditPickup":     "a row by its key",
 	"ExplainResendMessage":  "a row by its key",
+	"ExplainAdjustPickup":   "a row by its key",
 }
 
 // costFixture names who reads what.
@@ -182,14 +183,10 @@ func (c costFixture) listCosts() map[string][]readCost {
 				ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
-		"ListUsers": c.users(),
-		"FindUsers": c.usersNamed(),
-		"ListDrivers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListDrivers(ctx,
-				db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-					BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
-			return err
-		}),
+		"ListUsers":          c.users(),
+		"FindUsers":          c.usersNamed(),
+		"ListDrivers":        c.drivers(),
+		"ListNearestDrivers": c.nearestDrivers(),
 		"ListAccounts": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListAccounts(ctx,
 				db.ListAccountsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
@@ -255,8 +252,9 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 			return err
 		}),
 		"ListPatientReads": c.each(auditCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			ago := time.Now().AddDate(0, 0, -700)
 			_, err := q.ListPatientReads(ctx, db.ListPatientReadsParams{TenantID: t, PatientID: c.PatientID,
-				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+				UserID: &v.UserID, ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -362,6 +360,33 @@ func (c costFixture) patientsFound() (all []readCost) {
 				}})
 			}
 		}
+	}
+	return all
+}
+
+// drivers are the lists of drivers by what they do.
+func (c costFixture) drivers() (all []readCost) {
+	for _, state := range driverStates {
+		all = append(all, c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListDrivers(ctx, db.ListDriversParams{TenantID: c.TenantID, ViewerRole: v.Role,
+				ViewerDriverID: v.DriverID, State: state, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: 50})
+			return err
+		})...)
+	}
+	return all
+}
+
+var driverStates = []*string{nil, new("free"), new("busy"), new("off_duty")}
+
+// nearestDrivers are the lists of drivers by their distance.
+func (c costFixture) nearestDrivers() (all []readCost) {
+	for _, state := range driverStates {
+		all = append(all, c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListNearestDrivers(ctx, db.ListNearestDriversParams{TenantID: c.TenantID, ViewerRole: v.Role,
+				ViewerDriverID: v.DriverID, State: state, NearLatitude: 37.5, NearLongitude: -122.5, AfterDistance: -1,
+				MaxRows: 50})
+			return err
+		})...)
 	}
 	return all
 }

@@ -23,6 +23,7 @@ type statements interface {
 
 	GetDriver(context.Context, GetDriverParams) (Driver, error)
 	ListDrivers(context.Context, ListDriversParams) ([]Driver, error)
+	ListNearestDrivers(context.Context, ListNearestDriversParams) ([]ListNearestDriversRow, error)
 
 	GetFacility(context.Context, GetFacilityParams) (Facility, error)
 	ListFacilities(context.Context, ListFacilitiesParams) ([]Facility, error)

@@ -306,18 +306,34 @@ func (s AppointmentsService) ListPatientAppointmentsPage(
 // DriversService has the operations on drivers.
 type DriversService struct{ t *transport }
 
+// ListDriversQuery has the parameters of list-drivers.
+type ListDriversQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only drivers who do this now.
+	State *string `json:"state,omitempty"`
+	// Order by the distance from this point; with near_longitude.
+	NearLatitude *float64 `json:"near_latitude,omitempty"`
+	// Order by the distance from this point; with near_latitude.
+	NearLongitude *float64 `json:"near_longitude,omitempty"`
+}
+
 // List lists the drivers: list-drivers.
 //
-// Drivers only see themselves.
+// Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who
+// move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free,
+// if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
-func (s DriversService) List(ctx context.Context, query *ListQuery) iter.Seq2[*Driver, error] {
-	return list[Driver](ctx, s.t, request{method: "GET", path: "/v1/drivers", query: query})
+func (s DriversService) List(ctx context.Context, query *ListDriversQuery) iter.Seq2[*ListedDriver, error] {
+	return list[ListedDriver](ctx, s.t, request{method: "GET", path: "/v1/drivers", query: query})
 }
 
 // ListPage reads one page of List: the first, or the one of a cursor.
-func (s DriversService) ListPage(ctx context.Context, query *ListQuery, cursor string) (*Page[Driver], error) {
-	return page[Driver](ctx, s.t, request{method: "GET", path: "/v1/drivers", query: query}, cursor)
+func (s DriversService) ListPage(
+	ctx context.Context, query *ListDriversQuery, cursor string,
+) (*Page[ListedDriver], error) {
+	return page[ListedDriver](ctx, s.t, request{method: "GET", path: "/v1/drivers", query: query}, cursor)
 }
 
 // Create creates a driver: create-driver.
@@ -719,14 +735,26 @@ func (s PatientsService) AllowFacility(ctx context.Context, patientID uuid.UUID,
 	})
 }
 
+// ListPatientReadsQuery has the parameters of list-patient-reads.
+type ListPatientReadsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// Only what this user read.
+	UserID *uuid.UUID `json:"user_id,omitempty"`
+}
+
 // ListReads lists the audit log of a patient: list-patient-reads.
 //
 // Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient
-// data. Works for every patient of the tenant.
+// data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
 func (s PatientsService) ListReads(
-	ctx context.Context, patientID uuid.UUID, query *ListQuery,
+	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery,
 ) iter.Seq2[*PhiRead, error] {
 	return list[PhiRead](ctx, s.t, request{
 		method: "GET", path: path("/v1/patients/{patient_id}/reads", patientID), query: query,
@@ -735,7 +763,7 @@ func (s PatientsService) ListReads(
 
 // ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
 func (s PatientsService) ListReadsPage(
-	ctx context.Context, patientID uuid.UUID, query *ListQuery, cursor string,
+	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery, cursor string,
 ) (*Page[PhiRead], error) {
 	return page[PhiRead](ctx, s.t, request{
 		method: "GET", path: path("/v1/patients/{patient_id}/reads", patientID), query: query,
@@ -967,6 +995,18 @@ func (s PickupsService) Dispatch(ctx context.Context, pickupID uuid.UUID, opts .
 	}.transition(opts))
 }
 
+// ListPickupEventsQuery has the parameters of list-pickup-events.
+type ListPickupEventsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// Only what this user did.
+	ActorID *uuid.UUID `json:"actor_id,omitempty"`
+}
+
 // ListEvents lists the events of a pickup: list-pickup-events.
 //
 // Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to
@@ -976,7 +1016,7 @@ func (s PickupsService) Dispatch(ctx context.Context, pickupID uuid.UUID, opts .
 //
 // Codes of its own: stream_restarted.
 func (s PickupsService) ListEvents(
-	ctx context.Context, pickupID uuid.UUID, query *ListQuery,
+	ctx context.Context, pickupID uuid.UUID, query *ListPickupEventsQuery,
 ) iter.Seq2[*PickupEvent, error] {
 	return list[PickupEvent](ctx, s.t, request{
 		method: "GET", path: path("/v1/pickups/{pickup_id}/events", pickupID), query: query,
@@ -985,7 +1025,7 @@ func (s PickupsService) ListEvents(
 
 // ListEventsPage reads one page of ListEvents: the first, or the one of a cursor.
 func (s PickupsService) ListEventsPage(
-	ctx context.Context, pickupID uuid.UUID, query *ListQuery, cursor string,
+	ctx context.Context, pickupID uuid.UUID, query *ListPickupEventsQuery, cursor string,
 ) (*Page[PickupEvent], error) {
 	return page[PickupEvent](ctx, s.t, request{
 		method: "GET", path: path("/v1/pickups/{pickup_id}/events", pickupID), query: query,
@@ -1703,6 +1743,30 @@ type LedgerEntry struct {
 	Note *string `json:"note"`
 	// The pickup that was charged or refunded.
 	PickupID *uuid.UUID `json:"pickup_id"`
+}
+
+// ListedDriver is a driver, whom pickups are assigned to.
+type ListedDriver struct {
+	// When it was created.
+	CreatedAt time.Time `json:"created_at"`
+	// The distance from near_latitude and near_longitude; null without them, or if the driver's location is not known.
+	DistanceMeters *float64 `json:"distance_meters"`
+	// Id of the driver.
+	ID uuid.UUID `json:"id"`
+	// Degrees north of the equator, where the driver was observed last.
+	Latitude *float64 `json:"latitude"`
+	// When the driver was observed at latitude and longitude.
+	LocatedAt *time.Time `json:"located_at"`
+	// Degrees east of Greenwich, where the driver was observed last.
+	Longitude *float64 `json:"longitude"`
+	// The name shown to users.
+	Name string `json:"name"`
+	// Whether dispatch-pickup may choose the driver.
+	OnDuty bool `json:"on_duty"`
+	// The user who logs in as this driver.
+	UserID *uuid.UUID `json:"user_id"`
+	// Incremented by each edit; compared by If-Match.
+	Version int64 `json:"version"`
 }
 
 // LocatedDriver: What became of an observation, and the driver as known now.

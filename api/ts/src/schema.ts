@@ -255,7 +255,7 @@ export interface paths {
         };
         /**
          * List the drivers
-         * @description Drivers only see themselves.
+         * @description Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -759,7 +759,7 @@ export interface paths {
         };
         /**
          * List the audit log of a patient
-         * @description Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+         * @description Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
          *
          *     Roles: admin.
          */
@@ -1905,6 +1905,54 @@ export interface components {
              */
             pickup_id: string | null;
         };
+        /** @description A driver, whom pickups are assigned to */
+        ListedDriver: {
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /**
+             * Format: double
+             * @description The distance from near_latitude and near_longitude; null without them, or if the driver's location is not known
+             * @example 1250.5
+             */
+            distance_meters: number | null;
+            /**
+             * Format: uuid
+             * @description Id of the driver
+             */
+            id: string;
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
+            latitude: number | null;
+            /**
+             * Format: date-time
+             * @description When the driver was observed at latitude and longitude
+             */
+            located_at: string | null;
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
+            longitude: number | null;
+            /** @description The name shown to users */
+            name: string;
+            /** @description Whether dispatch-pickup may choose the driver */
+            on_duty: boolean;
+            /**
+             * Format: uuid
+             * @description The user who logs in as this driver
+             */
+            user_id: string | null;
+            /**
+             * @description Incremented by each edit; compared by If-Match
+             * @example 1
+             */
+            version: number;
+        };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
             /** @description False if a newer observation is known */
@@ -2231,13 +2279,6 @@ export interface components {
             next_cursor?: string;
         };
         /** @description A page of a list */
-        PageDriver: {
-            /** @description The rows of the page, in the order of the list */
-            items: components["schemas"]["Driver"][];
-            /** @description Pass it as cursor to get the next page; absent on the last page */
-            next_cursor?: string;
-        };
-        /** @description A page of a list */
         PageFacility: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
@@ -2276,6 +2317,13 @@ export interface components {
         PageLedgerEntry: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["LedgerEntry"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageListedDriver: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["ListedDriver"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -5170,6 +5218,18 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only drivers who do this now */
+                state?: "free" | "busy" | "off_duty";
+                /**
+                 * @description Order by the distance from this point; with near_longitude
+                 * @example 37.7599
+                 */
+                near_latitude?: number;
+                /**
+                 * @description Order by the distance from this point; with near_latitude
+                 * @example -122.4148
+                 */
+                near_longitude?: number;
             };
             header?: {
                 /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
@@ -5193,22 +5253,24 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-0001-7000-8000-000000000008",
-                     *           "latitude": null,
-                     *           "located_at": null,
-                     *           "longitude": null,
-                     *           "name": "Katherine",
+                     *           "distance_meters": 0,
+                     *           "id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "latitude": 37.7599,
+                     *           "located_at": "2026-01-05T09:00:00Z",
+                     *           "longitude": -122.4148,
+                     *           "name": "Demo driver",
                      *           "on_duty": true,
-                     *           "user_id": null,
+                     *           "user_id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
                      *           "version": 1
                      *         },
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "b405b401-dfb8-597e-b069-1bfdee44270e",
-                     *           "latitude": 37.8044,
+                     *           "distance_meters": 2193.1475330753824,
+                     *           "id": "9f5ae795-ee9a-5c26-9c36-621d34d077bd",
+                     *           "latitude": 37.7793,
                      *           "located_at": "2026-01-05T09:00:00Z",
-                     *           "longitude": -122.2712,
-                     *           "name": "Joan",
+                     *           "longitude": -122.4193,
+                     *           "name": "Grace",
                      *           "on_duty": true,
                      *           "user_id": null,
                      *           "version": 1
@@ -5217,7 +5279,7 @@ export interface operations {
                      *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
                      *     }
                      */
-                    "application/json": components["schemas"]["PageDriver"];
+                    "application/json": components["schemas"]["PageListedDriver"];
                 };
             };
             400: components["responses"]["UnreadableBody"];
@@ -7991,6 +8053,12 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only what this user read */
+                user_id?: string;
             };
             header?: never;
             path: {
@@ -9724,6 +9792,12 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only what this user did */
+                actor_id?: string;
             };
             header?: never;
             path: {

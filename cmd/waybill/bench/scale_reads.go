@@ -168,6 +168,12 @@ func patientReads() []ScaleRead {
 	}
 }
 
+// driverFilters are the filters of list-drivers.
+var driverFilters = []struct{ which, query string }{
+	{"free", "state=free"}, {"nearest", "near_latitude=37.5&near_longitude=-122.5"},
+	{"nearest, free", "state=free&near_latitude=37.5&near_longitude=-122.5"},
+}
+
 // userFilters are the filters of list-users. All users have one word in their names.
 var userFilters = []struct{ which, query string }{
 	{"name, everybody's", "name=user"}, {"name, of one", "name=user+7"}, {"email", "email=user7@scale.example"},
@@ -190,6 +196,9 @@ func tenantReads() (all []ScaleRead) {
 	get("get-account-statement", "/v1/accounts/{busy_account}/statement?from={today}", office)
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
 	list("list-drivers", "/v1/drivers", everyone)
+	for _, f := range driverFilters {
+		all = append(all, ScaleRead{Operation: "list-drivers", Which: f.which, Viewers: office, Path: "/v1/drivers?" + f.query})
+	}
 	get("get-driver", "/v1/drivers/{driver}", everyone)
 	list("list-facilities", "/v1/facilities", everyone)
 	get("get-facility", "/v1/facilities/{small}", []scale.Role{scale.Admin, scale.Dispatcher, scale.Hub,
