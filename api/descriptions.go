@@ -101,6 +101,8 @@ var describedSchemas = map[string]string{
 	"LocatedDriver":    "What became of an observation, and the driver as known now",
 	"DriverLocation":   "An observation of a driver",
 	"Login":            "A new session, with its token",
+	"NewPrice":         "The new price of a pickup",
+	"PartialRefund":    "How much of a charge is returned, and why",
 	"PasswordChange":   "The old and the new password",
 	"NewPickups":       "A batch of pickups to create: all of them, or none",
 	"Pickups":          "The pickups of a batch, in its order",

@@ -67,9 +67,12 @@ var table = map[string]rights{
 	"assign-pickup":        {"-A---", "pickup"},
 	"resend-message":       {"AAO--", "text"},
 	"dispatch-pickup":      {"-A---", "pickup"},
-	"release-pickup":       {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
-	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
+	"release-pickup":       {"-A---", "pickup"},
+	"cancel-pickup":        {"AAO--", "pickup"},
+	"collect-pickup":       {"-A-O-", "pickup"},
+	"receive-pickup":       {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
+	"reprice-pickup": {"AA---", "pickup"}, "refund-pickup": {"AA---", "pickup"},
 
 	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"},
 	"edit-patient":           {"OOO--", "patient"},
@@ -87,6 +90,7 @@ var begins = map[string]db.PickupStatus{
 	"get-pickup":  db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient":   db.PickupStatusCOLLECTED,
 	"list-pickup-messages": db.PickupStatusCOLLECTED, "resend-message": db.PickupStatusSUBMITTED,
+	"reprice-pickup": db.PickupStatusSHIPPED, "refund-pickup": db.PickupStatusDELIVERED,
 }
 
 // beginsIn returns the operation's status of begins.
@@ -481,6 +485,10 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"given_name": newCanary()}
 	case "assign-pickup":
 		return object{"driver_id": s.newDriver(t)}
+	case "reprice-pickup":
+		return object{"price_cents": 700}
+	case "refund-pickup":
+		return object{"amount_cents": 1, "reason": "Late"}
 	case "cancel-pickup":
 		return object{"reason": "No longer needed"}
 	}

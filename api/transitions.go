@@ -57,6 +57,7 @@ func (a *server) registerTransitions() {
 	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")
 	plain(db.TransitionNameShip, "Ship a pickup", "From the hub. PACKED to SHIPPED.")
 	plain(db.TransitionNameDeliver, "Deliver a pickup", "SHIPPED to DELIVERED.")
+	a.registerAdjustments()
 }
 
 func transition(name db.TransitionName, summary, about string, codes ...db.Code) operation {
@@ -77,7 +78,7 @@ type TransitionInput struct {
 
 type transitionOutput struct {
 	ETag     string `header:"ETag" doc:"Identifies the version of the answer, for If-Match and If-None-Match"`
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with this Idempotency-Key made the transition"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with this Idempotency-Key made the change"`
 	Body     *Pickup
 }
 

@@ -127,6 +127,7 @@ var Comments = map[string]string{
 	"phone_numbers.id":                    "Id of the phone number",
 	"phone_numbers.number":                "E.164",
 	"phone_numbers.user_id":               "The user whose number it is",
+	"pickup_adjustments":                  "A change of what a pickup is charged, after it was submitted",
 	"pickup_events":                       "A transition that a pickup made",
 	"pickup_events.actor_id":              "The user who did this",
 	"pickup_events.after":                 "The status after",

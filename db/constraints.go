@@ -172,6 +172,15 @@ var violations = map[string]violation{
 	"messages_failed_check":    {Internal, ""},
 	"messages_sent_check":      {Internal, ""},
 
+	"pickup_adjustment_rules_pkey":             {Internal, ""}, // only migrations write the dictionary
+	"pickup_adjustment_rules_adjustment_check": {Internal, ""},
+
+	"pickup_adjustments_pkey":                  {IllegalTransition, ""},
+	"pickup_adjustments_pickup_fkey":           {NotFound, ""},
+	"pickup_adjustments_adjustment_check":      {Internal, ""},
+	"pickup_adjustments_idempotency_key":       {IdempotencyKeyReused, ""},
+	"pickup_adjustments_idempotency_key_check": {ValidationFailed, "idempotency_key"},
+
 	"message_resends_pkey":                  {Internal, ""}, // numbered under the lock of the message
 	"message_resends_message_fkey":          {NotFound, ""},
 	"message_resends_idempotency_key":       {IdempotencyKeyReused, "idempotency_key"},

@@ -26,7 +26,7 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, jobRaces,
+		accountRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
@@ -38,6 +38,7 @@ func rules() []check {
 	return slices.Concat(
 		appointmentRules, patientAppointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules,
 		jobRules,
+		adjustmentRules, appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)

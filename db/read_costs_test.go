@@ -87,6 +87,7 @@ var uncosted = map[string]string{
 	"ExplainCreatePickups":  "rows by their keys",
 	"ExplainEditPickup":     "a row by its key",
 	"ExplainResendMessage":  "a row by its key",
+	"ExplainAdjustPickup":   "a row by its key",
 }
 
 // costFixture names who reads what.

@@ -101,10 +101,12 @@ const (
 	ErrorCodePatientNotFound      ErrorCode = "patient_not_found"
 	ErrorCodePhoneNumberTaken     ErrorCode = "phone_number_taken"
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
+	ErrorCodePriceBelowRefunds    ErrorCode = "price_below_refunds"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
+	ErrorCodeRefundTooLarge       ErrorCode = "refund_too_large"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
 	ErrorCodeStorageFull          ErrorCode = "storage_full"
@@ -187,6 +189,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodePreconditionRequired:
 		return true
+	case ErrorCodePriceBelowRefunds:
+		return true
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
@@ -194,6 +198,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRecordsMismatch:
+		return true
+	case ErrorCodeRefundTooLarge:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -1169,6 +1175,12 @@ type NewPickups struct {
 	Items []NewPickup `json:"items"`
 }
 
+// NewPrice The new price of a pickup
+type NewPrice struct {
+	// PriceCents Examples: 3500
+	PriceCents int64 `json:"price_cents"`
+}
+
 // NewUser A request to create: a person who works with the tenant's data
 type NewUser struct {
 	// Email As typed; unique in the tenant regardless of case
@@ -1357,6 +1369,19 @@ type PageUser struct {
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// PartialRefund How much of a charge is returned, and why
+type PartialRefund struct {
+	// AmountCents How much of the charge is returned
+	//
+	// Examples: 500
+	AmountCents int64 `json:"amount_cents"`
+
+	// Reason Why it is refunded; not about a patient: all who see the account see it
+	//
+	// Examples: Delivered two hours late
+	Reason string `json:"reason"`
 }
 
 // PasswordChange The old and the new password
@@ -2391,8 +2416,26 @@ type ReceivePickupParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// RefundPickupParams defines parameters for RefundPickup.
+type RefundPickupParams struct {
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// RepricePickupParams defines parameters for RepricePickup.
+type RepricePickupParams struct {
 	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
@@ -2574,6 +2617,12 @@ type AssignPickupJSONRequestBody = Assignment
 
 // CancelPickupJSONRequestBody defines body for CancelPickup for application/json ContentType.
 type CancelPickupJSONRequestBody = Cancellation
+
+// RefundPickupJSONRequestBody defines body for RefundPickup for application/json ContentType.
+type RefundPickupJSONRequestBody = PartialRefund
+
+// RepricePickupJSONRequestBody defines body for RepricePickup for application/json ContentType.
+type RepricePickupJSONRequestBody = NewPrice
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Credentials
@@ -3609,6 +3658,28 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/pickups/{pickup_id}/receive (the `ReceivePickup` operationId).
 	ReceivePickup(ctx context.Context, pickupID openapi_types.UUID, params *ReceivePickupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RefundPickupWithBody Refund a part of a pickup's charge
+	//
+	// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+	RefundPickupWithBody(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefundPickup Refund a part of a pickup's charge
+	//
+	// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+	RefundPickup(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, body RefundPickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReleasePickup Release the driver
 	//
 	// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
@@ -3617,6 +3688,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/pickups/{pickup_id}/release (the `ReleasePickup` operationId).
 	ReleasePickup(ctx context.Context, pickupID openapi_types.UUID, params *ReleasePickupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RepricePickupWithBody Change the price of a submitted pickup
+	//
+	// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+	RepricePickupWithBody(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RepricePickup Change the price of a submitted pickup
+	//
+	// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+	RepricePickup(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, body RepricePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ShipPickup Ship a pickup
 	//
@@ -5465,6 +5558,48 @@ func (c *Client) ReceivePickup(ctx context.Context, pickupID openapi_types.UUID,
 	return c.Client.Do(req)
 }
 
+// RefundPickupWithBody Refund a part of a pickup's charge
+//
+// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+//
+// Roles: admin, dispatcher.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+func (c *Client) RefundPickupWithBody(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefundPickupRequestWithBody(c.Server, pickupID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefundPickup Refund a part of a pickup's charge
+//
+// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+//
+// Roles: admin, dispatcher.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+func (c *Client) RefundPickup(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, body RefundPickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefundPickupRequest(c.Server, pickupID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReleasePickup Release the driver
 //
 // ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
@@ -5474,6 +5609,48 @@ func (c *Client) ReceivePickup(ctx context.Context, pickupID openapi_types.UUID,
 // Corresponds with POST /v1/pickups/{pickup_id}/release (the `ReleasePickup` operationId).
 func (c *Client) ReleasePickup(ctx context.Context, pickupID openapi_types.UUID, params *ReleasePickupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReleasePickupRequest(c.Server, pickupID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RepricePickupWithBody Change the price of a submitted pickup
+//
+// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+//
+// Roles: admin, dispatcher.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+func (c *Client) RepricePickupWithBody(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRepricePickupRequestWithBody(c.Server, pickupID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RepricePickup Change the price of a submitted pickup
+//
+// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+//
+// Roles: admin, dispatcher.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+func (c *Client) RepricePickup(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, body RepricePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRepricePickupRequest(c.Server, pickupID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9779,6 +9956,79 @@ func NewReceivePickupRequest(server string, pickupID openapi_types.UUID, params 
 	return req, nil
 }
 
+// NewRefundPickupRequest calls the generic RefundPickup builder with application/json body
+func NewRefundPickupRequest(server string, pickupID openapi_types.UUID, params *RefundPickupParams, body RefundPickupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRefundPickupRequestWithBody(server, pickupID, params, "application/json", bodyReader)
+}
+
+// NewRefundPickupRequestWithBody constructs an http.Request for the RefundPickup method, with any body, and a specified content type
+func NewRefundPickupRequestWithBody(server string, pickupID openapi_types.UUID, params *RefundPickupParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pickup_id", pickupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pickups/%s/refund", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewReleasePickupRequest constructs an http.Request for the ReleasePickup method
 func NewReleasePickupRequest(server string, pickupID openapi_types.UUID, params *ReleasePickupParams) (*http.Request, error) {
 	var err error
@@ -9809,6 +10059,79 @@ func NewReleasePickupRequest(server string, pickupID openapi_types.UUID, params 
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRepricePickupRequest calls the generic RepricePickup builder with application/json body
+func NewRepricePickupRequest(server string, pickupID openapi_types.UUID, params *RepricePickupParams, body RepricePickupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRepricePickupRequestWithBody(server, pickupID, params, "application/json", bodyReader)
+}
+
+// NewRepricePickupRequestWithBody constructs an http.Request for the RepricePickup method, with any body, and a specified content type
+func NewRepricePickupRequestWithBody(server string, pickupID openapi_types.UUID, params *RepricePickupParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pickup_id", pickupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pickups/%s/reprice", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -11572,6 +11895,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/pickups/{pickup_id}/receive (the `ReceivePickup` operationId).
 	ReceivePickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ReceivePickupParams, reqEditors ...RequestEditorFn) (*ReceivePickupResponse, error)
 
+	// RefundPickupWithBodyWithResponse Refund a part of a pickup's charge
+	//
+	// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+	RefundPickupWithBodyWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefundPickupResponse, error)
+
+	// RefundPickupWithResponse Refund a part of a pickup's charge
+	//
+	// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+	RefundPickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, body RefundPickupJSONRequestBody, reqEditors ...RequestEditorFn) (*RefundPickupResponse, error)
+
 	// ReleasePickupWithResponse Release the driver
 	//
 	// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
@@ -11582,6 +11927,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/pickups/{pickup_id}/release (the `ReleasePickup` operationId).
 	ReleasePickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ReleasePickupParams, reqEditors ...RequestEditorFn) (*ReleasePickupResponse, error)
+
+	// RepricePickupWithBodyWithResponse Change the price of a submitted pickup
+	//
+	// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+	RepricePickupWithBodyWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RepricePickupResponse, error)
+
+	// RepricePickupWithResponse Change the price of a submitted pickup
+	//
+	// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+	//
+	// Roles: admin, dispatcher.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+	RepricePickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, body RepricePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*RepricePickupResponse, error)
 
 	// ShipPickupWithResponse Ship a pickup
 	//
@@ -15291,6 +15658,62 @@ func (r ReceivePickupResponse) ContentType() string {
 	return ""
 }
 
+// RefundPickupResponse200Headers the declared response headers of an HTTP 200 response for RefundPickup
+type RefundPickupResponse200Headers struct {
+	ETag                string
+	IdempotencyReplayed *string
+}
+
+type RefundPickupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Pickup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RefundPickupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefundPickupResponse) GetJSON200() *Pickup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefundPickupResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefundPickupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefundPickupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefundPickupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefundPickupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReleasePickupResponse200Headers the declared response headers of an HTTP 200 response for ReleasePickup
 type ReleasePickupResponse200Headers struct {
 	ETag                string
@@ -15341,6 +15764,62 @@ func (r ReleasePickupResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReleasePickupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RepricePickupResponse200Headers the declared response headers of an HTTP 200 response for RepricePickup
+type RepricePickupResponse200Headers struct {
+	ETag                string
+	IdempotencyReplayed *string
+}
+
+type RepricePickupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Pickup
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RepricePickupResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RepricePickupResponse) GetJSON200() *Pickup {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RepricePickupResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RepricePickupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RepricePickupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RepricePickupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RepricePickupResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17571,6 +18050,40 @@ func (c *ClientWithResponses) ReceivePickupWithResponse(ctx context.Context, pic
 	return ParseReceivePickupResponse(rsp)
 }
 
+// RefundPickupWithBodyWithResponse Refund a part of a pickup's charge
+//
+// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+//
+// Roles: admin, dispatcher.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+func (c *ClientWithResponses) RefundPickupWithBodyWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefundPickupResponse, error) {
+	rsp, err := c.RefundPickupWithBody(ctx, pickupID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefundPickupResponse(rsp)
+}
+
+// RefundPickupWithResponse Refund a part of a pickup's charge
+//
+// Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+//
+// Roles: admin, dispatcher.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/refund (the `RefundPickup` operationId).
+func (c *ClientWithResponses) RefundPickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RefundPickupParams, body RefundPickupJSONRequestBody, reqEditors ...RequestEditorFn) (*RefundPickupResponse, error) {
+	rsp, err := c.RefundPickup(ctx, pickupID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefundPickupResponse(rsp)
+}
+
 // ReleasePickupWithResponse Release the driver
 //
 // ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
@@ -17586,6 +18099,40 @@ func (c *ClientWithResponses) ReleasePickupWithResponse(ctx context.Context, pic
 		return nil, err
 	}
 	return ParseReleasePickupResponse(rsp)
+}
+
+// RepricePickupWithBodyWithResponse Change the price of a submitted pickup
+//
+// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+//
+// Roles: admin, dispatcher.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+func (c *ClientWithResponses) RepricePickupWithBodyWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RepricePickupResponse, error) {
+	rsp, err := c.RepricePickupWithBody(ctx, pickupID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRepricePickupResponse(rsp)
+}
+
+// RepricePickupWithResponse Change the price of a submitted pickup
+//
+// Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+//
+// Roles: admin, dispatcher.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pickups/{pickup_id}/reprice (the `RepricePickup` operationId).
+func (c *ClientWithResponses) RepricePickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *RepricePickupParams, body RepricePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*RepricePickupResponse, error) {
+	rsp, err := c.RepricePickup(ctx, pickupID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRepricePickupResponse(rsp)
 }
 
 // ShipPickupWithResponse Ship a pickup
@@ -21007,6 +21554,59 @@ func ParseReceivePickupResponse(rsp *http.Response) (*ReceivePickupResponse, err
 	return response, nil
 }
 
+// ParseRefundPickupResponse parses an HTTP response from a RefundPickupWithResponse call
+func ParseRefundPickupResponse(rsp *http.Response) (*RefundPickupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefundPickupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Pickup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RefundPickupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReleasePickupResponse parses an HTTP response from a ReleasePickupWithResponse call
 func ParseReleasePickupResponse(rsp *http.Response) (*ReleasePickupResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -21040,6 +21640,59 @@ func ParseReleasePickupResponse(rsp *http.Response) (*ReleasePickupResponse, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ReleasePickupResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRepricePickupResponse parses an HTTP response from a RepricePickupWithResponse call
+func ParseRepricePickupResponse(rsp *http.Response) (*RepricePickupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RepricePickupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Pickup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RepricePickupResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

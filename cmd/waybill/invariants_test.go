@@ -25,7 +25,9 @@ func invariants(ctx context.Context, owner *pgxpool.Pool) error {
 				WHERE e.tenant_id = p.tenant_id AND e.pickup_id = p.id ORDER BY kind)
 			<> array_remove(ARRAY[
 				CASE WHEN charged_cents + refunded_cents > 0 THEN 'charge ' || price_cents END,
-				CASE WHEN refunded_cents > 0 THEN 'refund ' || refunded_cents END], NULL)`,
+				CASE WHEN refunded_cents > 0 THEN 'refund ' || refunded_cents END], NULL)
+				AND NOT EXISTS (
+					SELECT FROM pickup_adjustments AS a WHERE a.tenant_id = p.tenant_id AND a.pickup_id = p.id)`,
 		"a driver's slot holds the pickup that is assigned to them": `
 			SELECT count(*) FROM driver_slots AS s
 			FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

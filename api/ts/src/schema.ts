@@ -1140,6 +1140,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickups/{pickup_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund a part of a pickup's charge
+         * @description Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        post: operations["refund-pickup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickups/{pickup_id}/release": {
         parameters: {
             query?: never;
@@ -1156,6 +1178,28 @@ export interface paths {
          *     Roles: see list-pickup-transitions.
          */
         post: operations["release-pickup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pickups/{pickup_id}/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the price of a submitted pickup
+         * @description Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        post: operations["reprice-pickup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1699,7 +1743,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2237,6 +2281,11 @@ export interface components {
             /** @description The pickups to create, each with an id of its own or none */
             items: components["schemas"]["NewPickup"][];
         };
+        /** @description The new price of a pickup */
+        NewPrice: {
+            /** @example 3500 */
+            price_cents: number;
+        };
         /** @description A request to create: a person who works with the tenant's data */
         NewUser: {
             /**
@@ -2389,6 +2438,19 @@ export interface components {
             items: components["schemas"]["User"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
+        };
+        /** @description How much of a charge is returned, and why */
+        PartialRefund: {
+            /**
+             * @description How much of the charge is returned
+             * @example 500
+             */
+            amount_cents: number;
+            /**
+             * @description Why it is refunded; not about a patient: all who see the account see it
+             * @example Delivered two hours late
+             */
+            reason: string;
         };
         /** @description The old and the new password */
         PasswordChange: {
@@ -9122,7 +9184,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9287,7 +9349,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9443,7 +9505,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9551,7 +9613,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9657,7 +9719,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10050,7 +10112,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10200,7 +10262,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10281,6 +10343,138 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "refund-pickup": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The pickup */
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartialRefund"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pickup"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, illegal_transition, refund_too_large */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "illegal_transition" | "refund_too_large";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "release-pickup": {
         parameters: {
             query?: never;
@@ -10306,7 +10500,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10394,6 +10588,138 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "reprice-pickup": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The pickup */
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPrice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pickup"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, illegal_transition, insufficient_funds, price_below_refunds */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "illegal_transition" | "insufficient_funds" | "price_below_refunds";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "ship-pickup": {
         parameters: {
             query?: never;
@@ -10419,7 +10745,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10525,7 +10851,7 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
