@@ -255,18 +255,21 @@ func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Dri
 }
 
 const listNearestDrivers = `-- name: ListNearestDrivers :many
-WITH placed AS MATERIALIZED (
+WITH doing AS MATERIALIZED (
+    SELECT s.driver_id
+    FROM driver_slots AS s
+    WHERE s.tenant_id = $1::uuid AND driver_state(s.on_duty, s.pickup_id) = $2::text
+), placed AS MATERIALIZED (
     SELECT
         d.id,
         coalesce(
-            distance_meters(d.latitude, d.longitude, $2::float8, $3::float8),
+            distance_meters(d.latitude, d.longitude, $3::float8, $4::float8),
             'Infinity') AS distance
     FROM drivers AS d
-    JOIN driver_slots AS s ON s.tenant_id = d.tenant_id AND s.driver_id = d.id
     WHERE d.tenant_id = $1
-        AND s.tenant_id = $1
-        AND ($4::user_role <> 'driver' OR d.id = $5::uuid)
-        AND ($6::text IS NULL OR driver_state(s.on_duty, s.pickup_id) = $6)
+        AND ($5::user_role <> 'driver' OR d.id = $6::uuid)
+        -- IS TRUE keeps the planner from a join.
+        AND ($2::text IS NULL OR (d.id IN (SELECT s.driver_id FROM doing AS s)) IS TRUE)
 ), page AS MATERIALIZED (
     SELECT p.id, p.distance
     FROM placed AS p
@@ -287,11 +290,11 @@ ORDER BY p.distance, p.id
 
 type ListNearestDriversParams struct {
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	State          *string   `json:"state"`
 	NearLatitude   float64   `json:"near_latitude"`
 	NearLongitude  float64   `json:"near_longitude"`
 	ViewerRole     UserRole  `json:"viewer_role"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
-	State          *string   `json:"state"`
 	AfterDistance  float64   `json:"after_distance"`
 	AfterID        uuid.UUID `format:"uuid" json:"after_id"`
 	MaxRows        int32     `json:"max_rows"`
@@ -307,11 +310,11 @@ type ListNearestDriversRow struct {
 func (q *Queries) ListNearestDrivers(ctx context.Context, arg ListNearestDriversParams) ([]ListNearestDriversRow, error) {
 	rows, err := q.db.Query(ctx, listNearestDrivers,
 		arg.TenantID,
+		arg.State,
 		arg.NearLatitude,
 		arg.NearLongitude,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
-		arg.State,
 		arg.AfterDistance,
 		arg.AfterID,
 		arg.MaxRows,

@@ -197,7 +197,8 @@ func tenantReads() (all []ScaleRead) {
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
 	list("list-drivers", "/v1/drivers", everyone)
 	for _, f := range driverFilters {
-		all = append(all, ScaleRead{Operation: "list-drivers", Which: f.which, Viewers: office, Path: "/v1/drivers?" + f.query})
+		all = append(all,
+			ScaleRead{Operation: "list-drivers", Which: f.which, Viewers: office, Path: "/v1/drivers?" + f.query})
 	}
 	get("get-driver", "/v1/drivers/{driver}", everyone)
 	list("list-facilities", "/v1/facilities", everyone)
