@@ -376,6 +376,27 @@ func (e StreamRestartedCode) Valid() bool {
 	}
 }
 
+// Defines values for ListPickupsParamsSort.
+const (
+	ListPickupsParamsSortLongestWaiting ListPickupsParamsSort = "longest_waiting"
+	ListPickupsParamsSortNewest         ListPickupsParamsSort = "newest"
+	ListPickupsParamsSortOldest         ListPickupsParamsSort = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the ListPickupsParamsSort enum.
+func (e ListPickupsParamsSort) Valid() bool {
+	switch e {
+	case ListPickupsParamsSortLongestWaiting:
+		return true
+	case ListPickupsParamsSortNewest:
+		return true
+	case ListPickupsParamsSortOldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamPickups410ApplicationProblemPlusJSONResponseBodyCode.
 const (
 	StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted StreamPickups410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
@@ -1454,6 +1475,9 @@ type Pickup struct {
 	// Status The status of a pickup
 	Status PickupStatus `json:"status"`
 
+	// SubmittedAt Since when it waits: when it was submitted. Null in DRAFT, and if it ended before this was recorded. Visible to everyone who sees the pickup
+	SubmittedAt nullable.Nullable[time.Time] `json:"submitted_at,omitempty"`
+
 	// UpdatedAt When it last changed
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -1996,8 +2020,11 @@ type ListPickupsParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Status Only those with this status
-	Status *PickupStatus `form:"status,omitempty" json:"status,omitempty"`
+	// Sort newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED
+	Sort *ListPickupsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those with one of these statuses; repeat the parameter for several
+	Status *[]PickupStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// FacilityID Only those of this facility
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
@@ -2005,12 +2032,33 @@ type ListPickupsParams struct {
 	// DriverID Only those of this driver
 	DriverID *openapi_types.UUID `form:"driver_id,omitempty" json:"driver_id,omitempty"`
 
+	// AccountID Only those that are charged to this account. Finds nothing for drivers and the hub, who do not see it
+	AccountID *openapi_types.UUID `form:"account_id,omitempty" json:"account_id,omitempty"`
+
+	// PatientID Only those for this patient. Finds nothing for the hub, who does not see it
+	PatientID *openapi_types.UUID `form:"patient_id,omitempty" json:"patient_id,omitempty"`
+
+	// RequestedBy Only those that this user created
+	RequestedBy *openapi_types.UUID `form:"requested_by,omitempty" json:"requested_by,omitempty"`
+
+	// Text Only those with these words, or beginnings of words, in an address or in the note, as far as you see it
+	Text *string `form:"text,omitempty" json:"text,omitempty"`
+
+	// WindowFrom Only those with a window that ends after this time
+	WindowFrom *time.Time `form:"window_from,omitempty" json:"window_from,omitempty"`
+
+	// WindowTo Only those with a window that starts before this time
+	WindowTo *time.Time `form:"window_to,omitempty" json:"window_to,omitempty"`
+
 	// CreatedFrom Only those created at or after this time
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
 	// CreatedTo Only those created before this time
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 }
+
+// ListPickupsParamsSort defines parameters for ListPickups.
+type ListPickupsParamsSort string
 
 // CreatePickupParams defines parameters for CreatePickup.
 type CreatePickupParams struct {
@@ -3107,7 +3155,7 @@ type ClientInterface interface {
 
 	// ListPickups List the pickups that you see
 	//
-	// Newest first.
+	// Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -4694,7 +4742,7 @@ func (c *Client) ListPickupTransitions(ctx context.Context, reqEditors ...Reques
 
 // ListPickups List the pickups that you see
 //
-// Newest first.
+// Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -8081,9 +8129,21 @@ func NewListPickupsRequest(server string, params *ListPickupsParams) (*http.Requ
 
 		}
 
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Status != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8108,6 +8168,78 @@ func NewListPickupsRequest(server string, params *ListPickupsParams) (*http.Requ
 		if params.DriverID != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "driver_id", *params.DriverID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AccountID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account_id", *params.AccountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PatientID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "patient_id", *params.PatientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RequestedBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "requested_by", *params.RequestedBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Text != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "text", *params.Text, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.WindowFrom != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "window_from", *params.WindowFrom, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.WindowTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "window_to", *params.WindowTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10567,7 +10699,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPickupsWithResponse List the pickups that you see
 	//
-	// Newest first.
+	// Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -16229,7 +16361,7 @@ func (c *ClientWithResponses) ListPickupTransitionsWithResponse(ctx context.Cont
 
 // ListPickupsWithResponse List the pickups that you see
 //
-// Newest first.
+// Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //

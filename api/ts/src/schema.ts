@@ -757,7 +757,7 @@ export interface paths {
         };
         /**
          * List the pickups that you see
-         * @description Newest first.
+         * @description Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2484,6 +2484,11 @@ export interface components {
             requested_by: string;
             /** @description Where it stands: see list-pickup-transitions */
             status: components["schemas"]["PickupStatus"];
+            /**
+             * Format: date-time
+             * @description Since when it waits: when it was submitted. Null in DRAFT, and if it ended before this was recorded. Visible to everyone who sees the pickup
+             */
+            submitted_at?: string | null;
             /**
              * Format: date-time
              * @description When it last changed
@@ -7688,15 +7693,29 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED */
+                sort?: "newest" | "oldest" | "longest_waiting";
                 /**
-                 * @description Only those with this status
+                 * @description Only those with one of these statuses; repeat the parameter for several
                  * @example DELIVERED
                  */
-                status?: components["schemas"]["PickupStatus"];
+                status?: components["schemas"]["PickupStatus"][];
                 /** @description Only those of this facility */
                 facility_id?: string;
                 /** @description Only those of this driver */
                 driver_id?: string;
+                /** @description Only those that are charged to this account. Finds nothing for drivers and the hub, who do not see it */
+                account_id?: string;
+                /** @description Only those for this patient. Finds nothing for the hub, who does not see it */
+                patient_id?: string;
+                /** @description Only those that this user created */
+                requested_by?: string;
+                /** @description Only those with these words, or beginnings of words, in an address or in the note, as far as you see it */
+                text?: string;
+                /** @description Only those with a window that ends after this time */
+                window_from?: string;
+                /** @description Only those with a window that starts before this time */
+                window_to?: string;
                 /** @description Only those created at or after this time */
                 created_from?: string;
                 /** @description Only those created before this time */
