@@ -190,8 +190,8 @@ type listPickupsInput struct {
 }
 
 // Resolve implements huma.Resolver.
-func (in *listPickupsInput) Resolve(huma.Context) []error {
-	errs := in.CreatedRange.errors()
+func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
+	errs := append(in.PickupPaging.Resolve(ctx), in.CreatedRange.errors()...)
 	if !in.WindowFrom.IsZero() && !in.WindowTo.IsZero() && !in.WindowFrom.Before(in.WindowTo.Time) {
 		errs = append(errs, emptyRange("window_from", "window_to"))
 	}

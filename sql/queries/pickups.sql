@@ -136,7 +136,7 @@ SELECT
     s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
     s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
     s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id, s.submitted_at,
     s.asked::bigint AS asked
 FROM seen AS s;
 
