@@ -18,11 +18,11 @@ func (a *server) registerAccounts() {
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createAccount)
 	register(a, operation{
-		id: "list-accounts", method: http.MethodGet, path: "/v1/accounts", tag: "accounts",
+		id: "list-accounts", method: http.MethodGet, replicas: true, path: "/v1/accounts", tag: "accounts",
 		summary: "List the accounts", roles: readers,
 	}, a.listAccounts)
 	register(a, operation{
-		id: "get-account", method: http.MethodGet, path: "/v1/accounts/{account_id}", tag: "accounts",
+		id: "get-account", method: http.MethodGet, replicas: true, path: "/v1/accounts/{account_id}", tag: "accounts",
 		summary: "Get an account", roles: readers, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getAccount)
 	register(a, operation{
@@ -30,6 +30,7 @@ func (a *server) registerAccounts() {
 		summary: "Edit an account", roles: admin, codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired},
 	}, a.editAccount)
 	a.registerEntries(readers)
+	a.registerStatements(readers)
 }
 
 func (a *server) registerEntries(readers []db.UserRole) {
@@ -49,13 +50,13 @@ func (a *server) registerEntries(readers []db.UserRole) {
 		codes: []db.Code{db.NotFound, db.BalanceTooLarge, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindDeposit))
 	register(a, operation{
-		id: "list-account-entries", method: http.MethodGet, path: path + "/entries", tag: "accounts",
+		id: "list-account-entries", method: http.MethodGet, replicas: true, path: path + "/entries", tag: "accounts",
 		summary: "List the entries of an account", about: "The sum of the entries is the balance.",
 		roles: readers, codes: []db.Code{db.NotFound},
 	}, a.listEntries)
 	register(a, operation{
-		id: "get-account-entry", method: http.MethodGet, path: path + "/entries/{entry_id}", tag: "accounts",
-		summary: "Get an entry", roles: readers, codes: []db.Code{db.NotFound},
+		id: "get-account-entry", method: http.MethodGet, replicas: true, path: path + "/entries/{entry_id}",
+		tag: "accounts", summary: "Get an entry", roles: readers, codes: []db.Code{db.NotFound},
 	}, a.getEntry)
 }
 

@@ -368,7 +368,7 @@ var slowFeeds = map[string]struct {
 // A client that stops sending, sends too slowly or without end is rejected, and holds no database
 // connection meanwhile. Each limit is tested separately with the others out of reach, however busy the
 // machine: it takes effect not before its time, and eventually.
-func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
+func TestSlowFeedIsEnded(t *testing.T) {
 	t.Parallel()
 	for name, c := range slowFeeds {
 		t.Run(name, func(t *testing.T) {

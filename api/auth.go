@@ -32,10 +32,11 @@ type gate struct {
 	writes bool
 	// uncached has each session looked up first: a request that streams cannot be retried.
 	uncached bool
+	replicas bool
 }
 
 func (a *server) gate(op operation) *gate {
-	g := &gate{a, op.roles, op.writes(), op.long || op.raw != nil}
+	g := &gate{a, op.roles, op.writes(), op.long || op.raw != nil, op.replicas}
 	if op.transition != "" {
 		g.roles = a.dictionary[op.transition]
 	}
@@ -84,6 +85,9 @@ func (g *gate) admit(known *request, token db.Token, viewer db.Viewer) error {
 		known.Context = db.Acting(known.Context, viewer)
 	} else {
 		known.Context = db.Reading(known.Context, viewer)
+		if g.replicas {
+			known.Context = g.store.FromReplicas(known.Context, viewer, known.sentPosition())
+		}
 		known.session.viewer = viewer.ForReading()
 	}
 	return nil

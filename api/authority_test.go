@@ -254,7 +254,7 @@ func (s *server) unchanged(what string, before map[string]string) {
 }
 
 // A user who is removed from the group during their request writes nothing of its facility.
-func TestWhoLeavesTheGroupUnderWayWritesNothingOfItsFacility(t *testing.T) {
+func TestAMemberWhoIsRemovedConcurrentlyWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	byGroup := []string{
@@ -280,7 +280,7 @@ func TestWhoLeavesTheGroupUnderWayWritesNothingOfItsFacility(t *testing.T) {
 }
 
 // Who ends their own authority is answered like anybody.
-func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
+func TestRevokingOnesOwnAuthorityIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	self := func(u *user) string { return "/v1/users/" + u.id.String() }

@@ -164,7 +164,7 @@ func withoutSession(a *answer) string {
 
 // Who is refused before the handler is asked, or is answered without a look at the
 // database, is refused by the session as it is now: nothing is told to one that is over.
-func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
+func TestARevokedCachedSessionReadsNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for name, c := range map[string]struct {

@@ -11,6 +11,7 @@ const (
 	bodyTooLarge         db.Code = "body_too_large"
 	concurrencyLimit             = db.ConcurrencyLimit
 	methodNotAllowed     db.Code = "method_not_allowed"
+	notAcceptable        db.Code = "not_acceptable"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
 	readOnlyField        db.Code = "read_only_field"
@@ -99,9 +100,18 @@ var meanings = map[db.Code]meaning{
 		"The list omits more of the facility's current appointments than its max_cancel_share allows it to cancel.",
 		"Nothing was changed: send the complete list. If this is intended, set allow_mass_cancel=true; an admin can " +
 			"change the share with edit-facility."},
+	db.MessageNotFailed: {409, "Text not failed",
+		"The text is queued or was sent: only a text that has failed can be sent again.",
+		"Read the texts of the pickup again, since it may have been sent meanwhile."},
+	db.NoPhoneNumber: {409, "No phone number",
+		"The requester of the pickup had no phone number when the text was owed, so that it cannot be sent.",
+		"Add a phone number to the user with add-phone-number: later texts are sent to it."},
 	db.NoDriverFree: {409, "No driver available",
 		"No driver is on duty, free, and has a known location.",
 		"Try again later, or assign a specific driver with assign-pickup."},
+	notAcceptable: {http.StatusNotAcceptable, "Not acceptable",
+		"This operation cannot answer with any media type that the Accept header accepts.",
+		"Accept a media type that the operation documents, or omit the header."},
 	db.NotEditable: {409, "Pickup not editable",
 		"A pickup can only be edited in DRAFT.",
 		"Cancel the pickup and create another."},

@@ -176,6 +176,7 @@ func (a *server) complete(op operation) {
 			p.Required = true // only in the document: the answer without it is 428, not 422
 		}
 	}
+	describeConsistency(op, declared)
 }
 
 func (a *server) declared(op operation) *huma.Operation {

@@ -17,7 +17,7 @@ import (
 
 // The code of every answer is checked against what the operation declares: an operation without a body
 // declares fewer.
-func TestUndeclaredCodesAreTold(t *testing.T) {
+func TestUndeclaredCodesAreReported(t *testing.T) {
 	t.Parallel()
 	var codes []db.Code
 	a := newServer(nil, Options{Undeclared: func(_ string, code db.Code) { codes = append(codes, code) }})

@@ -18,11 +18,11 @@ func (a *server) registerDrivers() {
 		codes: []db.Code{db.UserNotFound, db.DriverUserTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createDriver)
 	register(a, operation{
-		id: "list-drivers", method: http.MethodGet, path: "/v1/drivers", tag: "drivers",
+		id: "list-drivers", method: http.MethodGet, replicas: true, path: "/v1/drivers", tag: "drivers",
 		summary: "List the drivers", about: "Drivers only see themselves.", roles: everyRole,
 	}, a.listDrivers)
 	register(a, operation{
-		id: "get-driver", method: http.MethodGet, path: "/v1/drivers/{driver_id}", tag: "drivers",
+		id: "get-driver", method: http.MethodGet, replicas: true, path: "/v1/drivers/{driver_id}", tag: "drivers",
 		summary: "Get a driver", about: "Drivers only see themselves.", roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getDriver)

@@ -64,7 +64,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 }
 
 // A reader whose client disconnects continues for the others; a waiting one does not have to.
-func TestWhoGoesAwayWhileReadingTogetherHoldsUpNobody(t *testing.T) {
+func TestACanceledSharedReadDelaysNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := followed(t)

@@ -46,7 +46,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 
 // A page without an event for the viewer makes progress as well, and says that events were skipped, so that
 // a client resumes behind them.
-func TestAPageGoesOnAfterAllThatWasLookedAt(t *testing.T) {
+func TestAPageContinuesAfterEveryScannedEvent(t *testing.T) {
 	t.Parallel()
 	seen := db.PickupEvent{Xid: 5, Seq: 7, Transition: db.TransitionNameSubmit}
 	for name, c := range map[string]struct {

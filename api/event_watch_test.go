@@ -72,7 +72,7 @@ func isWoken(news <-chan struct{}) bool {
 	}
 }
 
-func TestOneLookIsForAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
+func TestOnePollServesAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(100 * time.Millisecond)
@@ -110,7 +110,7 @@ func TestOneLookIsForAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
 
 // An event committed while a stream starts is sent: found by the stream's own first poll, or by the
 // watch's next.
-func TestWhoComesDuringALookMissesNothing(t *testing.T) {
+func TestAStreamOpenedDuringAPollMissesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
@@ -144,7 +144,7 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 	})
 }
 
-func TestALookThatFailsIsRepeated(t *testing.T) {
+func TestAFailedPollIsRepeated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
@@ -170,7 +170,7 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 }
 
 // A wake-up for followers before a stream starts does not wake it: it starts reading after it.
-func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
+func TestAStreamIsNotWokenByAnEarlierWakeUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
@@ -214,7 +214,7 @@ func TestTheWatchNeverGoesBack(t *testing.T) {
 	})
 }
 
-func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
+func TestTheLagGrowsWhileEventsCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Second)
@@ -323,7 +323,7 @@ func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
 
 // The events are read on a later snapshot than the horizon, or some would be skipped. An event beyond
 // the last finished transaction is sent only after another one has finished.
-func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
+func TestAPollReadsTheHorizonFirstAndMovesItWhenIdle(t *testing.T) {
 	t.Parallel()
 	tenant, beyond := uuid.New(), uuid.New()
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"strconv"
@@ -49,8 +50,10 @@ func (e example) addTo(op *huma.Operation) {
 		}
 	}
 	if answer := op.Responses[strconv.Itoa(op.DefaultStatus)]; answer != nil && e.Response != nil {
-		for _, media := range answer.Content {
-			media.Example = e.Response
+		for kind, media := range answer.Content {
+			if media.Example = e.Response; kind == csvType {
+				media.Example = asTable(e.Response)
+			}
 		}
 	}
 }
@@ -66,6 +69,22 @@ func asLines(array any) string {
 		b.Write(append(line, '\n'))
 	}
 	return b.String()
+}
+
+// asTable returns a statement as text/csv.
+func asTable(statement any) string {
+	var st AccountStatement
+	if err := json.Unmarshal(mustJSON(statement), &st); err != nil {
+		panic(err) // it was read from JSON
+	}
+	var table bytes.Buffer
+	form := &csvStatement{st}
+	form.begin(&table)
+	for _, l := range st.Items {
+		form.line(&table, &l)
+	}
+	form.end(&table, st.ClosingCents)
+	return table.String()
 }
 
 // exampleRequestID stands for the id of a request.

@@ -16,14 +16,14 @@ func (a *server) registerFacilities() {
 		summary: "Create a facility", roles: admin, codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createFacility)
 	register(a, operation{
-		id: "list-facilities", method: http.MethodGet, path: "/v1/facilities", tag: "facilities",
+		id: "list-facilities", method: http.MethodGet, replicas: true, path: "/v1/facilities", tag: "facilities",
 		summary: "List the facilities that you see",
 		about: "Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those " +
 			"of their pickups.",
 		roles: everyRole,
 	}, a.listFacilities)
 	register(a, operation{
-		id: "get-facility", method: http.MethodGet, path: "/v1/facilities/{facility_id}", tag: "facilities",
+		id: "get-facility", method: http.MethodGet, replicas: true, path: "/v1/facilities/{facility_id}", tag: "facilities",
 		summary: "Get a facility", roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getFacility)
 	register(a, operation{

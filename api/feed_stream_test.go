@@ -51,7 +51,7 @@ func (s *server) tellsBesideFeed(ofTenant, ofForeign *stream) {
 
 // A feed that has written much, and waits for another lock, delays no stream: neither its tenant's nor
 // another's.
-func TestStreamsAreToldBesideAFeed(t *testing.T) {
+func TestStreamsDeliverDuringAFeed(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
 	url := s.listen()
@@ -80,7 +80,7 @@ func TestStreamsAreToldBesideAFeed(t *testing.T) {
 }
 
 // At full size: events are sent while one transaction applies the records.
-func TestStreamsAreToldBesideTwentyThousandRecords(t *testing.T) {
+func TestStreamsDeliverDuringAFeedOfTwentyThousandRecords(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a long feed")
 	s := start(t, roomy)

@@ -11,11 +11,11 @@ import (
 
 func (a *server) registerFlags() {
 	register(a, operation{
-		id: "list-flags", method: http.MethodGet, path: "/v1/flags", tag: "flags",
+		id: "list-flags", method: http.MethodGet, replicas: true, path: "/v1/flags", tag: "flags",
 		summary: "List the flags", about: "Ordered by name.", roles: admin,
 	}, a.listFlags)
 	register(a, operation{
-		id: "get-flag", method: http.MethodGet, path: "/v1/flags/{name}", tag: "flags",
+		id: "get-flag", method: http.MethodGet, replicas: true, path: "/v1/flags/{name}", tag: "flags",
 		summary: "Get a flag", roles: admin, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getFlag)
 	register(a, operation{

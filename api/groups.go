@@ -17,11 +17,11 @@ func (a *server) registerGroups() {
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createGroup)
 	register(a, operation{
-		id: "list-groups", method: http.MethodGet, path: "/v1/groups", tag: "groups",
+		id: "list-groups", method: http.MethodGet, replicas: true, path: "/v1/groups", tag: "groups",
 		summary: "List the groups", roles: admin,
 	}, a.listGroups)
 	register(a, operation{
-		id: "get-group", method: http.MethodGet, path: "/v1/groups/{group_id}", tag: "groups",
+		id: "get-group", method: http.MethodGet, replicas: true, path: "/v1/groups/{group_id}", tag: "groups",
 		summary: "Get a group", roles: admin, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getGroup)
 	register(a, operation{
@@ -35,7 +35,7 @@ func (a *server) registerGroups() {
 func (a *server) registerGroupMembers() {
 	const path = "/v1/groups/{group_id}/members"
 	register(a, operation{
-		id: "list-group-members", method: http.MethodGet, path: path, tag: "groups",
+		id: "list-group-members", method: http.MethodGet, replicas: true, path: path, tag: "groups",
 		summary: "List the members of a group", about: "Ordered by id.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupMembers)
@@ -57,7 +57,7 @@ func (a *server) registerGroupMembers() {
 func (a *server) registerGroupFacilities() {
 	const path = "/v1/groups/{group_id}/facilities"
 	register(a, operation{
-		id: "list-group-facilities", method: http.MethodGet, path: path, tag: "groups",
+		id: "list-group-facilities", method: http.MethodGet, replicas: true, path: path, tag: "groups",
 		summary: "List the facilities of a group", about: "Ordered by id.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupFacilities)

@@ -71,7 +71,7 @@ func TestLoginsThatAreRefusedUnseenWait(t *testing.T) {
 }
 
 // Others do not: the server would take an hour to answer.
-func TestLoginsThatAreLookedAtDoNotWait(t *testing.T) {
+func TestOtherLoginsDoNotWait(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) { o.LoginPause = time.Hour })
 	s.loginFrom("203.0.113.9", s.slug, s.staff.email, "wrong").refused(401, "unauthenticated")
@@ -147,7 +147,7 @@ func TestGuessesFromManySourcesAreLimited(t *testing.T) {
 }
 
 // Neither the answer nor the wait reveals whether the user or the tenant exists.
-func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
+func TestUnknownUsersAreCountedLikeKnownOnes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, c := range [][2]string{{s.slug, s.staff.email}, {s.slug, "nobody@example.com"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"waybill/db"
 )
 
@@ -15,6 +17,14 @@ func (a *server) registerMessages() {
 			"phone number has failed with the reason no_number.",
 		roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listMessages)
+	register(a, operation{
+		id: "resend-message", method: http.MethodPost, path: "/v1/messages/{message_id}/resend", tag: "pickups",
+		summary: "Send a failed text again",
+		about: "Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone " +
+			"number, are left as they are.",
+		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff},
+		codes: []db.Code{db.NotFound, db.MessageNotFailed, db.NoPhoneNumber, db.IdempotencyKeyReused},
+	}, a.resendMessage)
 }
 
 // Message is a text to the requester of a pickup, owed by a transition.
@@ -41,4 +51,35 @@ func (a *server) listMessages(ctx context.Context, v db.Viewer, in *listMessages
 		messages[i] = Message(r)
 	}
 	return pageOf(in.Limit, messages, func(m Message) string { return in.after(m.CreatedAt, m.ID) }), nil
+}
+
+// MessagePath identifies a text by its id in the path.
+type MessagePath struct {
+	MessageID uuid.UUID `path:"message_id" format:"uuid" doc:"The text"`
+}
+
+type resendMessageInput struct {
+	MessagePath
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Unique for each request, and the same for its retries: a repetition returns 200 and has no effect"`
+}
+
+type resendMessageOutput struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with this Idempotency-Key sent the text again"`
+	Body     *Message
+}
+
+func (a *server) resendMessage(
+	ctx context.Context, v db.Viewer, in *resendMessageInput,
+) (*resendMessageOutput, error) {
+	row, replayed, err := a.store.ResendMessage(ctx, v, db.Resend{
+		MessageID: in.MessageID, Key: in.Key, Digest: digest(v, "resend-message", nil),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &resendMessageOutput{Body: (*Message)(&row)}
+	if replayed {
+		out.Replayed = "true"
+	}
+	return out, nil
 }

@@ -32,6 +32,8 @@ type operation struct {
 	asNotFound []db.Code
 	maxBody    int64 // 0 means 1 MiB
 	long       bool  // a stream: no time limit
+	// replicas may serve its reads, each of which is one statement that writes nothing, not even an audit row.
+	replicas bool
 	// of the answer, if not JSON
 	mediaType string
 	body      bool              // whether it has a request body: derived from the input type
@@ -63,6 +65,7 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 		case retry:
 			out, err = handler(ctx, in)
 		}
+		a.tellPosition(ctx, op, err)
 		if k, ok := any(in).(keyed); ok {
 			err = k.ofKey(err)
 		}
@@ -117,6 +120,9 @@ func (a *server) entry(op operation) huma.Operation {
 	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
 		panic(fmt.Sprintf("operation %s must have exactly one security rule", op.id))
 	}
+	if op.replicas && (op.writes() || op.anyone || op.long) {
+		panic(fmt.Sprintf("operation %s cannot be served by replicas", op.id))
+	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: op.status,
@@ -135,6 +141,9 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.gate(op).pass)
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
+	if op.replicas {
+		described.Middlewares = append(described.Middlewares, strictConsistency)
+	}
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)

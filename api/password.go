@@ -71,9 +71,9 @@ func (p *passwords) admit(d *admission, c caller) (leave func(), err error) {
 	return leave, nil
 }
 
-// noTurn returns the error of a caller whose request ended before its turn: Overloaded if its time limit
+// queueWaitError returns the error of a caller whose request ended before it was admitted: Overloaded if its time limit
 // passed, Timeout if its client went away.
-func noTurn(ctx context.Context) error {
+func queueWaitError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return tooManyLogins()
 	}
@@ -123,7 +123,7 @@ func (p *passwords) lockTry(ctx context.Context, key []byte) (unlock func(), err
 		select {
 		case <-running.(chan struct{}):
 		case <-ctx.Done():
-			return nil, noTurn(ctx)
+			return nil, queueWaitError(ctx)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestExternalIDIsWithoutTheBlanksAroundIt(t *testing.T) {
 }
 
 // Who sees a patient by their consent alone learns nothing of the ids at their facility.
-func TestExternalIDIsChangedByWhoSeesItsFacility(t *testing.T) {
+func TestExternalIDIsChangedByViewersOfItsFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.shows(s.tenant, s.facility, s.admin)

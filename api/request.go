@@ -28,6 +28,7 @@ type request struct {
 	cause     error
 	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
+	position  string                         // to tell the client, or ""
 
 	// Shared with the goroutine that detects a disconnected client: see follow.
 	answering    sync.Mutex
@@ -87,6 +88,9 @@ func (r *recorder) begin(status int) {
 	}
 	if status < http.StatusInternalServerError && !r.known.session.viewer.Confirmed() {
 		panic("an answer to a session that is not confirmed")
+	}
+	if r.known.position != "" {
+		r.Header().Set(consistencyHeader, r.known.position)
 	}
 	r.known.begin()
 	r.status = status

@@ -31,7 +31,7 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"edit-user": {"AOOOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
 	"reactivate-user":  {"A----", "user"},
 	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"},
 	"remove-phone-number": {"A-O--", "phone"},
@@ -52,6 +52,7 @@ var table = map[string]rights{
 	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
 	"deposit-to-account":   {"A----", "account"},
 	"list-account-entries": {"AAA--", "account"}, "get-account-entry": {"AAA--", "entry"},
+	"get-account-statement": {"AAA--", "account"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
@@ -62,9 +63,11 @@ var table = map[string]rights{
 	"stream-pickups":       {"AAAAA", ""},
 	"get-pickup-counts":    {"AAAAA", ""},
 	"list-pickup-messages": {"AAOOO", "pickup"},
-	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
-	"dispatch-pickup": {"-A---", "pickup"},
-	"release-pickup":  {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
+	"submit-pickup":        {"-AO--", "pickup"},
+	"assign-pickup":        {"-A---", "pickup"},
+	"resend-message":       {"AAO--", "text"},
+	"dispatch-pickup":      {"-A---", "pickup"},
+	"release-pickup":       {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
 
@@ -82,7 +85,7 @@ var begins = map[string]db.PickupStatus{
 	"edit-pickup": db.PickupStatusDRAFT,
 	"get-pickup":  db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient":   db.PickupStatusCOLLECTED,
-	"list-pickup-messages": db.PickupStatusCOLLECTED,
+	"list-pickup-messages": db.PickupStatusCOLLECTED, "resend-message": db.PickupStatusSUBMITTED,
 }
 
 // beginsIn returns the operation's status of begins.
@@ -266,8 +269,11 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 			ids[name] = newID().String()
 		}
 		ids["name"] = "absent"
-		if table[op.id].on == "pickup" {
+		switch table[op.id].on {
+		case "pickup":
 			ids["pickup_id"] = newID().String()
+		case "text":
+			ids["message_id"] = newID().String()
 		}
 		return ids
 	}
@@ -283,6 +289,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // admins see everything anyway
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
 			"NOTHING", t.id, t.group, ids["facility_id"])
+	case on == "text":
+		ids["message_id"] = s.refusedText(op, role, which, t).String()
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
 	case on == "patient" || on == "allowed":
@@ -311,7 +319,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
 	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
-		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
+		"entry", "driver", "pickup", "patient", "allowed", "text"}, table[op.id].on) {
 		s.t.Fatalf("%s: no target is known", op.id)
 	}
 	ids := s.idsFor(op, role, which, t)
@@ -367,6 +375,15 @@ func (s *server) pickupFor(op *described, role db.UserRole, which string, t *ten
 	if op.id == "get-pickup-patient" {
 		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, s.patientFor(role, which, t))
 	}
+	return id
+}
+
+// refusedText makes a text that the gateway has refused, of a pickup that the role sees, or not.
+func (s *server) refusedText(op *described, role db.UserRole, which string, t *tenant) (id uuid.UUID) {
+	s.t.Helper()
+	s.must(s.base.Owner().QueryRow(s.t.Context(), `UPDATE messages
+		SET status = 'FAILED', reason = 'refused_410', to_number = '+14155550100'
+		WHERE pickup_id = $1 RETURNING id`, s.pickupFor(op, role, which, t)).Scan(&id))
 	return id
 }
 
@@ -606,11 +623,15 @@ func TestDriversChangeTheirDutyAlone(t *testing.T) {
 func TestNobodyButAdminsSetARole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, as := range []*user{s.staff, s.tenant.driver, s.hub} {
+	for _, as := range []*user{s.dispatcher, s.staff, s.tenant.driver, s.hub} {
 		path := "/v1/users/" + as.id.String()
 		tag := s.do(as, "GET", path, nil).want(200).etag()
 		s.do(as, "PATCH", path, object{"role": "admin"}, "If-Match", tag).refused(403, "forbidden")
 		s.do(as, "PATCH", path, object{"name": "Me"}, "If-Match", tag).want(200)
+		// Dispatchers see every user, and edit none but themselves, not even without a change.
+		for _, body := range []object{{"name": "You"}, {"role": "hub"}, {}} {
+			s.do(as, "PATCH", "/v1/users/"+s.stranger.id.String(), body, "If-Match", `"1"`).refused(404, "not_found")
+		}
 	}
 	path := "/v1/users/" + s.staff.id.String()
 	s.do(s.admin, "PATCH", path, object{"role": "dispatcher"}, "If-Match", s.do(s.admin, "GET", path, nil).etag()).

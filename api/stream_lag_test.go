@@ -7,7 +7,7 @@ import (
 	"waybill/db"
 )
 
-func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
+func TestTheLagIsTheAgeOfTheOldestUndeliveredEvent(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
 	after := func(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }

@@ -12,7 +12,7 @@ import (
 	"waybill/db"
 )
 
-func TestPickupGoesTheWholeRoad(t *testing.T) {
+func TestPickupLifecycle(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.pickup()

@@ -17,11 +17,11 @@ func (a *server) registerUsers() {
 		codes: []db.Code{db.EmailTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createUser)
 	register(a, operation{
-		id: "list-users", method: http.MethodGet, path: "/v1/users", tag: "users",
+		id: "list-users", method: http.MethodGet, replicas: true, path: "/v1/users", tag: "users",
 		summary: "List the users", about: "Newest first. " + aboutNames, roles: adminDispatch,
 	}, a.listUsers)
 	register(a, operation{
-		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
+		id: "get-user", method: http.MethodGet, replicas: true, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.",
 		roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
@@ -29,7 +29,7 @@ func (a *server) registerUsers() {
 	register(a, operation{
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Edit a user", about: "Admins may edit every user, others only their own name and email address.",
-		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
+		roles: everyRole,
 		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
@@ -184,7 +184,11 @@ type editUserInput struct {
 }
 
 func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
-	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
+	switch {
+	case v.Role == db.UserRoleAdmin:
+	case in.UserID != v.UserID: // also by dispatchers, who see every user
+		return nil, problem(db.NotFound, "", "")
+	case in.Body.Role != nil:
 		return nil, problem(db.Forbidden, "role", "Only an admin may set a role.")
 	}
 	if in.Body == (UserEdit{}) {

@@ -16,7 +16,7 @@ const createAccount = `-- name: CreateAccount :one
 INSERT INTO accounts (tenant_id, id, name, currency, request_digest)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at
+RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at
 `
 
 type CreateAccountParams struct {
@@ -47,6 +47,7 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.EnteredAt,
 	)
 	return i, err
 }
@@ -56,7 +57,7 @@ UPDATE accounts
 SET name = coalesce($1, name),
     version = version + 1
 WHERE tenant_id = $2 AND id = $3 AND version = $4
-RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at
+RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at
 `
 
 type EditAccountParams struct {
@@ -85,12 +86,13 @@ func (q *Queries) EditAccount(ctx context.Context, arg EditAccountParams) (Accou
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.EnteredAt,
 	)
 	return i, err
 }
 
 const getAccount = `-- name: GetAccount :one
-SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at FROM accounts WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at FROM accounts WHERE tenant_id = $1 AND id = $2
 `
 
 type GetAccountParams struct {
@@ -111,12 +113,13 @@ func (q *Queries) GetAccount(ctx context.Context, arg GetAccountParams) (Account
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.EnteredAt,
 	)
 	return i, err
 }
 
 const listAccounts = `-- name: ListAccounts :many
-SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at FROM accounts
+SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at FROM accounts
 WHERE tenant_id = $1
     AND (created_at, id) < ($2::timestamptz, $3::uuid)
 ORDER BY created_at DESC, id DESC
@@ -154,6 +157,7 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]A
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
+			&i.EnteredAt,
 		); err != nil {
 			return nil, err
 		}

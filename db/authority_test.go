@@ -69,9 +69,11 @@ func (w *fixture) heldWrites(ctx context.Context, cached bool) []heldWrite {
 	w.signIn(ctx, cached)
 	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
-	driver := w.driver(ctx, 1, 1)
+	driver, text := w.driver(ctx, 1, 1), w.queued(ctx)
+	w.must(settle(ctx, w.as, w.tenant, text, "refused_410"))
 	name := "Another name"
 	return []heldWrite{
+		{"a resend", w.staff, "messages", text, w.resending(ctx, w.staff, text, "")},
 		{"a batched charge", w.admin, "accounts", w.account,
 			func(s *db.Raw) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
 		{"a batched transition", w.staff, "pickups", pickup,
@@ -241,6 +243,9 @@ var authorityRules = []check{
 		leavesTheGroup("pickups")},
 	{"ConfirmPatient", "a write that waited for a lock is of a facility that its viewer does not see by then",
 		leavesTheGroup("patients")},
+	{"ConfirmMessage", "a write that waited for a lock is of a facility that its viewer does not see by then",
+		leavesTheGroup("messages")},
+	{"ConfirmMessage", "staff resend what they see", staysInTheGroup("messages")},
 	{"ConfirmPickups", "staff write what they see", staysInTheGroup("pickups")},
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
 	{"ConfirmPickups", "a pickup that its viewer does not see fails its batch",
@@ -292,6 +297,7 @@ var byGroup = map[string]map[string]db.Code{
 	"pickups": {
 		"a batched transition": db.NotFound, "an edit": db.NotFound,
 	},
+	"messages": {"a resend": db.NotFound},
 	"patients": {"a patient's edit": db.NotFound, "a patient's create": db.FacilityNotFound},
 }
 
@@ -512,7 +518,7 @@ func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 
 // A committed write is reported as committed, also if the session has ended by the time its outcome is
 // looked up. It is never reported as refused.
-func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
+func TestACommittedWriteIsReportedThoughTheSessionEnded(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := openBatching(t).fixture(ctx)

@@ -178,7 +178,7 @@ func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 
 // One entry of the batch has the id of an entry in a transaction that is not yet committed: it seemed to
 // fit the balance, and is not inserted. The entries behind it must not fail for that.
-func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
+func TestAReplayedEntryCostsTheLaterOnesNothing(t *testing.T) {
 	ctx, w := batchingFixture(t)
 	account, elsewhere := w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)
 	repeated := charge(elsewhere, 60)

@@ -56,7 +56,7 @@ func (m meddling) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	return m.DBTX.QueryRow(ctx, sql, args...)
 }
 
-func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testing.T) {
+func TestAnUnexplainedTransitionIsRetriedABoundedNumberOfTimes(t *testing.T) {
 	ctx, w := batchingFixture(t)
 	one, other := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	id := w.assigned(ctx, one)
@@ -150,7 +150,7 @@ func TestEveryOnConflictNamesItsTarget(t *testing.T) {
 }
 
 // A generic plan estimates ten rows for each array: it must not scan one array for each row of another.
-func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
+func TestLargeBatchScansItsRequestsAFewTimesEach(t *testing.T) {
 	ctx, w := batchingFixture(t)
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()

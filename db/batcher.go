@@ -32,6 +32,13 @@ func batchedReads[Q, A any](
 	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush), Tenant: tenant})
 }
 
+// oneAtATime returns a batcher for questions of which one is under way at a time: those who ask meanwhile share the
+// next one, so that no answer is older than its question.
+func oneAtATime[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush),
+		Limits: batch.Limits{MaxInFlight: 1, MaxBatch: 4096, MaxQueue: 4096}})
+}
+
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
 // quarantined.
 func batchedWrites[Q confirmed, A any](s *Store, oneByOne bool, c config[Q, A]) *batcher[Q, A] {

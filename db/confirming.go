@@ -39,6 +39,7 @@ type confirmation struct {
 	claims   claims // confirmed before the first statement
 	sessions ConfirmSessionsParams
 	pickups  ConfirmPickupsParams // written by staff, who must see their facilities
+	messages []queued             // confirm of each message that staff write that they see its pickup
 	// alone marks a statement of any kind that is not batched: it may end its own session, which is
 	// therefore also confirmed before it.
 	alone bool
@@ -46,7 +47,8 @@ type confirmation struct {
 	may   error // why nothing may be sent at all
 	// history is the history of events that must be the server's; "" for any.
 	history string
-	untimed bool // the session's statement_timeout does not apply
+	untimed bool         // the session's statement_timeout does not apply
+	replica *replicaRead // replicas may serve it
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
 }
@@ -140,6 +142,14 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
+// addMessage adds a confirmation that staff see the pickup of the text that they write.
+func (c *confirmation) addMessage(v Viewer, id uuid.UUID) {
+	if v.authority.kind != ofSession || v.Role != UserRoleStaff {
+		return
+	}
+	c.messages = append(c.messages, queued{confirmMessage, []any{v.TenantID, id, v.UserID}})
+}
+
 // hasSettings reports whether something besides sessions goes before the statement.
 func (c *confirmation) hasSettings() bool { return c.lockTimeout != "" || c.history != "" || c.untimed }
 
@@ -202,7 +212,7 @@ func (c *confirmation) after() []queued {
 	if p := c.pickups; len(p.Ids) > 0 {
 		all = append(all, queued{confirmPickups, []any{p.TenantIds, p.Ids, p.ViewerIds}})
 	}
-	return all
+	return append(all, c.messages...)
 }
 
 func (c *confirmation) sessionsBy(sql string) queued {
@@ -211,8 +221,9 @@ func (c *confirmation) sessionsBy(sql string) queued {
 
 // confirming sends each statement with the confirmation of its context, if there is one.
 type confirming struct {
-	DBTX // without confirmation
-	take taker
+	DBTX     // without confirmation
+	take     taker
+	replicas *replicaSet // nil without replicas
 }
 
 // Exec implements DBTX.
@@ -235,6 +246,15 @@ func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	pending, err := c.claims.pending()
 	if err != nil {
 		return nil, err
+	}
+	if c.replica != nil && !c.hasSettings() {
+		rows, ok, err := q.replicas.read(ctx, c.replica, pending, queued{sql, args})
+		if ok || err != nil {
+			return rows, err
+		}
+		if pending, err = c.claims.pending(); err != nil { // confirmed meanwhile
+			return nil, err
+		}
 	}
 	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && !c.hasSettings() {
 		// confirmed already, or the system's own

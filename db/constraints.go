@@ -170,4 +170,10 @@ var violations = map[string]violation{
 	"messages_no_number_check": {Internal, ""},
 	"messages_failed_check":    {Internal, ""},
 	"messages_sent_check":      {Internal, ""},
+
+	"message_resends_pkey":                  {Internal, ""}, // numbered under the lock of the message
+	"message_resends_message_fkey":          {NotFound, ""},
+	"message_resends_idempotency_key":       {IdempotencyKeyReused, "idempotency_key"},
+	"message_resends_idempotency_key_check": {ValidationFailed, "idempotency_key"},
+	"message_resends_request_check":         {Internal, ""},
 }

@@ -249,6 +249,16 @@ var breaches = map[string]string{
 	"messages_no_number_check": "UPDATE messages SET to_number = NULL WHERE pickup_id = $submitted",
 	"messages_failed_check":    "UPDATE messages SET reason = 'refused' WHERE pickup_id = $submitted",
 	"messages_sent_check":      "UPDATE messages SET status = 'SENT' WHERE pickup_id = $submitted",
+
+	"message_resends_pkey": "INSERT INTO message_resends SELECT tenant_id, id, 1 FROM messages CROSS JOIN " +
+		"generate_series(1, 2) WHERE pickup_id = $submitted",
+	"message_resends_message_fkey": "INSERT INTO message_resends VALUES ($w, $new, 1)",
+	"message_resends_idempotency_key": "INSERT INTO message_resends SELECT tenant_id, id, n, NULL, 'key' FROM " +
+		"messages CROSS JOIN generate_series(1, 2) AS n WHERE pickup_id = $submitted",
+	"message_resends_idempotency_key_check": "INSERT INTO message_resends SELECT tenant_id, id, 1, NULL, '' FROM " +
+		"messages WHERE pickup_id = $submitted",
+	"message_resends_request_check": "INSERT INTO message_resends SELECT tenant_id, id, 1, $staff FROM messages " +
+		"WHERE pickup_id = $submitted",
 }
 
 func TestEveryConstraintRefusesWithItsCode(t *testing.T) {

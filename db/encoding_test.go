@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"waybill/db"
 	"waybill/db/dbtest"
 )
@@ -63,9 +65,11 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 	m := must(db.NewMigrator(d.OwnerURL))
 	t.Cleanup(func() { m.Close() })
 	must(m.UpTo(ctx, 30))
-	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).fixture(ctx)
+	w := &fixture{Raw: openStore(t, config(d.AppURL, false)), owner: d.Owner(), tenant: uuid.New()}
+	w.set(ctx, "INSERT INTO tenants (id, slug, name) VALUES ($1, 'twins', 'Twins')")
 	for _, email := range []string{"MÜLLER@x.example", "müller@x.example"} {
-		w.must(w.createUser(ctx, w.Raw, newID(), email))
+		w.set(ctx, `INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
+			VALUES ($1, $2, $3, 'Ada', 'staff', 'hash', '')`, newID(), email)
 	}
 	_, err := m.Up(ctx)
 	if err == nil || !strings.Contains(err.Error(), "users of 1 email addresses differ in case or composition alone") ||

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -57,7 +58,7 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
-		over = confirming{q, func(context.Context) (batches, func(error) error, error) {
+		over = confirming{DBTX: q, take: func(context.Context) (batches, func(error) error, error) {
 			return q.(batches), asItIs, nil
 		}}
 	}
@@ -178,4 +179,11 @@ func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
 		do()
 		return nil
 	})
+}
+
+// BelieveReplayed makes the store believe that the replicas have replayed everything, as after a restart of one.
+func (r *Raw) BelieveReplayed() {
+	for _, replica := range r.replicas.all {
+		replica.replayed.Store(math.MaxUint64)
+	}
 }

@@ -27,11 +27,15 @@ WITH asked AS (
             unnest($8::bytea[]) AS request_digest
     ) AS u
 ), locked AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
+    SELECT c.tenant_id, c.id, c.balance_cents, c.entered_at
     FROM accounts AS c
     WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c /* CreateLedgerEntriesSkipLocked: SKIP LOCKED */
+), booked AS MATERIALIZED (
+    -- After all locks are held.
+    SELECT greatest(clock_timestamp(), max(l.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM locked AS l
 ), spent AS (
     SELECT
         a.tenant_id, a.id, a.account_id, a.kind, a.amount_cents, a.note, a.actor_id, a.request_digest, a.ord,
@@ -53,17 +57,22 @@ WITH asked AS (
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
 ), entered AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest)
-    SELECT f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest,
+        (SELECT b.at FROM booked AS b), f.first_balance
     FROM fitting AS f
     WHERE f.balance_after - f.balance_before = f.delta_cents
     ORDER BY f.tenant_id, f.id
     ON CONFLICT (tenant_id, id) DO NOTHING
-    RETURNING tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at
+    RETURNING tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at, balance_before_cents
 ), moved AS (
     UPDATE accounts AS c
     SET balance_cents = l.balance_cents + s.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM locked AS l
     JOIN (
         SELECT e.tenant_id, e.account_id, sum(e.delta_cents)::bigint AS delta_cents
@@ -72,7 +81,7 @@ WITH asked AS (
     ) AS s ON s.tenant_id = l.tenant_id AND s.account_id = l.id
     WHERE c.tenant_id = l.tenant_id AND c.id = l.id
 )
-SELECT ledger_entries.tenant_id, ledger_entries.id, ledger_entries.account_id, ledger_entries.kind, ledger_entries.amount_cents, ledger_entries.delta_cents, ledger_entries.note, ledger_entries.pickup_id, ledger_entries.actor_id, ledger_entries.request_digest, ledger_entries.created_at FROM entered AS ledger_entries
+SELECT ledger_entries.tenant_id, ledger_entries.id, ledger_entries.account_id, ledger_entries.kind, ledger_entries.amount_cents, ledger_entries.delta_cents, ledger_entries.note, ledger_entries.pickup_id, ledger_entries.actor_id, ledger_entries.request_digest, ledger_entries.created_at, ledger_entries.balance_before_cents FROM entered AS ledger_entries
 `
 
 type CreateLedgerEntriesParams struct {
@@ -93,11 +102,14 @@ type CreateLedgerEntriesRow struct {
 // Books charges and deposits with their entries: it locks the accounts in key order, applies each
 // account's entries in the order of the requests while the balance lasts, and changes the balance by
 // the sum of the inserted entries. An entry that exceeds the balance, or whose id is taken, is missing
-// in the result: a fresh read shows which.
+// in the result: a fresh read shows which. All entries of the statement get the same created_at, later than
+// that of every earlier entry of their accounts, and the balance before the statement: see
+// GetAccountStatement.
 // Closes: charges at once take more than the balance
 // Closes: a repeated charge is taken twice
 // Closes: two batches deadlock on accounts
 // Closes: two batches deadlock on the same ids
+// Closes: an entry that waited is dated before the one that it waited for
 func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntriesParams) ([]CreateLedgerEntriesRow, error) {
 	rows, err := q.db.Query(ctx, createLedgerEntries,
 		arg.TenantIds,
@@ -128,6 +140,7 @@ func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntri
 			&i.LedgerEntry.ActorID,
 			&i.LedgerEntry.RequestDigest,
 			&i.LedgerEntry.CreatedAt,
+			&i.LedgerEntry.BalanceBeforeCents,
 		); err != nil {
 			return nil, err
 		}
@@ -139,8 +152,69 @@ func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntri
 	return items, nil
 }
 
+const getAccountStatement = `-- name: GetAccountStatement :one
+SELECT
+    c.name,
+    c.currency,
+    (CASE
+        WHEN last.created_at IS NULL THEN 0
+        WHEN last.balance_before_cents IS NULL THEN (
+            SELECT sum(e.delta_cents)
+            FROM ledger_entries AS e
+            WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at < $1::timestamptz)
+        ELSE last.balance_before_cents + (
+            SELECT sum(e.delta_cents)
+            FROM ledger_entries AS e
+            WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at = last.created_at)
+    END)::bigint AS opening_cents,
+    least($2::timestamptz, clock_timestamp())::timestamptz AS until
+FROM accounts AS c
+LEFT JOIN LATERAL (
+    SELECT e.created_at, e.balance_before_cents
+    FROM ledger_entries AS e
+    WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at < $1
+    ORDER BY e.created_at DESC, e.id DESC
+    LIMIT 1
+) AS last ON true
+WHERE c.tenant_id = $3 AND c.id = $4
+`
+
+type GetAccountStatementParams struct {
+	FromTime time.Time `json:"from_time"`
+	ToTime   time.Time `json:"to_time"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
+type GetAccountStatementRow struct {
+	Name         string    `json:"name"`
+	Currency     string    `example:"USD" json:"currency"`
+	OpeningCents int64     `json:"opening_cents"`
+	Until        time.Time `json:"until"`
+}
+
+// Returns an account, the balance before the first entry of a statement, and when the statement ends: now,
+// or earlier. The last entry before it has the balance, if a version that stores it booked the entry; otherwise
+// all earlier entries are added up.
+func (q *Queries) GetAccountStatement(ctx context.Context, arg GetAccountStatementParams) (GetAccountStatementRow, error) {
+	row := q.db.QueryRow(ctx, getAccountStatement,
+		arg.FromTime,
+		arg.ToTime,
+		arg.TenantID,
+		arg.ID,
+	)
+	var i GetAccountStatementRow
+	err := row.Scan(
+		&i.Name,
+		&i.Currency,
+		&i.OpeningCents,
+		&i.Until,
+	)
+	return i, err
+}
+
 const getLedgerEntry = `-- name: GetLedgerEntry :one
-SELECT tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at FROM ledger_entries WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at, balance_before_cents FROM ledger_entries WHERE tenant_id = $1 AND id = $2
 `
 
 type GetLedgerEntryParams struct {
@@ -163,12 +237,13 @@ func (q *Queries) GetLedgerEntry(ctx context.Context, arg GetLedgerEntryParams) 
 		&i.ActorID,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.BalanceBeforeCents,
 	)
 	return i, err
 }
 
 const listLedgerEntries = `-- name: ListLedgerEntries :many
-SELECT tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at FROM ledger_entries
+SELECT tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at, balance_before_cents FROM ledger_entries
 WHERE tenant_id = $1
     AND account_id = $2
     AND (created_at, id) < ($3::timestamptz, $4::uuid)
@@ -211,6 +286,89 @@ func (q *Queries) ListLedgerEntries(ctx context.Context, arg ListLedgerEntriesPa
 			&i.ActorID,
 			&i.RequestDigest,
 			&i.CreatedAt,
+			&i.BalanceBeforeCents,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStatementLines = `-- name: ListStatementLines :many
+SELECT
+    e.id, e.created_at, e.kind, e.amount_cents, e.delta_cents,
+    (sum(e.delta_cents) OVER (ORDER BY e.created_at, e.delta_cents DESC, e.id ROWS UNBOUNDED PRECEDING)
+        + $1::bigint)::bigint AS balance_cents,
+    e.pickup_id, e.note
+FROM (
+    SELECT n.id, n.created_at, n.kind, n.amount_cents, n.delta_cents, n.pickup_id, n.note
+    FROM ledger_entries AS n
+    WHERE n.tenant_id = $2
+        AND n.account_id = $3
+        AND n.created_at >= $4::timestamptz
+        AND n.created_at < $5::timestamptz
+        AND (n.created_at, 0 - n.delta_cents, n.id) > ($4, 0 - $6::bigint, $7::uuid)
+    ORDER BY n.created_at, n.delta_cents DESC, n.id
+    LIMIT $8::int
+) AS e
+ORDER BY e.created_at, e.delta_cents DESC, e.id
+`
+
+type ListStatementLinesParams struct {
+	BalanceCents    int64     `json:"balance_cents"`
+	TenantID        uuid.UUID `format:"uuid" json:"-"`
+	AccountID       uuid.UUID `format:"uuid" json:"account_id"`
+	AfterCreatedAt  time.Time `json:"after_created_at"`
+	Until           time.Time `json:"until"`
+	AfterDeltaCents int64     `json:"after_delta_cents"`
+	AfterID         uuid.UUID `format:"uuid" json:"after_id"`
+	MaxRows         int32     `json:"max_rows"`
+}
+
+type ListStatementLinesRow struct {
+	ID           uuid.UUID  `format:"uuid" json:"id"`
+	CreatedAt    time.Time  `json:"created_at"`
+	Kind         EntryKind  `json:"kind"`
+	AmountCents  int64      `json:"amount_cents" minimum:"1"`
+	DeltaCents   int64      `json:"delta_cents"`
+	BalanceCents int64      `json:"balance_cents"`
+	PickupID     *uuid.UUID `format:"uuid" json:"pickup_id" nullable:"true"`
+	Note         *string    `json:"note"`
+}
+
+// Lists the next lines of a statement, and the balance after each, which begins with the balance before
+// them. Of entries that were booked at the same time, those that add to the balance come first.
+func (q *Queries) ListStatementLines(ctx context.Context, arg ListStatementLinesParams) ([]ListStatementLinesRow, error) {
+	rows, err := q.db.Query(ctx, listStatementLines,
+		arg.BalanceCents,
+		arg.TenantID,
+		arg.AccountID,
+		arg.AfterCreatedAt,
+		arg.Until,
+		arg.AfterDeltaCents,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListStatementLinesRow{}
+	for rows.Next() {
+		var i ListStatementLinesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.Kind,
+			&i.AmountCents,
+			&i.DeltaCents,
+			&i.BalanceCents,
+			&i.PickupID,
+			&i.Note,
 		); err != nil {
 			return nil, err
 		}

@@ -70,6 +70,30 @@ var ledgerEntryRaces = []check{
 		}
 		return w.expectBalance(ctx, account, 15)
 	}},
+	{"CreateLedgerEntries", "an entry that waited is dated before the one that it waited for",
+		func(ctx context.Context, w *fixture) error {
+			accounts := []uuid.UUID{w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)}
+			sortIDs(accounts)
+			busy, shared := accounts[0], accounts[1]
+			early := charge(shared, 30)
+			// It begins before the other charge of the shared account, and waits for the busy one meanwhile.
+			both := func(s *db.Raw) error {
+				_, err := enterAll(ctx, s, w.admin, []db.Entry{charge(busy, 1), early})
+				return err
+			}
+			waited, errs := w.behind(ctx, commit, w.charging(ctx, busy, 1), both, w.charging(ctx, shared, 40))
+			if err := first(errs...); err != nil || !waited[0] || waited[1] {
+				return fmt.Errorf("waited: %v; %w", waited, err)
+			}
+			// The server's clock goes back.
+			must(w.owner.Exec(ctx, `UPDATE accounts SET entered_at = entered_at + interval '1 hour'
+				WHERE tenant_id = $1 AND id = $2`, w.tenant, shared))
+			must(w.owner.Exec(ctx, `UPDATE ledger_entries SET created_at = created_at + interval '1 hour'
+				WHERE tenant_id = $1 AND account_id = $2`, w.tenant, shared))
+			late := deposit(shared, 7)
+			w.must(first(w.enterBy(ctx, late)))
+			return w.expectStatement(ctx, shared, 100, 60, 30, 37)
+		}},
 	{"CreateLedgerEntries", "two batches deadlock on accounts", func(ctx context.Context, w *fixture) error {
 		var accounts []uuid.UUID
 		for range 6 {
@@ -184,6 +208,12 @@ func deposit(account uuid.UUID, cents int64) db.Entry {
 
 func (w *fixture) enter(ctx context.Context, e db.Entry) error {
 	_, _, err := w.as.Enter(ctx, w.admin, e)
+	return err
+}
+
+// enterBy is enter with the statements under test.
+func (w *fixture) enterBy(ctx context.Context, e db.Entry) error {
+	_, _, err := w.Raw.Enter(ctx, w.admin, e)
 	return err
 }
 

@@ -12,8 +12,102 @@ import (
 	"github.com/google/uuid"
 )
 
+const confirmMessage = `-- name: ConfirmMessage :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM messages AS m
+    JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
+    JOIN facility_viewers AS v ON v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id
+    WHERE m.tenant_id = $1 AND m.id = $2 AND v.user_id = $3)
+`
+
+type ConfirmMessageParams struct {
+	TenantID  uuid.UUID `format:"uuid" json:"-"`
+	MessageID uuid.UUID `format:"uuid" json:"message_id"`
+	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+// Raises an error unless the staff see the facility of the text's pickup on the current snapshot: they may
+// have been removed from the group while the write waited.
+func (q *Queries) ConfirmMessage(ctx context.Context, arg ConfirmMessageParams) error {
+	_, err := q.db.Exec(ctx, confirmMessage, arg.TenantID, arg.MessageID, arg.ViewerID)
+	return err
+}
+
+const explainResendMessage = `-- name: ExplainResendMessage :one
+SELECT
+    m.id, m.pickup_id,
+    CASE
+        WHEN $1::user_role IN ('admin', 'dispatcher') OR p.requested_by = $2::uuid THEN m.to_number
+    END AS to,
+    m.body, m.status, m.reason, m.created_at, m.sent_at,
+    (r.message_id IS NOT NULL)::boolean AS key_used,
+    coalesce(r.request_digest = $3::bytea, false)::boolean AS same_request
+FROM messages AS m
+JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
+LEFT JOIN message_resends AS r
+    ON r.tenant_id = m.tenant_id AND r.message_id = m.id AND r.idempotency_key = $4::text
+WHERE m.tenant_id = $5
+    AND m.id = $6
+    AND (role_sees_pickup($1, p.status, p.driver_id, $7::uuid)
+        OR $1::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2))
+`
+
+type ExplainResendMessageParams struct {
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	RequestDigest  []byte    `json:"request_digest"`
+	IdempotencyKey string    `json:"idempotency_key"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	ID             uuid.UUID `format:"uuid" json:"id"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+}
+
+type ExplainResendMessageRow struct {
+	ID          uuid.UUID     `format:"uuid" json:"id"`
+	PickupID    uuid.UUID     `format:"uuid" json:"pickup_id"`
+	To          *string       `json:"to"`
+	Body        string        `example:"Your driver is on the way!" json:"body"`
+	Status      MessageStatus `json:"status"`
+	Reason      *string       `example:"no_number" json:"reason"`
+	CreatedAt   time.Time     `json:"created_at"`
+	SentAt      *time.Time    `json:"sent_at" nullable:"true"`
+	KeyUsed     bool          `json:"key_used"`
+	SameRequest bool          `json:"same_request"`
+}
+
+// Returns why ResendMessage did not send a text again, by a fresh read: its status and reason, and whether
+// the Idempotency-Key was used for it, by the same request. No row: the viewer sees no such text.
+func (q *Queries) ExplainResendMessage(ctx context.Context, arg ExplainResendMessageParams) (ExplainResendMessageRow, error) {
+	row := q.db.QueryRow(ctx, explainResendMessage,
+		arg.ViewerRole,
+		arg.ViewerID,
+		arg.RequestDigest,
+		arg.IdempotencyKey,
+		arg.TenantID,
+		arg.ID,
+		arg.ViewerDriverID,
+	)
+	var i ExplainResendMessageRow
+	err := row.Scan(
+		&i.ID,
+		&i.PickupID,
+		&i.To,
+		&i.Body,
+		&i.Status,
+		&i.Reason,
+		&i.CreatedAt,
+		&i.SentAt,
+		&i.KeyUsed,
+		&i.SameRequest,
+	)
+	return i, err
+}
+
 const getMessage = `-- name: GetMessage :one
-SELECT tenant_id, id, pickup_id, event_id, to_number, body, status, reason, created_at, sent_at FROM messages WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, pickup_id, event_id, to_number, body, status, reason, created_at, sent_at, resends FROM messages WHERE tenant_id = $1 AND id = $2
 `
 
 type GetMessageParams struct {
@@ -36,6 +130,7 @@ func (q *Queries) GetMessage(ctx context.Context, arg GetMessageParams) (Message
 		&i.Reason,
 		&i.CreatedAt,
 		&i.SentAt,
+		&i.Resends,
 	)
 	return i, err
 }
@@ -180,12 +275,16 @@ func (q *Queries) ListRefusedMessages(ctx context.Context, arg ListRefusedMessag
 const requeueMessage = `-- name: RequeueMessage :execrows
 WITH requeued AS (
     UPDATE messages
-    SET status = 'QUEUED', reason = NULL
+    SET status = 'QUEUED', reason = NULL, resends = resends + 1
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND status = 'FAILED'
         AND reason IS DISTINCT FROM 'no_number'
-    RETURNING tenant_id, id
+    RETURNING tenant_id, id, resends
+), resend AS (
+    INSERT INTO message_resends (tenant_id, message_id, resend)
+    SELECT r.tenant_id, r.id, r.resends
+    FROM requeued AS r
 )
 INSERT INTO river_job (kind, queue, args)
 SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', r.tenant_id, 'message_id', r.id)
@@ -197,8 +296,8 @@ type RequeueMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// Requeues a refused text with a new job: the old one is deleted within minutes. A text without a phone
-// number stays as it is: a user who gets a phone number later only receives later texts.
+// Requeues a refused text with a new job, for an operator: the old job is deleted within minutes. A text
+// without a phone number stays as it is: a user who gets a phone number later only receives later texts.
 // Closes: two operators resend a text and enqueue two jobs
 // Closes: a text that is being sent is sent again
 func (q *Queries) RequeueMessage(ctx context.Context, arg RequeueMessageParams) (int64, error) {
@@ -209,6 +308,99 @@ func (q *Queries) RequeueMessage(ctx context.Context, arg RequeueMessageParams) 
 	return result.RowsAffected(), nil
 }
 
+const resendMessage = `-- name: ResendMessage :one
+WITH asked AS (
+    SELECT
+        $1::uuid AS tenant_id,
+        $2::uuid AS id,
+        $3::uuid AS viewer_id,
+        $4::user_role AS viewer_role,
+        $5::uuid AS viewer_driver_id,
+        $6::text AS idempotency_key,
+        $7::bytea AS request_digest
+), requeued AS (
+    UPDATE messages AS m
+    SET status = 'QUEUED', reason = NULL, resends = m.resends + 1
+    FROM asked AS a
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id
+    WHERE m.tenant_id = a.tenant_id
+        AND m.id = a.id
+        AND m.pickup_id = p.id
+        AND m.status = 'FAILED'
+        AND m.reason IS DISTINCT FROM 'no_number'
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
+    RETURNING m.tenant_id, m.id, m.pickup_id, m.event_id, m.to_number, m.body, m.status, m.reason, m.created_at, m.sent_at, m.resends, p.requested_by
+), resend AS (
+    INSERT INTO message_resends (tenant_id, message_id, resend, actor_id, idempotency_key, request_digest)
+    SELECT r.tenant_id, r.id, r.resends, a.viewer_id, nullif(a.idempotency_key, ''), a.request_digest
+    FROM requeued AS r
+    CROSS JOIN asked AS a
+), job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', r.tenant_id, 'message_id', r.id)
+    FROM requeued AS r
+)
+SELECT
+    m.id, m.pickup_id,
+    CASE WHEN a.viewer_role IN ('admin', 'dispatcher') OR m.requested_by = a.viewer_id THEN m.to_number END AS to,
+    m.body, m.status, m.reason, m.created_at, m.sent_at
+FROM requeued AS m
+CROSS JOIN asked AS a
+`
+
+type ResendMessageParams struct {
+	TenantID       uuid.UUID `format:"uuid" json:"tenant_id"`
+	ID             uuid.UUID `format:"uuid" json:"id"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	IdempotencyKey string    `json:"idempotency_key"`
+	RequestDigest  []byte    `json:"request_digest"`
+}
+
+type ResendMessageRow struct {
+	ID        uuid.UUID     `format:"uuid" json:"id"`
+	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
+	To        *string       `json:"to"`
+	Body      string        `json:"body"`
+	Status    MessageStatus `json:"status"`
+	Reason    *string       `json:"reason"`
+	CreatedAt time.Time     `json:"created_at"`
+	SentAt    *time.Time    `json:"sent_at" nullable:"true"`
+}
+
+// Sends a refused text again for a viewer who sees its pickup: it is queued with a new job. The phone number
+// is shown as in ListMessages.
+// Closes: two callers resend a text and enqueue two jobs
+// Closes: a text is resent while it is being sent
+// Closes: a late duplicate resends a text that has failed again
+func (q *Queries) ResendMessage(ctx context.Context, arg ResendMessageParams) (ResendMessageRow, error) {
+	row := q.db.QueryRow(ctx, resendMessage,
+		arg.TenantID,
+		arg.ID,
+		arg.ViewerID,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.IdempotencyKey,
+		arg.RequestDigest,
+	)
+	var i ResendMessageRow
+	err := row.Scan(
+		&i.ID,
+		&i.PickupID,
+		&i.To,
+		&i.Body,
+		&i.Status,
+		&i.Reason,
+		&i.CreatedAt,
+		&i.SentAt,
+	)
+	return i, err
+}
+
 const settleMessage = `-- name: SettleMessage :execrows
 UPDATE messages
 SET status = CASE WHEN $1::text = '' THEN 'SENT'::message_status ELSE 'FAILED' END,
@@ -217,20 +409,28 @@ SET status = CASE WHEN $1::text = '' THEN 'SENT'::message_status ELSE 'FAILED' E
 WHERE tenant_id = $2
     AND id = $3
     AND status = 'QUEUED'
+    AND ($1 = '' OR resends = $4)
 `
 
 type SettleMessageParams struct {
 	Reason   string    `json:"reason"`
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	ID       uuid.UUID `format:"uuid" json:"id"`
+	Resends  int64     `json:"resends"`
 }
 
 // Stores the gateway's answer for a text: accepted, with reason ”, or permanently refused. The first
-// answer stays.
+// answer stays. A refusal counts only for the round of sending that it is about: see ResendMessage.
 // Closes: two runs of one job settle a text twice
 // Closes: a late refusal turns a sent text into a failed one
+// Closes: a refusal of an earlier round fails a text that is sent again
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) (int64, error) {
-	result, err := q.db.Exec(ctx, settleMessage, arg.Reason, arg.TenantID, arg.ID)
+	result, err := q.db.Exec(ctx, settleMessage,
+		arg.Reason,
+		arg.TenantID,
+		arg.ID,
+		arg.Resends,
+	)
 	if err != nil {
 		return 0, err
 	}

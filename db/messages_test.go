@@ -65,6 +65,66 @@ var messageRaces = func() (all []check) {
 				}
 				return refused(err, db.NotFound)
 			}},
+		check{"SettleMessage", "a refusal of an earlier round fails a text that is sent again",
+			func(ctx context.Context, w *fixture) error {
+				id := w.refusedText(ctx)
+				earlier := db.SettleMessageParams{TenantID: w.tenant, ID: id, Reason: "refused_410"}
+				w.must(w.resending(ctx, w.staff, id, "")(w.as))
+				n, err := w.SettleMessage(ctx, earlier)
+				if status := w.statusOf(ctx, id); err != nil || n != 0 || status != db.MessageStatusQUEUED {
+					return fmt.Errorf("a late refusal settled %d: %v; the text is %s", n, err, status)
+				}
+				// That the gateway accepted it is true in any round.
+				earlier.Reason = ""
+				n, err = w.SettleMessage(ctx, earlier)
+				if status := w.statusOf(ctx, id); err != nil || n != 1 || status != db.MessageStatusSENT {
+					return fmt.Errorf("a late acceptance settled %d: %v; the text is %s", n, err, status)
+				}
+				return nil
+			}},
+		check{"ResendMessage", "two callers resend a text and enqueue two jobs",
+			func(ctx context.Context, w *fixture) error {
+				one, other, third := w.refusedText(ctx), w.refusedText(ctx), w.refusedText(ctx)
+				return first(
+					w.loses(ctx, db.MessageNotFailed, w.resending(ctx, w.staff, one, ""),
+						w.resending(ctx, w.dispatcher, one, "")),
+					oneWins(together(manyCallers, func(int) error { return w.resending(ctx, w.staff, other, "")(w.Raw) }),
+						db.MessageNotFailed),
+					w.loses(ctx, db.MessageNotFailed, w.requeuing(ctx, third), w.resending(ctx, w.staff, third, "")),
+					w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1), w.expectJobs(ctx, third, 1),
+					w.expectResends(ctx, one, w.staff))
+			}},
+		check{"ResendMessage", "a text is resent while it is being sent", func(ctx context.Context, w *fixture) error {
+			queued, sent, refusing, sending := w.queued(ctx), w.queued(ctx), w.queued(ctx), w.queued(ctx)
+			w.must(settle(ctx, w.as, w.tenant, sent, ""))
+			settling := func(id uuid.UUID, reason string) act {
+				return func(s *db.Raw) error { return settle(ctx, s, w.tenant, id, reason) }
+			}
+			return first(
+				refused(w.resending(ctx, w.staff, queued, "")(w.Raw), db.MessageNotFailed),
+				refused(w.resending(ctx, w.staff, sent, "")(w.Raw), db.MessageNotFailed),
+				w.expectJobs(ctx, queued, 1), w.expectJobs(ctx, sent, 1),
+				// The worker is just storing the gateway's answer.
+				w.resendsBehind(ctx, settling(refusing, "refused_410"), refusing, "", db.MessageNotFailed),
+				w.resendsBehind(ctx, settling(sending, ""), sending, db.MessageNotFailed, db.MessageNotFailed))
+		}},
+		check{"ResendMessage", "a late duplicate resends a text that has failed again",
+			func(ctx context.Context, w *fixture) error {
+				id := w.refusedText(ctx)
+				w.must(w.resending(ctx, w.staff, id, "key")(w.Raw))
+				w.must(settle(ctx, w.as, w.tenant, id, "refused_410"))
+				m, replayed, err := w.Store.ResendMessage(ctx, w.staff, resend(id, "key"))
+				if err != nil || !replayed || m.Status != db.MessageStatusFAILED {
+					return fmt.Errorf("the duplicate: replayed %t, %s, %w", replayed, m.Status, err)
+				}
+				other := w.refusedText(ctx)
+				return first(
+					refused(w.resending(ctx, w.dispatcher, id, "key")(w.Raw), db.IdempotencyKeyReused),
+					w.expectJobs(ctx, id, 1), w.expectResends(ctx, id, w.staff),
+					// Two at once: both succeed, and one of them resends it.
+					first(together(manyCallers, func(int) error { return w.resending(ctx, w.staff, other, "key")(w.Raw) })...),
+					w.expectJobs(ctx, other, 1), w.expectResends(ctx, other, w.staff))
+			}},
 		check{"RequeueMessage", "two operators resend a text and enqueue two jobs",
 			func(ctx context.Context, w *fixture) error {
 				one, other := w.refusedText(ctx), w.refusedText(ctx)
@@ -91,6 +151,46 @@ func (w *fixture) refusedText(ctx context.Context) uuid.UUID {
 	w.set(ctx, "DELETE FROM river_job WHERE args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)",
 		id)
 	return id
+}
+
+func resend(id uuid.UUID, key string) db.Resend {
+	return db.Resend{MessageID: id, Key: key, Digest: []byte("resend")}
+}
+
+// resending sends a failed text again, for a viewer.
+func (w *fixture) resending(ctx context.Context, v db.Viewer, id uuid.UUID, key string) act {
+	r := resend(id, key)
+	if v.UserID != w.staff.UserID {
+		r.Digest = []byte("another caller's")
+	}
+	return func(s *db.Raw) error {
+		_, _, err := s.Store.ResendMessage(ctx, v, r)
+		return err
+	}
+}
+
+// resendsBehind has a caller resend the text while the worker settles it: one that has not waited for the
+// worker gets early, one that has gets late.
+func (w *fixture) resendsBehind(ctx context.Context, settling act, id uuid.UUID, late, early db.Code) error {
+	waited, errs := w.behind(ctx, commit, settling, w.resending(ctx, w.staff, id, ""))
+	if waited[0] {
+		return refused(errs[0], late)
+	}
+	return refused(errs[0], early)
+}
+
+func (w *fixture) statusOf(ctx context.Context, message uuid.UUID) db.MessageStatus {
+	return must(w.as.GetMessage(ctx, db.GetMessageParams{TenantID: w.tenant, ID: message})).Status
+}
+
+// expectResends returns an error unless these users resent the text, in this order.
+func (w *fixture) expectResends(ctx context.Context, message uuid.UUID, by ...db.Viewer) error {
+	got := scan[[]uuid.UUID](ctx, w.owner, `SELECT coalesce(array_agg(actor_id ORDER BY resend), '{}')
+		FROM message_resends WHERE tenant_id = $1 AND message_id = $2`, w.tenant, message)
+	if !slices.EqualFunc(got, by, func(id uuid.UUID, v db.Viewer) bool { return id == v.UserID }) {
+		return fmt.Errorf("the text was resent by %v", got)
+	}
+	return nil
 }
 
 // requeuing enqueues a refused text again.
@@ -156,7 +256,21 @@ var messageRules = func() (all []check) {
 			w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
 			id := w.queued(ctx)
 			return first(refused(w.requeuing(ctx, id)(w.Raw), db.NotFound), w.expectJobs(ctx, id, 0))
-		}})
+		}},
+		check{"ResendMessage", "a text that never had a number is resent", func(ctx context.Context, w *fixture) error {
+			w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
+			id := w.queued(ctx)
+			return first(refused(w.resending(ctx, w.staff, id, "")(w.Raw), db.NoPhoneNumber), w.expectJobs(ctx, id, 0))
+		}},
+		check{"ResendMessage", "staff resend a text of a pickup that they do not see",
+			func(ctx context.Context, w *fixture) error {
+				id := w.refusedText(ctx)
+				return first(
+					refused(w.resending(ctx, w.stranger, id, "")(w.Raw), db.NotFound),
+					refused(w.resending(ctx, w.staff, newID(), "")(w.Raw), db.NotFound), w.expectJobs(ctx, id, 0),
+					w.resending(ctx, w.admin, id, "")(w.Raw), w.expectJobs(ctx, id, 1),
+					w.expectResends(ctx, id, w.admin))
+			}})
 	return append(all, check{"TransitionPickups",
 		"dispatch follows its flag",
 		func(ctx context.Context, w *fixture) error {
@@ -216,7 +330,12 @@ func (w *fixture) queued(ctx context.Context) uuid.UUID {
 }
 
 func settle(ctx context.Context, s *db.Raw, tenant, id uuid.UUID, reason string) error {
-	n, err := s.SettleMessage(ctx, db.SettleMessageParams{TenantID: tenant, ID: id, Reason: reason})
+	m, err := s.GetMessage(ctx, db.GetMessageParams{TenantID: tenant, ID: id})
+	if err != nil {
+		return err
+	}
+	n, err := s.SettleMessage(ctx,
+		db.SettleMessageParams{TenantID: tenant, ID: id, Resends: m.Resends, Reason: reason})
 	if err == nil && n != 1 {
 		err = &db.Error{Code: db.NotFound}
 	}
@@ -390,7 +509,7 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 
 // A viewer who sees the pickup sees its texts; only the roles that work with the phone number, and its
 // owner, see it.
-func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
+func TestPhoneNumbersAreVisibleToTheRolesThatNeedThemAndTheirOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
@@ -422,4 +541,16 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 			}
 		}
 	}
+}
+
+// seesText reports whether the viewer sees a text of the pickup that is to be resent.
+func (w *fixture) seesText(ctx context.Context, v db.Viewer, pickup uuid.UUID) bool {
+	id := scan[*uuid.UUID](ctx, w.owner, `SELECT (array_agg(id))[1] FROM messages
+		WHERE tenant_id = $1 AND pickup_id = $2`, w.tenant, pickup)
+	if id == nil { // there is none
+		return false
+	}
+	_, err := w.ExplainResendMessage(ctx, db.ExplainResendMessageParams{TenantID: w.tenant, ID: *id, ViewerID: v.UserID,
+		ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+	return err == nil
 }

@@ -487,6 +487,8 @@ type Account struct {
 	RequestDigest []byte `json:"-"`
 	// When it was created
 	CreatedAt time.Time `json:"created_at"`
+	// When the last entry was booked
+	EnteredAt *time.Time `json:"-" nullable:"true"`
 }
 
 type Backfill struct {
@@ -621,6 +623,8 @@ type LedgerEntry struct {
 	RequestDigest []byte    `json:"-"`
 	// When it was booked
 	CreatedAt time.Time `json:"created_at"`
+	// The balance before this entry, and before those that were booked at the same time
+	BalanceBeforeCents *int64 `json:"-"`
 }
 
 // A text to the phone of the user who requested a pickup
@@ -643,6 +647,8 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When the gateway accepted it
 	SentAt *time.Time `json:"sent_at" nullable:"true"`
+	// How often it was sent again after it had failed
+	Resends int64 `json:"resends"`
 }
 
 type MigrationFile struct {

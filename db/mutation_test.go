@@ -18,7 +18,7 @@ import (
 
 // guardingReads are reads that decide whether a caller is admitted.
 var guardingReads = map[string]bool{"GetSessions": true, "RequireSessions": true, "ConfirmSessions": true,
-	"ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true}
+	"ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true, "ConfirmMessage": true}
 
 var update = flag.Bool("update", false, "write testdata/guards.txt anew")
 

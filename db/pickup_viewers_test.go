@@ -37,7 +37,8 @@ func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[str
 			TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 			BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
 		}))) > 0,
-		"ExplainTransition": code(move(ctx, w.Raw, v, "dispatch", id, ifMatch(99))) != db.NotFound,
+		"ExplainResendMessage": w.seesText(ctx, v, id),
+		"ExplainTransition":    code(move(ctx, w.Raw, v, "dispatch", id, ifMatch(99))) != db.NotFound,
 	}
 }
 
@@ -112,7 +113,7 @@ func (w *fixture) expectSights(
 	}
 	for name, sees := range w.sights(ctx, v, id) {
 		switch {
-		case want && (name == "ListPickupEvents" || name == "ListMessages") &&
+		case want && (name == "ListPickupEvents" || name == "ListMessages" || name == "ExplainResendMessage") &&
 			(status == db.PickupStatusDRAFT || status == db.PickupStatusCANCELED):
 			// there is none
 		case sees != want:
@@ -205,7 +206,7 @@ func (w *fixture) seesFacility(ctx context.Context, v db.Viewer) bool {
 
 // A user who becomes the login of a driver gets the events from then on, and sees the driver's current
 // pickups.
-func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
+func TestADriversNewLoginSeesNothingOfThePreviousOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
@@ -255,7 +256,7 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 
 // A transition after which its caller no longer sees the pickup is replayed to them, as they left it, and
 // to no other viewer.
-func TestARepeatIsToldToItsActorAlone(t *testing.T) {
+func TestAReplayIsAnsweredToItsActorAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "batched": openBatching} {
@@ -303,7 +304,7 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 
 // The function that decides who sees a pickup is inlined as a condition on its row, also in a generic
 // plan.
-func TestWhoSeesAPickupIsNoCall(t *testing.T) {
+func TestPickupVisibilityIsInlined(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)

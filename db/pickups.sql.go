@@ -902,7 +902,7 @@ SELECT
     s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
     s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
     s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id, s.submitted_at,
     s.asked::bigint AS asked
 FROM seen AS s
 `
@@ -941,6 +941,7 @@ type GetPickupsRow struct {
 	CreatedAt       time.Time     `json:"created_at"`
 	UpdatedAt       time.Time     `json:"updated_at"`
 	PatientID       *uuid.UUID    `format:"uuid" json:"patient_id" nullable:"true"`
+	SubmittedAt     *time.Time    `json:"submitted_at" nullable:"true"`
 	Asked           int64         `json:"asked"`
 }
 
@@ -989,6 +990,7 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPi
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.PatientID,
+			&i.SubmittedAt,
 			&i.Asked,
 		); err != nil {
 			return nil, err
@@ -1392,15 +1394,19 @@ WITH asked AS (
     UNION ALL
     SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c /* TransitionPickupsSkipAnyLocked: SKIP LOCKED */
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -1408,11 +1414,13 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -1444,14 +1452,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w
@@ -1548,6 +1561,7 @@ type TransitionPickupsRow struct {
 // is used for a while. A move that was skipped is retried, in the end unbatched, by the statement that
 // waits.
 // Closes: two callers submit one pickup
+// Closes: a charge that waited is dated before the one that it waited for
 // Closes: a submit and a cancel at once leave a wrong balance
 // Closes: submits at once take more than the balance
 // Closes: a submit pays a price that its caller has not seen

@@ -87,6 +87,26 @@ var pickupRaces = []check{
 			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
+	{"TransitionPickups", "a charge that waited is dated before the one that it waited for",
+		func(ctx context.Context, w *fixture) error {
+			account := w.fundedAccount(ctx, 100)
+			of := func(cents int64) uuid.UUID {
+				return w.pickup(ctx, func(d *db.Draft) { d.AccountID, d.PriceCents = account, cents })
+			}
+			early, late := of(40), of(30)
+			// It begins before the other charge, and waits for its pickup meanwhile.
+			locking := func(s *db.Raw) error {
+				_, err := s.DBTX().Exec(ctx, "SELECT FROM pickups WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+					w.tenant, late)
+				return err
+			}
+			waited, errs := w.behind(ctx, commit, locking, w.moving(ctx, "submit", late), w.moving(ctx, "submit", early))
+			if err := first(errs...); err != nil || !waited[0] || waited[1] {
+				return fmt.Errorf("waited: %v; %w", waited, err)
+			}
+			w.must(w.moving(ctx, "cancel", early)(w.Raw))
+			return w.expectStatement(ctx, account, 100, 60, 30, 70)
+		}},
 	{"TransitionPickups", "a submit and a cancel at once leave a wrong balance",
 		func(ctx context.Context, w *fixture) error {
 			one, other := w.pickup(ctx), w.pickup(ctx)

@@ -75,6 +75,7 @@ var uncosted = map[string]string{
 	"GetSessions":           "TestReadersOfManyFacilitiesReadFewPages has it",
 	"ExplainCreatePickups":  "rows by their keys",
 	"ExplainEditPickup":     "a row by its key",
+	"ExplainResendMessage":  "a row by its key",
 }
 
 // costFixture names who reads what.
@@ -82,6 +83,8 @@ type costFixture struct {
 	*scale.Dataset
 	viewers map[string]db.Viewer
 	middle  uuid.UUID // a patient
+
+	middleOfEntries time.Time // of the busy account
 }
 
 func newCostFixture(w *scale.Dataset) costFixture {
@@ -210,6 +213,16 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		"ListLedgerEntries": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListLedgerEntries(ctx, db.ListLedgerEntriesParams{TenantID: t, AccountID: c.BusyAccount,
 				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"GetAccountStatement": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetAccountStatement(ctx, db.GetAccountStatementParams{TenantID: t, ID: c.BusyAccount,
+				FromTime: c.middleOfEntries, ToTime: endOfTime})
+			return err
+		}),
+		"ListStatementLines": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListStatementLines(ctx, db.ListStatementLinesParams{TenantID: t, AccountID: c.BusyAccount,
+				AfterCreatedAt: c.middleOfEntries, AfterDeltaCents: 1 << 53, Until: endOfTime, MaxRows: max50})
 			return err
 		}),
 		"ListPhoneNumbers": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -456,6 +469,16 @@ const busyNeighbor = `
 	SELECT m.tenant_id, gen_random_uuid(), m.id, $2, $3, 0, 'a', 'b', '', now() - n * interval '1 millisecond'
 	FROM made AS m, generate_series(1, 300) AS n`
 
+// denials are what patients took back since the last statistics, by which PostgreSQL reckons with few.
+const denials = `
+	INSERT INTO patient_facilities (tenant_id, patient_id, facility_id, allowed)
+	SELECT p.tenant_id, p.id, $2, false
+	FROM patients AS p
+	WHERE p.tenant_id = $1 AND p.facility_id <> $2
+	ORDER BY md5(p.id::text)
+	LIMIT 10000
+	ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING`
+
 // one is a read of one row by each viewer.
 func (c costFixture) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
 	return c.each(rowCost, read)
@@ -666,7 +689,11 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	c := newCostFixture(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
 	c.middle = scan[uuid.UUID](ctx, d.owner, `SELECT id FROM patients WHERE tenant_id = $1
 		ORDER BY id OFFSET (SELECT count(*) / 2 FROM patients WHERE tenant_id = $1) LIMIT 1`, c.TenantID)
+	c.middleOfEntries = scan[time.Time](ctx, d.owner, `SELECT created_at FROM ledger_entries WHERE tenant_id = $1
+		AND account_id = $2 ORDER BY created_at OFFSET (SELECT count(*) / 2 FROM ledger_entries WHERE tenant_id = $1
+		AND account_id = $2) LIMIT 1`, c.TenantID, c.BusyAccount)
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
+	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job"))
 	table := map[string][]readCost{}

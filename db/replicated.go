@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"waybill/db/batch"
 )
 
 // With synchronous_standby_names, a commit is answered once the standbys have it. But if that wait is
@@ -105,6 +103,5 @@ func (s *Store) awaitStandbys(oneByOne bool) *batcher[struct{}, struct{}] {
 		}
 		return asks, err
 	}
-	return newBatcher(oneByOne, config[struct{}, struct{}]{Flush: flush, Resolve: retryRead(flush),
-		Limits: batch.Limits{MaxInFlight: 1, MaxBatch: 4096, MaxQueue: 4096}})
+	return oneAtATime(oneByOne, flush)
 }

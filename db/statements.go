@@ -18,6 +18,8 @@ type statements interface {
 	GetAccount(context.Context, GetAccountParams) (Account, error)
 	GetLedgerEntry(context.Context, GetLedgerEntryParams) (LedgerEntry, error)
 	ListLedgerEntries(context.Context, ListLedgerEntriesParams) ([]LedgerEntry, error)
+	GetAccountStatement(context.Context, GetAccountStatementParams) (GetAccountStatementRow, error)
+	ListStatementLines(context.Context, ListStatementLinesParams) ([]ListStatementLinesRow, error)
 
 	GetDriver(context.Context, GetDriverParams) (Driver, error)
 	ListDrivers(context.Context, ListDriversParams) ([]Driver, error)

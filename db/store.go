@@ -39,6 +39,13 @@ type Config struct {
 	// of tests, which loses.
 	AcknowledgeUnreplicated bool
 
+	// ReplicaURLs are those of standbys that serve reads, and know the same role. Each has connections of its own.
+	ReplicaURLs    []string
+	ReplicaWait    time.Duration // for a replica that is behind; 0 means 10 ms
+	ReplicaTimeout time.Duration // of a read from a replica; 0 means 500 ms
+	// ReadStale reads from replicas whatever they have replayed. It is for the control of tests, which finds it.
+	ReadStale bool
+
 	// Lineage is shared by the stores of one process, so that none uses a primary of which another knows
 	// that it was replaced; nil if there is only one.
 	Lineage *Lineage
@@ -60,6 +67,7 @@ type Store struct {
 	waits       lockWaits // of batched writes
 	viewers     *viewerCache
 	replication replication
+	replicas    *replicaSet // nil without replicas
 
 	batchers
 }
@@ -74,20 +82,9 @@ type System struct {
 // Open connects as the application's role. It returns an error if the database cannot be reached, and a
 // *SessionError if a session has another role or other settings than it should.
 func Open(ctx context.Context, c Config) (*System, error) {
-	config, err := pgxpool.ParseConfig(c.URL)
+	config, err := c.poolConfig(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
-	}
-	config.MaxConns = maxConns(c)
-	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
-	config.PingTimeout = time.Second
-	if err := c.configureSessions(config.ConnConfig); err != nil {
 		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", err)
-	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		registerUUIDs(conn.TypeMap())
-		registerTimes(conn.TypeMap())
-		return c.checkSession(ctx, conn)
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
 	SetConnectDefaults(&config.ConnConfig.Config, c.URL)
@@ -113,9 +110,36 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, reach, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
-	s := newStore(confirming{p, p.take}, p.as, lockWaitsFor(c), c.OneByOne)
+	replicas, err := openReplicas(ctx, c, p, lineage)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s := newStore(confirming{p, p.take, replicas}, p.as, lockWaitsFor(c), c.OneByOne)
+	s.replicas = replicas
 	s.conns, s.onTexts, s.replication.ignored = p, c.OnTexts, c.AcknowledgeUnreplicated
 	return &System{s, s.q}, nil
+}
+
+// poolConfig returns what the pools of the primary and of the replicas have in common. Its errors do not contain
+// the URL.
+func (c Config) poolConfig(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, withoutPassword(err)
+	}
+	config.MaxConns = maxConns(c)
+	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
+	config.PingTimeout = time.Second
+	if err := c.configureSessions(config.ConnConfig); err != nil {
+		return nil, err
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		registerUUIDs(conn.TypeMap())
+		registerTimes(conn.TypeMap())
+		return c.checkSession(ctx, conn)
+	}
+	return config, nil
 }
 
 func maxConns(c Config) int32 { return cmp.Or(c.MaxConns, 16) }
@@ -145,7 +169,10 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, waits lockWaits, oneB
 }
 
 // Close waits for the running queries and closes the connections.
-func (s *System) Close() { s.conns.pool.Close() }
+func (s *System) Close() {
+	s.replicas.close()
+	s.conns.pool.Close()
+}
 
 // Pool returns the connection pool, for River, which has statements of its own. They are not told if a
 // commit is not replicated: a job whose completion is lost runs again.

@@ -54,7 +54,7 @@ func TestAUsersRequestsWaitForEachOther(t *testing.T) {
 }
 
 // A caller who disconnects cancels their query on the server, and the connection stays usable.
-func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
+func TestACanceledCallerKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)

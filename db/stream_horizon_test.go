@@ -101,7 +101,7 @@ func held(ctx context.Context, w *fixture, pid uint32) (lock, xid bool) {
 
 // The stream's horizon relies on this: a statement that is planned and has not run yet has the lock and no
 // transaction id.
-func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
+func TestEventWritersLockBeforeTheyHaveAnID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
@@ -121,7 +121,7 @@ func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 
 // The same with a cached plan, and the statement as the store sends it: blocked at the first row that it
 // locks, it already has the lock.
-func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
+func TestEventWritersLockBeforeTheFirstRow(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
@@ -248,35 +248,6 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 				t.Error("the order differs")
 			}
 		})
-	}
-}
-
-// A transition that waited for another of the same pickup is delivered after it, also if its transaction
-// had an id long before.
-func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	w := open(t).fixture(ctx)
-	id := w.pickup(ctx)
-	old, other, first := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
-	for _, tx := range []pgx.Tx{old, other, first} {
-		defer tx.Rollback(context.WithoutCancel(ctx))
-	}
-	takeXID(ctx, old)
-	takeXID(ctx, other) // so that first's is beyond the newest that old's statement sees
-	// One that ends: of ids that are all under way, the column's default cannot tell those from before the statement.
-	must(w.MoveStreamHorizon(ctx))
-	w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(first)))
-	second := make(chan error, 1)
-	go func() { second <- w.moving(ctx, db.TransitionNameCancel, id)(w.over(old)) }()
-	w.awaitBlockedBy(ctx, first)
-	w.must(first.Commit(ctx))
-	w.must(<-second)
-	w.must(old.Commit(ctx))
-	versions := scan[[]int64](ctx, w.owner,
-		"SELECT array_agg(version ORDER BY xid, seq) FROM pickup_events WHERE pickup_id = $1", id)
-	if !slices.Equal(versions, []int64{2, 3}) {
-		t.Errorf("events arrive in the order of versions %v", versions)
 	}
 }
 

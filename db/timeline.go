@@ -45,23 +45,31 @@ const timelineKey = "waybill.timeline"
 // validate is a pgconn.ValidateConnectFunc: it refuses a standby, a former primary, and another cluster.
 // A primary's timeline changes only when it restarts, so that it is a property of the connection.
 func (l *Lineage) validate(ctx context.Context, conn *pgconn.PgConn) error {
-	result := conn.ExecParams(ctx, getTimeline, nil, nil, nil, nil).Read()
-	if result.Err != nil {
-		return result.Err
-	}
-	if len(result.Rows) != 1 || len(result.Rows[0]) != 2 {
-		return errors.New("the server does not tell its timeline")
-	}
-	system, text := result.Rows[0][0], result.Rows[0][1]
-	if text == nil {
+	system, text, err := timelineOf(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case text == "":
 		return Standby
 	}
-	timeline, err := strconv.ParseUint(string(text), 16, 32)
+	timeline, err := strconv.ParseUint(text, 16, 32)
 	if err != nil {
 		return errors.New("the server does not tell its timeline")
 	}
 	conn.CustomData()[timelineKey] = timeline
-	return l.admit(string(system), timeline)
+	return l.admit(system, timeline)
+}
+
+// timelineOf returns a server's system identifier and timeline; "" for the timeline of a standby.
+func timelineOf(ctx context.Context, conn *pgconn.PgConn) (system, timeline string, err error) {
+	result := conn.ExecParams(ctx, getTimeline, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		return "", "", result.Err
+	}
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 2 {
+		return "", "", errors.New("the server does not tell its timeline")
+	}
+	return string(result.Rows[0][0]), string(result.Rows[0][1]), nil
 }
 
 // admit records a newer timeline, and refuses an older one.

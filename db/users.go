@@ -91,6 +91,9 @@ func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User,
 	user, err := s.q.EditUser(ctx, p)
 	return user, edited(ctx, s, err, func() error {
 		now, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
+		if err == nil && v.Role != UserRoleAdmin && p.ID != v.UserID { // dispatchers see users whom they may not edit
+			return refuse(NotFound, "")
+		}
 		if err == nil && now.Version == p.Version && p.Role != nil && now.isAdmin() {
 			return refuse(LastAdmin, "role")
 		}

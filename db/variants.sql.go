@@ -27,11 +27,15 @@ WITH asked AS (
             unnest($8::bytea[]) AS request_digest
     ) AS u
 ), locked AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
+    SELECT c.tenant_id, c.id, c.balance_cents, c.entered_at
     FROM accounts AS c
     WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c SKIP LOCKED
+), booked AS MATERIALIZED (
+    -- After all locks are held.
+    SELECT greatest(clock_timestamp(), max(l.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM locked AS l
 ), spent AS (
     SELECT
         a.tenant_id, a.id, a.account_id, a.kind, a.amount_cents, a.note, a.actor_id, a.request_digest, a.ord,
@@ -53,17 +57,22 @@ WITH asked AS (
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
 ), entered AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest)
-    SELECT f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest,
+        (SELECT b.at FROM booked AS b), f.first_balance
     FROM fitting AS f
     WHERE f.balance_after - f.balance_before = f.delta_cents
     ORDER BY f.tenant_id, f.id
     ON CONFLICT (tenant_id, id) DO NOTHING
-    RETURNING tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at
+    RETURNING tenant_id, id, account_id, kind, amount_cents, delta_cents, note, pickup_id, actor_id, request_digest, created_at, balance_before_cents
 ), moved AS (
     UPDATE accounts AS c
     SET balance_cents = l.balance_cents + s.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM locked AS l
     JOIN (
         SELECT e.tenant_id, e.account_id, sum(e.delta_cents)::bigint AS delta_cents
@@ -72,7 +81,7 @@ WITH asked AS (
     ) AS s ON s.tenant_id = l.tenant_id AND s.account_id = l.id
     WHERE c.tenant_id = l.tenant_id AND c.id = l.id
 )
-SELECT ledger_entries.tenant_id, ledger_entries.id, ledger_entries.account_id, ledger_entries.kind, ledger_entries.amount_cents, ledger_entries.delta_cents, ledger_entries.note, ledger_entries.pickup_id, ledger_entries.actor_id, ledger_entries.request_digest, ledger_entries.created_at FROM entered AS ledger_entries
+SELECT ledger_entries.tenant_id, ledger_entries.id, ledger_entries.account_id, ledger_entries.kind, ledger_entries.amount_cents, ledger_entries.delta_cents, ledger_entries.note, ledger_entries.pickup_id, ledger_entries.actor_id, ledger_entries.request_digest, ledger_entries.created_at, ledger_entries.balance_before_cents FROM entered AS ledger_entries
 `
 
 type CreateLedgerEntriesSkipLockedParams struct {
@@ -122,6 +131,7 @@ func (q *Queries) CreateLedgerEntriesSkipLocked(ctx context.Context, arg CreateL
 			&i.LedgerEntry.ActorID,
 			&i.LedgerEntry.RequestDigest,
 			&i.LedgerEntry.CreatedAt,
+			&i.LedgerEntry.BalanceBeforeCents,
 		); err != nil {
 			return nil, err
 		}
@@ -429,15 +439,19 @@ WITH asked AS (
     UNION ALL
     SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c SKIP LOCKED
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -445,11 +459,13 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -481,14 +497,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w
@@ -691,15 +712,19 @@ WITH asked AS (
     UNION ALL
     SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -707,11 +732,13 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -743,14 +770,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w

@@ -89,8 +89,11 @@ const (
 	ErrorCodeLastAdmin            ErrorCode = "last_admin"
 	ErrorCodeLastFacility         ErrorCode = "last_facility"
 	ErrorCodeMassCancellation     ErrorCode = "mass_cancellation"
+	ErrorCodeMessageNotFailed     ErrorCode = "message_not_failed"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
+	ErrorCodeNoPhoneNumber        ErrorCode = "no_phone_number"
+	ErrorCodeNotAcceptable        ErrorCode = "not_acceptable"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
@@ -160,9 +163,15 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeMassCancellation:
 		return true
+	case ErrorCodeMessageNotFailed:
+		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeNoDriverFree:
+		return true
+	case ErrorCodeNoPhoneNumber:
+		return true
+	case ErrorCodeNotAcceptable:
 		return true
 	case ErrorCodeNotEditable:
 		return true
@@ -361,6 +370,21 @@ func (e UserRole) Valid() bool {
 	}
 }
 
+// Defines values for NotAcceptableCode.
+const (
+	NotAcceptableCodeNotAcceptable NotAcceptableCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the NotAcceptableCode enum.
+func (e NotAcceptableCode) Valid() bool {
+	switch e {
+	case NotAcceptableCodeNotAcceptable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamRestartedCode.
 const (
 	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
@@ -370,6 +394,21 @@ const (
 func (e StreamRestartedCode) Valid() bool {
 	switch e {
 	case StreamRestartedCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode = "not_acceptable"
+)
+
+// Valid indicates whether the value is a known member of the GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCodeNotAcceptable:
 		return true
 	default:
 		return false
@@ -471,6 +510,30 @@ type Account struct {
 type AccountEdit struct {
 	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountStatement The entries of an account in a range of time, with the balance after each
+type AccountStatement struct {
+	// AccountID The account
+	AccountID openapi_types.UUID `json:"account_id"`
+
+	// ClosingCents The balance after the last line
+	ClosingCents int64 `json:"closing_cents"`
+
+	// Currency ISO 4217
+	Currency string `json:"currency"`
+
+	// From Where it begins; null: with the first entry
+	From nullable.Nullable[time.Time] `json:"from"`
+
+	// Items The entries, in the order in which they were booked
+	Items []StatementLine `json:"items"`
+
+	// OpeningCents The balance before the first line
+	OpeningCents int64 `json:"opening_cents"`
+
+	// To Where it ends: as requested, or when it was made
+	To time.Time `json:"to"`
 }
 
 // Appointment An appointment of a patient at a facility, from the facility's records
@@ -1660,6 +1723,30 @@ type Session struct {
 	User User `json:"user"`
 }
 
+// StatementLine An entry of an account, with the balance after it
+type StatementLine struct {
+	// AmountCents Always positive; see kind
+	AmountCents int64 `json:"amount_cents"`
+
+	// BalanceCents The balance after it
+	BalanceCents int64 `json:"balance_cents"`
+
+	// CreatedAt When it was booked
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeltaCents The change of the balance
+	DeltaCents int64 `json:"delta_cents"`
+
+	// Kind The kind of a ledger entry
+	Kind EntryKind `json:"kind"`
+
+	// Note What it was for, as the caller put it
+	Note nullable.Nullable[string] `json:"note"`
+
+	// PickupID The pickup that was charged or refunded
+	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
+}
+
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
@@ -1723,6 +1810,45 @@ type UserEdit struct {
 
 // UserRole The role of a user, which determines their permissions
 type UserRole string
+
+// NotAcceptable defines model for NotAcceptable.
+type NotAcceptable struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code NotAcceptableCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// NotAcceptableCode Stable and meant for programs
+type NotAcceptableCode string
 
 // StreamRestarted defines model for StreamRestarted.
 type StreamRestarted struct {
@@ -1798,6 +1924,18 @@ type ListAccountEntriesParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// GetAccountStatementParams defines parameters for GetAccountStatement.
+type GetAccountStatementParams struct {
+	// From Only entries that were booked at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries that were booked before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode defines parameters for GetAccountStatement.
+type GetAccountStatement406ApplicationProblemPlusJSONResponseBodyCode string
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
@@ -1956,6 +2094,12 @@ type ListGroupMembersParams struct {
 
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListPatientsParams defines parameters for ListPatients.
@@ -2712,6 +2856,17 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetAccountStatement Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAppointments List a facility's appointments in a time range
 	//
 	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -3036,6 +3191,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendMessage Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatients List the patients that you see
 	//
@@ -3467,7 +3631,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3478,7 +3642,7 @@ type ClientInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3839,6 +4003,27 @@ func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types
 // Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountStatement Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *Client) GetAccountStatement(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountStatementRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4494,6 +4679,25 @@ func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UU
 // Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddGroupMemberRequest(c.Server, groupID, userID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendMessage Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *Client) ResendMessage(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendMessageRequest(c.Server, messageID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5374,7 +5578,7 @@ func (c *Client) GetUser(ctx context.Context, userID openapi_types.UUID, params 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5395,7 +5599,7 @@ func (c *Client) EditUserWithBody(ctx context.Context, userID openapi_types.UUID
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6086,6 +6290,79 @@ func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entr
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountStatementRequest constructs an http.Request for the GetAccountStatement method
+func NewGetAccountStatementRequest(server string, accountID openapi_types.UUID, params *GetAccountStatementParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "account_id", accountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts/%s/statement", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -7521,6 +7798,55 @@ func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResendMessageRequest constructs an http.Request for the ResendMessage method
+func NewResendMessageRequest(server string, messageID openapi_types.UUID, params *ResendMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/resend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -10210,6 +10536,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
 	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
 
+	// GetAccountStatementWithResponse Get the statement of an account
+	//
+	// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+	//
+	// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+	GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error)
+
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
 	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -10564,6 +10903,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
+
+	// ResendMessageWithResponse Send a failed text again
+	//
+	// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+	ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error)
 
 	// ListPatientsWithResponse List the patients that you see
 	//
@@ -11047,7 +11397,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11058,7 +11408,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Admins may edit every user, others only their own name and email address.
 	//
-	// Roles: admin, staff, driver, hub.
+	// Roles: admin, dispatcher, staff, driver, hub.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11779,6 +12129,61 @@ func (r GetAccountEntryResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAccountEntryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAccountStatementResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountStatement
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAccountStatementResponse) GetJSON200() *AccountStatement {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAccountStatementResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAccountStatementResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccountStatementResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccountStatementResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAccountStatementResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13069,6 +13474,61 @@ func (r AddGroupMemberResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AddGroupMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResendMessageResponse200Headers the declared response headers of an HTTP 200 response for ResendMessage
+type ResendMessageResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+type ResendMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResendMessageResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendMessageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendMessageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15602,6 +16062,25 @@ func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, a
 	return ParseGetAccountEntryResponse(rsp)
 }
 
+// GetAccountStatementWithResponse Get the statement of an account
+//
+// Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+//
+// With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/accounts/{account_id}/statement (the `GetAccountStatement` operationId).
+func (c *ClientWithResponses) GetAccountStatementWithResponse(ctx context.Context, accountID openapi_types.UUID, params *GetAccountStatementParams, reqEditors ...RequestEditorFn) (*GetAccountStatementResponse, error) {
+	rsp, err := c.GetAccountStatement(ctx, accountID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccountStatementResponse(rsp)
+}
+
 // ListAppointmentsWithResponse List a facility's appointments in a time range
 //
 // Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
@@ -16153,6 +16632,23 @@ func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, gr
 		return nil, err
 	}
 	return ParseAddGroupMemberResponse(rsp)
+}
+
+// ResendMessageWithResponse Send a failed text again
+//
+// Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/resend (the `ResendMessage` operationId).
+func (c *ClientWithResponses) ResendMessageWithResponse(ctx context.Context, messageID openapi_types.UUID, params *ResendMessageParams, reqEditors ...RequestEditorFn) (*ResendMessageResponse, error) {
+	rsp, err := c.ResendMessage(ctx, messageID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendMessageResponse(rsp)
 }
 
 // ListPatientsWithResponse List the patients that you see
@@ -16901,7 +17397,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID op
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16918,7 +17414,7 @@ func (c *ClientWithResponses) EditUserWithBodyWithResponse(ctx context.Context, 
 //
 // Admins may edit every user, others only their own name and email address.
 //
-// Roles: admin, staff, driver, hub.
+// Roles: admin, dispatcher, staff, driver, hub.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17669,6 +18165,49 @@ func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse,
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAccountStatementResponse parses an HTTP response from a GetAccountStatementWithResponse call
+func ParseGetAccountStatementResponse(rsp *http.Response) (*GetAccountStatementResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccountStatementResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountStatement
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	return response, nil
@@ -18788,6 +19327,52 @@ func ParseAddGroupMemberResponse(rsp *http.Response) (*AddGroupMemberResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseResendMessageResponse parses an HTTP response from a ResendMessageWithResponse call
+func ParseResendMessageResponse(rsp *http.Response) (*ResendMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResendMessageResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

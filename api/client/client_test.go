@@ -6,48 +6,15 @@ package client_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 	openapi_types "github.com/oapi-codegen/runtime/types"
-	"golang.org/x/crypto/bcrypt"
 
-	"waybill/api"
 	"waybill/api/client"
-	"waybill/db"
-	"waybill/db/dbtest"
-	"waybill/db/seed"
 )
-
-func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
-
-const password = "a long password"
-
-// serve starts the real server on a database with a tenant and its admin, as "waybill tenant" creates
-// them, and returns its URL.
-func serve(t *testing.T) string {
-	t.Helper()
-	d := dbtest.New(t)
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	check(t, err)
-	check(t, seed.Make(t.Context(), d.Owner(), uuid.New(), func(r *seed.Rows) {
-		r.Tenant(func(p *db.CreateTenantParams) { p.Slug = "clinic" })
-		r.User(db.UserRoleAdmin, func(p *db.CreateUserParams) {
-			p.Email, p.PasswordHash = emailOf(client.UserRoleAdmin), string(hash)
-		})
-	}))
-	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
-	check(t, err)
-	t.Cleanup(store.Close)
-	handler, err := api.New(t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
-	check(t, err)
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL
-}
 
 func login(t *testing.T, url, email string) *client.ClientWithResponses {
 	t.Helper()

@@ -49,6 +49,8 @@ var layers = []layer{
 		"cmd/schemaguard/gate", "cmd/waybill/..."}},
 	{"cmd/waybill/jobs", []string{"sql", "db", "cmd/waybill/texts"}},
 	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/pgbouncer", "db/seed"}},
+	{"cmd/waybill/listappend", nil},
+	{"cmd/waybill/replicas", []string{"db", "db/localpg", "db/seed", "api", "api/client", "cmd/waybill/listappend"}},
 	{"cmd/waybill/texts", []string{"api/webhook"}},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},

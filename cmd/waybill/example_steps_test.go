@@ -14,6 +14,7 @@ type exampleStep struct {
 	parameters []any
 	body       any
 	meanwhile  *exampleStep // sent while a stream is open
+	refused    string       // the pickup of a text that the gateway has refused: its id is the parameter message_id
 }
 
 // in is a JSON object.
@@ -103,6 +104,7 @@ func exampleCustomers() []exampleStep {
 		{operation: "charge-account", as: admin, parameters: account,
 			body: in{"id": exampleCharge, "amount_cents": 1500, "note": "Monthly fee"}},
 		{operation: "list-account-entries", as: admin, parameters: account},
+		{operation: "get-account-statement", as: admin, parameters: account},
 		{operation: "get-account-entry", as: admin,
 			parameters: []any{"account_id", exampleAccount, "entry_id", exampleCharge}},
 		{operation: "create-driver", as: admin, body: in{"id": exampleDriver, "name": "Katherine", "on_duty": true}},
@@ -169,6 +171,7 @@ func exampleLifecycle() []exampleStep {
 		{operation: "list-pickups", as: staff, parameters: []any{"status", "DELIVERED"}},
 		{operation: "get-pickup-counts", as: staff},
 		{operation: "list-pickup-events", as: staff, parameters: pickup},
+		{operation: "resend-message", as: staff, refused: examplePickup},
 		{operation: "list-pickup-messages", as: staff, parameters: pickup},
 	}
 }

@@ -88,6 +88,7 @@ func TestExamplesAreWhatTheServerAnswers(t *testing.T) {
 type exampleWalk struct {
 	t          *testing.T
 	api        *api.API
+	store      *db.System
 	operations map[string][2]string // the method and path of each
 	tokens     map[db.UserRole]string
 	made       map[string]example
@@ -111,7 +112,7 @@ func newExampleWalk(t *testing.T) *exampleWalk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &exampleWalk{t: t, api: a, operations: map[string][2]string{}, tokens: map[db.UserRole]string{},
+	w := &exampleWalk{t: t, api: a, store: store, operations: map[string][2]string{}, tokens: map[db.UserRole]string{},
 		made: map[string]example{}, ids: map[string]string{}}
 	w.readDocument()
 	for _, u := range made.users {
@@ -198,6 +199,11 @@ func (w *exampleWalk) walk(s exampleStep) {
 	}
 	w.keep(e.Parameters)
 	w.keep(s.body)
+	if s.refused != "" {
+		id := w.refuseText(s.refused)
+		path = strings.ReplaceAll(path, "{message_id}", id)
+		e.Parameters = map[string]any{"message_id": w.replaced(id)}
+	}
 	token, etag := w.tokens[s.as], ""
 	if op[0] == "PATCH" || s.operation == "set-flag" {
 		etag = w.send("GET", path, token, nil, "").Header().Get("ETag")
@@ -220,6 +226,23 @@ func (w *exampleWalk) walk(s exampleStep) {
 		e.Response = answer.Body.String()
 	}
 	w.made[s.operation] = e
+}
+
+// refuseText has the gateway refuse the newest text of a pickup, and returns its id.
+func (w *exampleWalk) refuseText(pickup string) string {
+	w.t.Helper()
+	var page struct{ Items []struct{ ID uuid.UUID } }
+	w.unmarshal(w.send("GET", "/v1/pickups/"+pickup+"/messages", w.tokens[db.UserRoleAdmin], nil, ""), &page)
+	tenant, err := w.store.GetTenantBySlug(w.t.Context(), demoSlug)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id := page.Items[0].ID
+	if n, err := w.store.SettleMessage(w.t.Context(),
+		db.SettleMessageParams{TenantID: tenant.ID, ID: id, Reason: "refused_410"}); n != 1 {
+		w.t.Fatalf("the text is not refused: %v", err)
+	}
+	return id.String()
 }
 
 // stream returns the first events of a stream: a checkpoint, and what comes of the step meanwhile.

@@ -47,7 +47,8 @@ func invariants(ctx context.Context, owner *pgxpool.Pool) error {
 			LEFT JOIN (SELECT args, count(*) AS jobs FROM river_job GROUP BY args) AS j
 				ON j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id)
 			WHERE m.body IS DISTINCT FROM t.text OR m.pickup_id <> e.pickup_id
-				OR coalesce(j.jobs, 0) <> CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END`,
+				OR coalesce(j.jobs, 0) NOT BETWEEN CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END
+					AND CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 + m.resends END`,
 		"an event that owes a text has one": `
 			SELECT count(*) FROM pickup_events AS e
 			JOIN pickup_transitions AS t USING (transition)

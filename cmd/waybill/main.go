@@ -32,12 +32,12 @@ func commands() []command {
 		{"pooler", "print the SQL with which sessions through a connection pooler get their settings", runPooler},
 		{"migrate", "up | down | status | version: migrate the schema; check: refuse a change of it that is not safe " +
 			"to deploy", runMigrate},
-		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
+		{"tenant", "create a tenant with its first admin; tenant reset-admin: create an admin, or reset the password",
 			runTenant},
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
-			"clusters of its own fail under load", runProve},
+			"clusters of its own fail under load; prove replicas: check what clients read from standbys", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }

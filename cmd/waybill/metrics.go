@@ -74,6 +74,9 @@ func (m *metrics) watch(store *db.System) {
 		newQueueCollector(store),
 		sharing{store.Stats},
 	)
+	if store.HasReplicas() {
+		m.register(replicaCollector{store})
+	}
 }
 
 // watchStreams registers collectors for the process's event streams.

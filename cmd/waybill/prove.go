@@ -17,11 +17,12 @@ import (
 var errNotHeld = errors.New("not every story held")
 
 func runProve(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) > 0 && args[0] == "faults" {
-		return runProveFaults(ctx, args[1:], out)
+	others := map[string]func(context.Context, []string, io.Writer) error{
+		"faults": runProveFaults, "deploys": runProveDeploys, "callers": runProveCallers,
+		"replicas": runProveReplicas,
 	}
-	if len(args) > 0 && args[0] == "deploys" {
-		return runProveDeploys(ctx, args[1:], out)
+	if len(args) > 0 && others[args[0]] != nil {
+		return others[args[0]](ctx, args[1:], out)
 	}
 	var o prove.Options
 	flags := newFlags("prove", out)

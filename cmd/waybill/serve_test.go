@@ -302,7 +302,7 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 }
 
 // If the database's own log would contain values of rows, serve warns once.
-func TestServeWarnsOfALogThatTells(t *testing.T) {
+func TestServeWarnsOfALeakyLog(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	const warning = "would contain patient data"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -23,6 +24,7 @@ type settings struct {
 	log, level      string
 	store           db.Config
 	combine         bool
+	replicas        string // URLs
 	api             api.Options
 	streams, feeds  limitSettings
 	bodyMemory      int32 // MiB
@@ -48,6 +50,12 @@ func (s *settings) register(flags *flag.FlagSet, d defaults) *environment {
 	env.text(&s.addr, "addr", "WAYBILL_ADDR", d.addr, "listen address")
 	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true,
 		"batch concurrent requests into shared statements: true or false")
+	env.secret(&s.replicas, "replica-database-url", "REPLICA_DATABASE_URL", "", "URLs of standbys that serve reads, "+
+		"separated by spaces, as the role of the database URL; none by default")
+	env.duration(&s.store.ReplicaWait, "replica-wait", "WAYBILL_REPLICA_WAIT", 10*time.Millisecond,
+		"how long a read waits for a replica that is behind, before the primary serves it")
+	env.duration(&s.store.ReplicaTimeout, "replica-timeout", "WAYBILL_REPLICA_TIMEOUT", 500*time.Millisecond,
+		"timeout of a read from a replica, after which the primary serves it")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT",
 		10*time.Second, "timeout of a request")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME",
@@ -170,6 +178,9 @@ func (s *settings) check() error {
 		return errors.New("--drain (WAYBILL_DRAIN) must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:
 		return errTimeLimits
+	case s.store.ReplicaWait <= 0 || s.store.ReplicaTimeout <= s.store.ReplicaWait ||
+		s.store.ReplicaTimeout >= s.store.StatementTimeout:
+		return errors.New("timeouts must increase: --replica-wait < --replica-timeout < --statement-timeout")
 	}
 	return s.checkProcess()
 }
@@ -239,7 +250,7 @@ func checkLimits(c *db.Config) error {
 // storeConfig returns the settings for package db.
 func (s *settings) storeConfig() db.Config {
 	c := s.store
-	c.OneByOne = !s.combine
+	c.OneByOne, c.ReplicaURLs = !s.combine, strings.Fields(s.replicas)
 	return c
 }
 

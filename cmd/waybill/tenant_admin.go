@@ -22,7 +22,7 @@ import (
 func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	var cost int32
-	flags := newFlags("tenant admin", out)
+	flags := newFlags("tenant reset-admin", out)
 	env := &environment{flags: flags}
 	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
 	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost),
@@ -38,7 +38,7 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if url == "" || *slug == "" || *email == "" {
-		return errors.New("tenant admin needs --slug, --email, and a database: set DATABASE_URL or --database-url")
+		return errors.New("tenant reset-admin needs --slug, --email, and a database: set DATABASE_URL or --database-url")
 	}
 	hash, err := hashOfInput(cost)
 	if err != nil {

@@ -124,7 +124,7 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 		t.Fatalf("deactivated: %d %s", status, body)
 	}
 	for _, email := range []string{"ADA@acme.example", "bob@acme.example"} { // an existing user, and a new one
-		code, out, errors := ended(t, "another horse\n", env, "tenant", "admin", "--slug", "acme", "--email", email)
+		code, out, errors := ended(t, "another horse\n", env, "tenant", "reset-admin", "--slug", "acme", "--email", email)
 		if code != 0 {
 			t.Fatal(errors)
 		}
@@ -140,7 +140,7 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	for name, c := range map[string]struct{ slug, email, password, says string }{
 		"no such tenant":       {"other", "ada@acme.example", "another horse", "no tenant has the slug"},
 		"a password too short": {"acme", "ada@acme.example", "short", "at least 8 characters"},
-		"no email":             {"acme", "", "another horse", "tenant admin needs --slug, --email"},
+		"no email":             {"acme", "", "another horse", "tenant reset-admin needs --slug, --email"},
 	} {
 		code, _, errors := ended(t, c.password, env, "tenant", "admin", "--slug", c.slug, "--email", c.email)
 		if code != 1 {
@@ -158,7 +158,7 @@ func TestADatabaseThatIsNotUTF8IsRefusedAtStart(t *testing.T) {
 	for _, command := range [][]string{
 		{"migrate", "up"}, {"serve", "--addr", "127.0.0.1:0"}, {"work"}, {"jobs", "list"},
 		{"tenant", "--slug", "acme", "--name", "Acme", "--admin-email", "a@b.example"},
-		{"tenant", "admin", "--slug", "acme", "--email", "a@b.example"},
+		{"tenant", "reset-admin", "--slug", "acme", "--email", "a@b.example"},
 	} {
 		code, _, errors := ended(t, "correct horse", []string{
 			"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4", "WAYBILL_GATEWAY_URL=http://127.0.0.1:1",

@@ -106,7 +106,7 @@ func TestTenantThatIsQuickAgainIsNoSuspect(t *testing.T) {
 }
 
 // Where every batch takes long, all share them as before.
-func TestNobodyIsSlowWhereAllAre(t *testing.T) {
+func TestNobodyIsSlowWhereEverybodyIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		config := f.config(1)

@@ -61,7 +61,7 @@ func TestTakeRefusesWhatIsAboveAShare(t *testing.T) {
 }
 
 // Whoever holds least is served first, not whoever asked for most.
-func TestWhatIsGivenBackGoesToThoseWhoHoldLeast(t *testing.T) {
+func TestReturnedQuotaGoesToTheSmallestHolders(t *testing.T) {
 	t.Parallel()
 	q := New(Limits{Whole: 4, PerTenant: 4, PerUser: 4})
 	var held []func()

@@ -5,7 +5,6 @@
 -- it changed, and locks nothing; a worker folds the changes into the counts. A count is what was folded and what is
 -- not yet: it is exact in every snapshot, and is so without any worker, only slower.
 -- +waybill compatible_from: 00039
--- +waybill statement_timeout: 6h
 
 -- +goose NO TRANSACTION
 -- +goose Up

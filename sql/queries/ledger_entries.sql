@@ -1,11 +1,14 @@
 -- Books charges and deposits with their entries: it locks the accounts in key order, applies each
 -- account's entries in the order of the requests while the balance lasts, and changes the balance by
 -- the sum of the inserted entries. An entry that exceeds the balance, or whose id is taken, is missing
--- in the result: a fresh read shows which.
+-- in the result: a fresh read shows which. All entries of the statement get the same created_at, later than
+-- that of every earlier entry of their accounts, and the balance before the statement: see
+-- GetAccountStatement.
 -- Closes: charges at once take more than the balance
 -- Closes: a repeated charge is taken twice
 -- Closes: two batches deadlock on accounts
 -- Closes: two batches deadlock on the same ids
+-- Closes: an entry that waited is dated before the one that it waited for
 -- name: CreateLedgerEntries :many
 WITH asked AS (
     SELECT u.*, row_number() OVER () AS ord
@@ -21,11 +24,15 @@ WITH asked AS (
             unnest(@request_digests::bytea[]) AS request_digest
     ) AS u
 ), locked AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
+    SELECT c.tenant_id, c.id, c.balance_cents, c.entered_at
     FROM accounts AS c
     WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c /* CreateLedgerEntriesSkipLocked: SKIP LOCKED */
+), booked AS MATERIALIZED (
+    -- After all locks are held.
+    SELECT greatest(clock_timestamp(), max(l.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM locked AS l
 ), spent AS (
     SELECT
         a.*,
@@ -47,8 +54,12 @@ WITH asked AS (
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
 ), entered AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest)
-    SELECT f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest,
+        (SELECT b.at FROM booked AS b), f.first_balance
     FROM fitting AS f
     WHERE f.balance_after - f.balance_before = f.delta_cents
     ORDER BY f.tenant_id, f.id
@@ -57,7 +68,8 @@ WITH asked AS (
 ), moved AS (
     UPDATE accounts AS c
     SET balance_cents = l.balance_cents + s.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM locked AS l
     JOIN (
         SELECT e.tenant_id, e.account_id, sum(e.delta_cents)::bigint AS delta_cents
@@ -78,3 +90,53 @@ WHERE tenant_id = @tenant_id
     AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
+
+-- Returns an account, the balance before the first entry of a statement, and when the statement ends: now,
+-- or earlier. The last entry before it has the balance, if a version that stores it booked the entry; otherwise
+-- all earlier entries are added up.
+-- name: GetAccountStatement :one
+SELECT
+    c.name,
+    c.currency,
+    (CASE
+        WHEN last.created_at IS NULL THEN 0
+        WHEN last.balance_before_cents IS NULL THEN (
+            SELECT sum(e.delta_cents)
+            FROM ledger_entries AS e
+            WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at < @from_time::timestamptz)
+        ELSE last.balance_before_cents + (
+            SELECT sum(e.delta_cents)
+            FROM ledger_entries AS e
+            WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at = last.created_at)
+    END)::bigint AS opening_cents,
+    least(@to_time::timestamptz, clock_timestamp())::timestamptz AS until
+FROM accounts AS c
+LEFT JOIN LATERAL (
+    SELECT e.created_at, e.balance_before_cents
+    FROM ledger_entries AS e
+    WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id AND e.created_at < @from_time
+    ORDER BY e.created_at DESC, e.id DESC
+    LIMIT 1
+) AS last ON true
+WHERE c.tenant_id = @tenant_id AND c.id = @id;
+
+-- Lists the next lines of a statement, and the balance after each, which begins with the balance before
+-- them. Of entries that were booked at the same time, those that add to the balance come first.
+-- name: ListStatementLines :many
+SELECT
+    e.id, e.created_at, e.kind, e.amount_cents, e.delta_cents,
+    (sum(e.delta_cents) OVER (ORDER BY e.created_at, e.delta_cents DESC, e.id ROWS UNBOUNDED PRECEDING)
+        + @balance_cents::bigint)::bigint AS balance_cents,
+    e.pickup_id, e.note
+FROM (
+    SELECT n.id, n.created_at, n.kind, n.amount_cents, n.delta_cents, n.pickup_id, n.note
+    FROM ledger_entries AS n
+    WHERE n.tenant_id = @tenant_id
+        AND n.account_id = @account_id
+        AND n.created_at >= @after_created_at::timestamptz
+        AND n.created_at < @until::timestamptz
+        AND (n.created_at, 0 - n.delta_cents, n.id) > (@after_created_at, 0 - @after_delta_cents::bigint, @after_id::uuid)
+    ORDER BY n.created_at, n.delta_cents DESC, n.id
+    LIMIT @max_rows::int
+) AS e
+ORDER BY e.created_at, e.delta_cents DESC, e.id;

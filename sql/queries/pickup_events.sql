@@ -68,10 +68,11 @@ LIMIT @max_rows::int;
 -- an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
 -- the commit order. Newest is the horizon if no transaction were running.
 --
--- A transaction that writes events locks their table, ROW EXCLUSIVE, before it gets an id (otherwise
--- the column's default corrects the position). The statement's snapshot is taken first: every id below
--- its xmax had been assigned by then, and a running writer among them still shows its lock in pg_locks,
--- which is read live, in one call. A writer whose id is not in pg_locks may have just got it, before
+-- A transaction that writes events locks their table, ROW EXCLUSIVE, and then writes them at positions
+-- that are not below its id, nor below the xmax of a snapshot under the lock (late_event_position). The
+-- statement's snapshot is taken first: every id below its xmax had been assigned by then, and a running
+-- writer among them still shows its lock in pg_locks, which is read live, in one call; one that does not
+-- show it yet writes at the xmax or above. A writer whose id is not in pg_locks may have just got it, before
 -- the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
 -- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 --
@@ -142,8 +143,8 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS e;
 
--- Advances the horizon by an empty transaction. An event whose position was corrected by its column's
--- default may stay at the horizon until another transaction ends: if nobody writes, this is the one.
+-- Advances the horizon by an empty transaction. An event that stands behind a transaction with a higher id
+-- than its own may stay at the horizon until another transaction ends: if nobody writes, this is the one.
 -- name: MoveStreamHorizon :one
 SELECT pg_current_xact_id()::text AS xid;
 

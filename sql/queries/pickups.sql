@@ -346,6 +346,7 @@ LIMIT 100;
 -- is used for a while. A move that was skipped is retried, in the end unbatched, by the statement that
 -- waits.
 -- Closes: two callers submit one pickup
+-- Closes: a charge that waited is dated before the one that it waited for
 -- Closes: a submit and a cancel at once leave a wrong balance
 -- Closes: submits at once take more than the balance
 -- Closes: a submit pays a price that its caller has not seen
@@ -419,12 +420,16 @@ WITH asked AS (
     UNION ALL
     SELECT s.* FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.*, c.balance_cents
+    SELECT r.*, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c /* TransitionPickupsSkipAnyLocked: SKIP LOCKED */
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
         f.*,
@@ -435,7 +440,9 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.*, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.*, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
@@ -471,14 +478,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w

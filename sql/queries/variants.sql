@@ -45,11 +45,15 @@ WITH asked AS (
             unnest(@request_digests::bytea[]) AS request_digest
     ) AS u
 ), locked AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
+    SELECT c.tenant_id, c.id, c.balance_cents, c.entered_at
     FROM accounts AS c
     WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c SKIP LOCKED
+), booked AS MATERIALIZED (
+    -- After all locks are held.
+    SELECT greatest(clock_timestamp(), max(l.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM locked AS l
 ), spent AS (
     SELECT
         a.*,
@@ -71,8 +75,12 @@ WITH asked AS (
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
 ), entered AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest)
-    SELECT f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest,
+        (SELECT b.at FROM booked AS b), f.first_balance
     FROM fitting AS f
     WHERE f.balance_after - f.balance_before = f.delta_cents
     ORDER BY f.tenant_id, f.id
@@ -81,7 +89,8 @@ WITH asked AS (
 ), moved AS (
     UPDATE accounts AS c
     SET balance_cents = l.balance_cents + s.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM locked AS l
     JOIN (
         SELECT e.tenant_id, e.account_id, sum(e.delta_cents)::bigint AS delta_cents
@@ -216,12 +225,16 @@ WITH asked AS (
     UNION ALL
     SELECT s.* FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.*, c.balance_cents
+    SELECT r.*, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
         f.*,
@@ -232,7 +245,9 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.*, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.*, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
@@ -268,14 +283,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w
@@ -393,12 +413,16 @@ WITH asked AS (
     UNION ALL
     SELECT s.* FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.*, c.balance_cents
+    SELECT r.*, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c SKIP LOCKED
+), booked AS MATERIALIZED (
+    -- As in CreateLedgerEntries.
+    SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
+    FROM funded AS f
 ), paying AS (
     SELECT
         f.*,
@@ -409,7 +433,9 @@ WITH asked AS (
     FROM funded AS f
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
-    SELECT r.*, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT
+        r.*, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
@@ -445,14 +471,19 @@ WITH asked AS (
     FROM won AS w
     WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT
+        w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest,
+        (SELECT b.at FROM booked AS b), w.balance_cents
     FROM won AS w
     WHERE w.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = n.balance_cents + n.delta_cents,
-        balance_version = c.balance_version + 1
+        balance_version = c.balance_version + 1,
+        entered_at = (SELECT b.at FROM booked AS b)
     FROM (
         SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
         FROM won AS w

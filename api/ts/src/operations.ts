@@ -30,6 +30,8 @@ export interface Operations {
     listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
+    /** Get the statement of an account: get-account-statement. */
+    getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Listing<"get-account-statement">;
   };
   appointments: {
     /** List a facility's appointments in a time range: list-appointments. */
@@ -89,27 +91,9 @@ export interface Operations {
     /** Add a member: add-group-member. */
     addMember(groupId: string, userId: string, options?: CallOptions): Promise<Result<"add-group-member">>;
   };
-  patients: {
-    /** List the patients that you see: list-patients. */
-    list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
-    /** Create a patient: create-patient. */
-    create(body: Body<"create-patient">, options?: KeyedOptions): Promise<Result<"create-patient">>;
-    /** Get a patient: get-patient. */
-    get(patientId: string, options?: CallOptions): Promise<Result<"get-patient">>;
-    /** Edit a patient: edit-patient. */
-    edit(row: Value<"edit-patient">, change: Body<"edit-patient">, options?: EditOptions<"edit-patient">): Promise<EditResult<"edit-patient">>;
-    /** List the consents of a patient: list-patient-consents. */
-    listConsents(patientId: string, query?: Query<"list-patient-consents">, options?: CallOptions): Listing<"list-patient-consents">;
-    /** Record that a patient withdraws a facility's consent: disallow-patient-facility. */
-    disallowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"disallow-patient-facility">>;
-    /** Record a patient's consent that a facility sees them: allow-patient-facility. */
-    allowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
-    /** List the audit log of a patient: list-patient-reads. */
-    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
-    /** Get the patient of a pickup: get-pickup-patient. */
-    getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
-  };
   pickups: {
+    /** Send a failed text again: resend-message. */
+    resendMessage(messageId: string, options?: KeyedOptions): Promise<Result<"resend-message">>;
     /** Count the pickups that you see by status: get-pickup-counts. */
     getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Listing<"get-pickup-counts">;
     /** List the transition rules: list-pickup-transitions. */
@@ -150,6 +134,26 @@ export interface Operations {
     ship(pickupId: string, options?: TransitionOptions): Promise<Result<"ship-pickup">>;
     /** Submit a pickup: submit-pickup. */
     submit(pickupId: string, options?: TransitionOptions): Promise<Result<"submit-pickup">>;
+  };
+  patients: {
+    /** List the patients that you see: list-patients. */
+    list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
+    /** Create a patient: create-patient. */
+    create(body: Body<"create-patient">, options?: KeyedOptions): Promise<Result<"create-patient">>;
+    /** Get a patient: get-patient. */
+    get(patientId: string, options?: CallOptions): Promise<Result<"get-patient">>;
+    /** Edit a patient: edit-patient. */
+    edit(row: Value<"edit-patient">, change: Body<"edit-patient">, options?: EditOptions<"edit-patient">): Promise<EditResult<"edit-patient">>;
+    /** List the consents of a patient: list-patient-consents. */
+    listConsents(patientId: string, query?: Query<"list-patient-consents">, options?: CallOptions): Listing<"list-patient-consents">;
+    /** Record that a patient withdraws a facility's consent: disallow-patient-facility. */
+    disallowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"disallow-patient-facility">>;
+    /** Record a patient's consent that a facility sees them: allow-patient-facility. */
+    allowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
+    /** List the audit log of a patient: list-patient-reads. */
+    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
+    /** Get the patient of a pickup: get-pickup-patient. */
+    getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
   sessions: {
     /** Log out: logout. */
@@ -194,6 +198,7 @@ export interface Arguments {
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
   "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
   "get-account-entry": [accountId: string, entryId: string];
+  "get-account-statement": [accountId: string, query?: Query<"get-account-statement">];
   "list-appointments": [query: Query<"list-appointments">];
   "list-drivers": [query?: Query<"list-drivers">];
   "create-driver": [body: Body<"create-driver">];
@@ -214,6 +219,7 @@ export interface Arguments {
   "list-group-members": [groupId: string, query?: Query<"list-group-members">];
   "remove-group-member": [groupId: string, userId: string];
   "add-group-member": [groupId: string, userId: string];
+  "resend-message": [messageId: string];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
@@ -265,6 +271,7 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
+  "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-drivers": {"tag":"drivers","name":"list","method":"GET","path":"/v1/drivers","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-driver": {"tag":"drivers","name":"create","method":"POST","path":"/v1/drivers","kind":"call","key":"key","params":[],"body":true,"query":false},
@@ -289,6 +296,7 @@ export const operations = {
   "list-group-members": {"tag":"groups","name":"listMembers","method":"GET","path":"/v1/groups/{group_id}/members","kind":"list","key":"none","params":["group_id"],"body":false,"query":true},
   "remove-group-member": {"tag":"groups","name":"removeMember","method":"DELETE","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false},
   "add-group-member": {"tag":"groups","name":"addMember","method":"PUT","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false},
+  "resend-message": {"tag":"pickups","name":"resendMessage","method":"POST","path":"/v1/messages/{message_id}/resend","kind":"call","key":"key","params":["message_id"],"body":false,"query":false},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},

@@ -200,6 +200,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account_id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the statement of an account
+         * @description Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with the balance after each, and the balances at both ends. Without from it begins with the first entry; without to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that breaks off lacks closing_cents.
+         *
+         *     With `Accept: text/csv` it is a table: a header, a line of the kind opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a spreadsheet would take for a formula begins with an apostrophe.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["get-account-statement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/appointments": {
         parameters: {
             query?: never;
@@ -571,6 +595,28 @@ export interface paths {
          *     Roles: admin.
          */
         delete: operations["remove-group-member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/{message_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a failed text again
+         * @description Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left as they are.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["resend-message"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1233,7 +1279,7 @@ export interface paths {
          * Edit a user
          * @description Admins may edit every user, others only their own name and email address.
          *
-         *     Roles: admin, staff, driver, hub.
+         *     Roles: admin, dispatcher, staff, driver, hub.
          */
         patch: operations["edit-user"];
         trace?: never;
@@ -1408,6 +1454,32 @@ export interface components {
         AccountEdit: {
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description The entries of an account in a range of time, with the balance after each */
+        AccountStatement: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /** @description The balance after the last line */
+            closing_cents: number;
+            /** @description ISO 4217 */
+            currency: string;
+            /**
+             * Format: date-time
+             * @description Where it begins; null: with the first entry
+             */
+            from: string | null;
+            /** @description The entries, in the order in which they were booked */
+            items: components["schemas"]["StatementLine"][];
+            /** @description The balance before the first line */
+            opening_cents: number;
+            /**
+             * Format: date-time
+             * @description Where it ends: as requested, or when it was made
+             */
+            to: string;
         };
         /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
@@ -1605,7 +1677,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2693,6 +2765,29 @@ export interface components {
             /** @description The user who logged in */
             user: components["schemas"]["User"];
         };
+        /** @description An entry of an account, with the balance after it */
+        StatementLine: {
+            /** @description Always positive; see kind */
+            amount_cents: number;
+            /** @description The balance after it */
+            balance_cents: number;
+            /**
+             * Format: date-time
+             * @description When it was booked
+             */
+            created_at: string;
+            /** @description The change of the balance */
+            delta_cents: number;
+            /** @description What changed the balance */
+            kind: components["schemas"]["EntryKind"];
+            /** @description What it was for, as the caller put it */
+            note: string | null;
+            /**
+             * Format: uuid
+             * @description The pickup that was charged or refunded
+             */
+            pickup_id: string | null;
+        };
         /**
          * @description A transition of a pickup from one status to another
          * @enum {string}
@@ -3223,6 +3318,47 @@ export interface components {
                      * @enum {string}
                      */
                     code: "mass_cancellation";
+                    /** @description The status after the request was rejected; it may have changed again */
+                    current_status?: components["schemas"]["PickupStatus"];
+                    /** @description One sentence about this request */
+                    detail: string;
+                    /**
+                     * @description The parameter, header or member of the body that was rejected
+                     * @example items[7].account_id
+                     */
+                    field?: string;
+                    /** @description Identifies the request in support requests */
+                    request_id: string;
+                    /**
+                     * @description The HTTP status
+                     * @example 409
+                     */
+                    status: number;
+                    /** @description A short description of the code */
+                    title: string;
+                    /**
+                     * Format: uri-reference
+                     * @description The documentation of the code
+                     * @example /errors/driver_busy
+                     */
+                    type: string;
+                };
+            };
+        };
+        /** @description Not Acceptable: not_acceptable */
+        NotAcceptable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @description The transitions that you may make from current_status */
+                    allowed?: components["schemas"]["TransitionName"][];
+                    /**
+                     * @description Stable and meant for programs
+                     * @enum {string}
+                     */
+                    code: "not_acceptable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -3881,7 +4017,7 @@ export interface operations {
                      *     <p><code>driver_busy</code></p>
                      *     <p>The driver is assigned to another pickup.</p>
                      *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
-                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/message_not_failed">message_not_failed</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/no_phone_number">no_phone_number</a> <a href="/errors/not_acceptable">not_acceptable</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
                      *     </html>
                      */
                     "text/html": string;
@@ -3966,7 +4102,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3975,6 +4114,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4046,6 +4187,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4071,6 +4214,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4147,6 +4292,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -4164,6 +4311,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4185,6 +4334,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4232,6 +4383,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4339,6 +4492,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4367,6 +4522,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4516,6 +4673,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4544,6 +4703,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4666,7 +4827,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4681,6 +4845,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4729,7 +4895,10 @@ export interface operations {
     "get-account-entry": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The account
@@ -4751,6 +4920,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4774,6 +4945,85 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-account-statement": {
+        parameters: {
+            query?: {
+                /** @description Only entries that were booked at or after this time */
+                from?: string;
+                /** @description Only entries that were booked before this time */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "closing_cents": 48500,
+                     *       "currency": "USD",
+                     *       "from": null,
+                     *       "items": [
+                     *         {
+                     *           "amount_cents": 50000,
+                     *           "balance_cents": 50000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": 50000,
+                     *           "kind": "deposit",
+                     *           "note": "Invoice 2026-001",
+                     *           "pickup_id": null
+                     *         },
+                     *         {
+                     *           "amount_cents": 1500,
+                     *           "balance_cents": 48500,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": -1500,
+                     *           "kind": "charge",
+                     *           "note": "Monthly fee",
+                     *           "pickup_id": null
+                     *         }
+                     *       ],
+                     *       "opening_cents": 0,
+                     *       "to": "2026-01-05T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountStatement"];
+                    /**
+                     * @example created_at,kind,amount_cents,delta_cents,balance_cents,pickup_id,note
+                     *     ,opening,,,0,,
+                     *     2026-01-05T09:00:00Z,deposit,50000,50000,50000,,Invoice 2026-001
+                     *     2026-01-05T09:00:00Z,charge,1500,-1500,48500,,Monthly fee
+                     *     2026-01-05T09:00:00Z,closing,,,48500,,
+                     */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4815,6 +5065,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4902,7 +5154,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4911,6 +5166,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4987,6 +5244,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5015,6 +5274,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5134,6 +5395,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5151,6 +5414,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5175,6 +5440,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5221,6 +5488,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5328,6 +5597,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5415,7 +5686,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5424,6 +5698,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5500,6 +5776,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5527,6 +5805,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5605,6 +5885,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5622,6 +5904,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5645,6 +5929,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5691,6 +5977,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5899,7 +6187,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5908,6 +6199,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5948,6 +6241,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -5965,6 +6260,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5984,6 +6281,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6031,6 +6330,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6112,7 +6413,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6121,6 +6425,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6187,6 +6493,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6210,6 +6518,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6284,6 +6594,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -6301,6 +6613,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6320,6 +6634,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6367,6 +6683,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6445,7 +6763,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6460,6 +6781,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6511,6 +6834,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6589,6 +6914,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6612,7 +6939,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The group
@@ -6627,6 +6957,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6678,6 +7010,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6756,6 +7090,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6765,6 +7101,141 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "resend-message": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The text
+                 * @example 019b8d5a-7000-7000-8000-000000000013
+                 */
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" if an earlier request with this Idempotency-Key sent the text again */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "body": "Your pickup has been delivered.",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "reason": null,
+                     *       "sent_at": null,
+                     *       "status": "QUEUED",
+                     *       "to": "+14155550102"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Conflict: message_not_failed, no_phone_number */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "message_not_failed" | "no_phone_number";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6796,6 +7267,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6877,6 +7350,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6905,6 +7380,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7041,6 +7518,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7065,6 +7544,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7112,6 +7593,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7211,6 +7694,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7266,6 +7751,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7344,6 +7831,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7426,6 +7915,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7470,7 +7961,10 @@ export interface operations {
                 /** @description Only those of this facility */
                 facility_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7479,6 +7973,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7548,6 +8044,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7730,6 +8228,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7813,6 +8313,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7853,6 +8355,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7982,6 +8486,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8045,6 +8551,8 @@ export interface operations {
                 headers: {
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8258,6 +8766,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8294,6 +8804,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8340,6 +8852,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8464,6 +8978,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8627,6 +9143,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8781,6 +9299,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8887,6 +9407,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8991,6 +9513,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9138,6 +9662,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9283,6 +9809,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9372,6 +9900,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9467,6 +9997,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9518,6 +10050,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9622,6 +10156,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9733,6 +10269,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9837,6 +10375,8 @@ export interface operations {
                     ETag: string;
                     /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9973,6 +10513,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10016,6 +10558,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10187,7 +10731,10 @@ export interface operations {
                 /** @description Only active users, or only deactivated ones */
                 active?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10196,6 +10743,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10271,6 +10820,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10297,6 +10848,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10414,6 +10967,8 @@ export interface operations {
             header?: {
                 /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
             };
             path: {
                 /**
@@ -10431,6 +10986,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10453,6 +11010,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10499,6 +11058,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10633,6 +11194,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10692,6 +11255,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10814,7 +11379,10 @@ export interface operations {
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path: {
                 /**
                  * @description The user
@@ -10829,6 +11397,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10894,6 +11464,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10917,6 +11489,8 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description The path of the row */
                     Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11049,6 +11623,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11084,6 +11660,8 @@ export interface operations {
                 headers: {
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -2,6 +2,7 @@
 package change
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -52,13 +53,23 @@ func (c *Change) Waivers() (all []*finding.Waiver, bad []finding.Finding) {
 		}
 		all = append(all, kept...)
 	}
-	for _, p := range c.Head.Below(c.Settings.Queries, ".sql") {
+	for _, p := range c.Head.Under(c.Settings.Queries, ".sql") {
 		add(p, func(line int) int { return migration.StatementEnd(c.Head[p], line) })
 	}
 	if c.Settings.Waivers != "" {
 		add(c.Settings.Waivers, func(int) int { return 0 }) // of any file
 	}
 	return all, bad
+}
+
+var version = regexp.MustCompile(`(?m)^  version: "?([^"\s]+)"?\s*$`)
+
+// Version returns the version of the API's document of a tree, "" if it has none.
+func (c *Change) Version(t tree.Tree) string {
+	if m := version.FindStringSubmatch(t[c.Settings.Document]); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // RunnerLimitsLocks reports whether what runs the migrations sets lock_timeout, in the file that the settings

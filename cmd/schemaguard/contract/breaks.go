@@ -2,7 +2,6 @@ package contract
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -13,7 +12,7 @@ import (
 
 // Break is a declared break.
 type Break struct {
-	Operation string `yaml:"operation"` // the operation's id in the base; "*" for all
+	Operation string `yaml:"operation"` // the operation's id in the base; "*" for all, of one change
 	Change    string `yaml:"change"`    // oasdiff's name of the difference; empty for all of the operation
 	Release   string `yaml:"release"`   // the version that breaks: that of the document
 	Sunset    string `yaml:"sunset"`    // the day from which clients cannot rely on the old form
@@ -31,8 +30,6 @@ var BadBreak = finding.Rule{
 	Safe: "operation, change, release (the document's version), sunset (YYYY-MM-DD) and a reason",
 }
 
-var version = regexp.MustCompile(`(?m)^  version: "?([^"\s]+)"?\s*$`)
-
 // declarations reads the project's file of breaks, and returns those of the document's version.
 func declarations(c *change.Change) (good []Break, bad []finding.Finding) {
 	file := c.Settings.Breaks
@@ -40,10 +37,7 @@ func declarations(c *change.Change) (good []Break, bad []finding.Finding) {
 	if err := yaml.Unmarshal([]byte(c.Head[file]), &all); err != nil {
 		return nil, []finding.Finding{BadBreak.At(file, 1, file, err.Error())}
 	}
-	current := ""
-	if m := version.FindStringSubmatch(c.Head[c.Settings.Document]); m != nil {
-		current = m[1]
-	}
+	current := c.Version(c.Head)
 	for i, b := range all {
 		if why := b.wrong(c.Today); why != "" {
 			bad = append(bad, BadBreak.At(file, 1, b.Operation, fmt.Sprintf("declaration %d: %s", i+1, why)))
@@ -64,6 +58,8 @@ func (b Break) wrong(today time.Time) string {
 		return "it names no release"
 	case err != nil:
 		return "its sunset is no day"
+	case b.Operation == "*" && b.Change == "":
+		return "it allows every change of every operation, and so says of none that it ends"
 	case b.Operation == "*" && sunset.Before(today.Truncate(24*time.Hour)):
 		return "it allowed everything until " + b.Sunset
 	}

@@ -81,12 +81,19 @@ func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err er
 			all = append(all, Changed.At(document, line, d.OperationID, d.message()).Told())
 		case d.Level < breaking && !slices.Contains(further, d.ID):
 		case slices.ContainsFunc(declared, func(b Break) bool { return b.covers(d) }):
-			all = append(all, Changed.At(document, line, d.OperationID, d.message()+", as is declared").Told())
+			all = append(all, Changed.At(document, line, d.OperationID, d.message()+declaredBreak).Told())
 		default:
 			all = append(all, Broken.At(document, line, d.OperationID, d.message()))
 		}
 	}
 	return all, nil
+}
+
+const declaredBreak = ", as is declared"
+
+// IsDeclared reports whether a finding tells of a break that is declared.
+func IsDeclared(f finding.Finding) bool {
+	return f.Rule == Changed.Name && strings.HasSuffix(f.Message, declaredBreak)
 }
 
 // grouped returns one difference for those that one change of a shared schema makes in several operations, unless

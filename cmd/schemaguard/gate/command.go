@@ -1,14 +1,17 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"io"
+	"os"
 	"time"
 
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/settings"
+	"waybill/cmd/schemaguard/tree"
 )
 
 // ErrRefused means that the change has a finding that is more than a note.
@@ -17,6 +20,7 @@ var ErrRefused = errors.New("the change is refused")
 // Flags are the flags of the command.
 type Flags struct {
 	Config string
+	Getenv func(string) string // nil: that of the process
 	base   string
 	json   bool
 	record string
@@ -27,13 +31,15 @@ type Flags struct {
 // Define adds the flags to a set.
 func (f *Flags) Define(set *flag.FlagSet) {
 	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
-	set.StringVar(&f.base, "base", "", "the commit to compare with (default: where the branch left main, or the "+
-		"commit before the last)")
+	set.StringVar(&f.base, "base", "", "the commit to compare with (default: $GATE_BASE, or what landed last as the "+
+		"variables of CI say; else where the branch left main, or the commit before the last)")
 	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of "+
 		"releases, as those of this version, and judge nothing")
 	set.IntVar(&f.Measure.Rows, "rows", 20_000, "try new migrations on a database of about so many rows; 0: of none")
 	set.IntVar(&f.Measure.Callers, "callers", 32, "connections that send the base's statements meanwhile")
 	set.DurationVar(&f.Measure.Longest, "longest-lock", 100*time.Millisecond, "how long ACCESS EXCLUSIVE may be held")
+	set.BoolVar(&f.Measure.Quick, "quick", false, "build no program of the base: no server of it is called while new "+
+		"migrations are applied, its race tests are not replayed, and its clients not tried")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
 }
 
@@ -46,7 +52,10 @@ func (f *Flags) Run(ctx context.Context, out io.Writer) error {
 	if f.record != "" {
 		return record(s, f.record)
 	}
-	r, err := Run(ctx, Options{Settings: s, Base: f.base, Measure: f.Measure})
+	if f.Getenv == nil {
+		f.Getenv = os.Getenv
+	}
+	r, err := Run(ctx, Options{Settings: s, Base: cmp.Or(f.base, tree.Landed(f.Getenv)), Measure: f.Measure})
 	if err != nil {
 		return err
 	}

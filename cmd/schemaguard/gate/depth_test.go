@@ -20,8 +20,8 @@ var whole = flag.Bool("whole", false, "run all checks on every case")
 var (
 	byDatabase = []string{gate.Fails.Name, catalog.Keyless.Name, catalog.Tenantless.Name, catalog.Exposed.Name,
 		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name,
-		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name,
-		queries.Unrecorded.Name}
+		catalog.Unguarded.Name, statements.Old.Name, statements.New.Name, statements.Ungranted.Name,
+		statements.Broken.Name, queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,
@@ -39,10 +39,11 @@ func depthOf(rule string) gate.Depth {
 	return gate.TextsOnly
 }
 
-// depth is how deep a case is judged: as its first rule needs; a harmless change without rows.
+// depth is how deep a case is judged: as its first rule needs; a harmless change without rows,
+// unless it is of the document.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case *whole || c.rows:
+	case *whole || c.rows || c.api():
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows

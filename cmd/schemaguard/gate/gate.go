@@ -4,16 +4,18 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/contract"
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/history"
-	"waybill/cmd/schemaguard/queries"
+	"waybill/cmd/schemaguard/programs"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/squawk"
+	"waybill/cmd/schemaguard/statements"
 	"waybill/cmd/schemaguard/tree"
 )
 
@@ -29,6 +31,7 @@ type Result struct {
 	Base     tree.Base
 	Findings []finding.Finding
 	New      []string // the new migrations
+	Skipped  []string // what was not tried, and why
 }
 
 // Run compares the working tree with the base. It returns an error if it could not judge; what it refuses is
@@ -56,32 +59,47 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 	for _, m := range c.New {
 		r.New = append(r.New, m.Path)
 	}
-	r.Findings, err = Judge(ctx, c, s, o.Measure)
-	return r, err
-}
-
-// Judge runs the checks on a change, with databases of a server, and leaves out what its waivers allow.
-func Judge(ctx context.Context, c *change.Change, s *server.Server, measure Measure) ([]finding.Finding, error) {
-	waivers, all := c.Waivers()
-	found, complete := append(history.Check(c), queries.CheckTexts(c)...), false
-	if !history.Ambiguous(found) {
-		more, through, err := onServer(ctx, c, s, measure)
-		if err != nil {
-			return nil, err
-		}
-		found, complete = append(found, more...), through
-	}
-	more, err := squawk.Check(ctx, c)
+	p, err := programs.Of(ctx, o.Settings, base.Commit)
 	if err != nil {
 		return nil, err
 	}
-	found = append(found, more...)
+	r.Findings, r.Skipped, err = Judge(ctx, c, s, p, o.Measure)
+	return r, err
+}
+
+// Judge runs the checks on a change, with databases of a server and the programs of the base, if there are any, and
+// leaves out what its waivers allow. skipped is what was not tried, and why.
+func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.Source, measure Measure,
+) (found []finding.Finding, skipped []string, err error) {
+	waivers, all := c.Waivers()
+	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
+		checkTexts(c), statements.CheckReleases(c)), nil, true}
+	complete := false
+	if !history.Ambiguous(j.found) {
+		more, through, err := onServer(ctx, c, s, measure)
+		if err != nil {
+			return nil, nil, err
+		}
+		j.found, complete = append(j.found, more...), through
+	}
+	more, err := squawk.Check(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.found = append(j.found, more...)
 	if measure.Depth == Whole {
 		more, err := contract.Check(ctx, c)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		found = append(found, more...)
+		j.found = append(j.found, more...)
 	}
-	return finding.Sort(append(all, finding.Allow(found, waivers, complete)...)), nil
+	if p != nil {
+		refused := finding.Refused(append(slices.Clone(all), finding.Allow(j.found, waivers, false)...))
+		if err := j.tryPrograms(ctx, refused); err != nil {
+			return nil, nil, err
+		}
+	}
+	all = append(all, finding.Allow(j.found, waivers, complete && j.complete)...)
+	return finding.Sort(all), j.skipped, nil
 }

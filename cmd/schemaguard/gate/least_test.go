@@ -2,6 +2,6 @@ package gate_test
 
 // The least number of cases: one that is lost is told.
 const (
-	leastPlanted  = 108
-	leastHarmless = 40
+	leastPlanted  = 116
+	leastHarmless = 43
 )

@@ -43,7 +43,7 @@ func tried(t *testing.T, text string, longest time.Duration) []finding.Finding {
 	}
 	m := at(gate.Whole)
 	m.Longest = longest
-	found, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), m)
+	found, _, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type Measure struct {
 	Depth Depth
 	Rows  int  // of the tables that grow; 0: none
 	Fill  Fill // nil: the file of the settings
+	Quick bool // no program of the base is built
 	load.Options
 }
 

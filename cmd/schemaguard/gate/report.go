@@ -23,6 +23,9 @@ func JSON(out io.Writer, r *Result) error {
 // Text prints the findings for people.
 func Text(out io.Writer, r *Result) error {
 	fmt.Fprintf(out, "compared with %.12s, %s: %s\n", r.Base.Commit, r.Base.Why, count(len(r.New), "new migration"))
+	for _, what := range r.Skipped {
+		fmt.Fprintln(out, "not tried: "+what)
+	}
 	refused := 0
 	for _, f := range r.Findings {
 		if !f.Note {

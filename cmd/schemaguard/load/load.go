@@ -123,7 +123,7 @@ func (t *trial) up(ctx context.Context, m *migration.Migration, applied []*migra
 	if err != nil {
 		return false, err
 	}
-	failure := t.patiently(ctx, applied)
+	failure := patiently(ctx, t.d, applied)
 	callers.last(ctx)
 	if refusedBy(failure, lockNotAvailable) {
 		t.found = append(t.found, NotGranted.At(m.Path, first(m.Up), "", fmt.Sprintf(
@@ -154,9 +154,9 @@ var NotGranted = finding.Rule{Name: "lock-not-granted", Safe: "run it when the l
 // maxLockAttempts is how often a migration is tried that does not get its lock in time, as a runner does.
 const maxLockAttempts = 20
 
-func (t *trial) patiently(ctx context.Context, applied []*migration.Migration) (err error) {
+func patiently(ctx context.Context, d *server.Database, applied []*migration.Migration) (err error) {
 	for range maxLockAttempts {
-		if err = t.d.Up(ctx, applied); !refusedBy(err, lockNotAvailable) {
+		if err = d.Up(ctx, applied); !refusedBy(err, lockNotAvailable) {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)

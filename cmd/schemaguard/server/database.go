@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"testing/fstest"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,11 @@ type Database struct {
 	Name   string
 	Schema string // equal where the same migrations were applied
 	server *Server
+}
+
+// Bare returns the name of a table, as SQL has it, without its schema and quotes.
+func Bare(table string) string {
+	return strings.Trim(table[strings.LastIndexByte(table, '.')+1:], `"`)
 }
 
 // Settings returns the project's settings.
@@ -63,6 +69,15 @@ func (d *Database) Application(ctx context.Context) (*pgx.Conn, error) {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	return conn, nil
+}
+
+// URLs returns how programs reach the database: as the role that the queries run as, and as the owner of the schema.
+func (d *Database) URLs() (application, owner string) {
+	owner = d.server.pg.URL(localpg.Owner, d.Name)
+	if role := d.server.settings.Role; role != "" {
+		return d.server.pg.URL(role, d.Name), owner
+	}
+	return owner, owner
 }
 
 // Failure is a migration that PostgreSQL refused.

@@ -28,6 +28,8 @@ type Settings struct {
 	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
 	Roles         []string `yaml:"roles"`          // further roles that migrations name
 	Setup         []string `yaml:"setup"`          // statements of the superuser before the first migration
+	Superuser     bool     `yaml:"superuser"`      // a superuser owns the schema, and runs the migrations
+	OldFaults     string   `yaml:"old_faults"`     // "told": what the base has already is no reason to refuse a change
 	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
 	Record        string   `yaml:"record"`         // the table that has who read their data
@@ -41,7 +43,19 @@ type Settings struct {
 	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
 
+	// Commands that are run for the base, as the base's settings have them.
+	Callers []string `yaml:"callers"` // serves a database, and calls it: see package programs
+	Replay  Run      `yaml:"replay"`  // the base's race tests, on the head's migrations (take)
+	Clients []Run    `yaml:"clients"` // tests of the base's clients (take), on the head's server
+
 	Path string `yaml:"-"` // where they were read
+}
+
+// Run is a command in a folder that has the files of one state, and in Take those of the other, without Keep.
+type Run struct {
+	Take []string `yaml:"take"`
+	Keep []string `yaml:"keep"`
+	Run  []string `yaml:"run"`
 }
 
 // Read reads settings. A path that names a folder means the file [Name] in it.
@@ -53,20 +67,40 @@ func Read(path string) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Settings{Path: path}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	s, err := parse(path, text, true)
+	if err != nil {
+		return nil, err
 	}
 	if s.Migrations == "" || s.Queries == "" {
 		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
+	}
+	if s.OldFaults != "" && s.OldFaults != "told" {
+		return nil, fmt.Errorf("%s: old_faults is told, or not set", path)
 	}
 	if s.Document != "" && len(s.Oasdiff) == 0 {
 		s.Oasdiff = []string{"oasdiff"}
 	}
 	if !filepath.IsAbs(s.Root) {
 		s.Root = filepath.Join(filepath.Dir(path), s.Root)
+	}
+	return s, nil
+}
+
+// Earlier reads the text that the settings had earlier, with fields that are not known any more.
+func (s *Settings) Earlier(text string) (*Settings, error) {
+	was, err := parse(s.Path, []byte(text), false)
+	if err == nil {
+		was.Root = s.Root
+	}
+	return was, err
+}
+
+func parse(path string, text []byte, strict bool) (*Settings, error) {
+	s := &Settings{Path: path}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(strict)
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }

@@ -27,11 +27,14 @@ func Releases(t tree.Tree, folder string) (all []Release) {
 		return nil
 	}
 	for _, p := range t.Below(folder, ".sql") {
-		all = append(all, Release{strings.TrimSuffix(path.Base(p), ".sql"), query.Parse(p, t[p])})
+		all = append(all, Release{versionOf(p), query.Parse(p, t[p])})
 	}
 	slices.SortFunc(all, func(a, b Release) int { return compareVersions(b.Version, a.Version) })
 	return all[:min(len(all), keptReleases)]
 }
+
+// versionOf returns the version that a file is named after.
+func versionOf(file string) string { return strings.TrimSuffix(path.Base(file), ".sql") }
 
 // compareVersions compares the numbers of versions: 1.9.0 is before 1.10.0.
 func compareVersions(a, b string) int {

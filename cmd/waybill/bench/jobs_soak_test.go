@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestTheToldLoadHasItsSpikes(t *testing.T) {
+func TestTheReportedLoadHasItsSpikes(t *testing.T) {
 	t.Parallel()
 	s := soak{rate: 2_000, spikeRate: 10_000, duration: 10 * time.Minute, spike: 10 * time.Second, spikes: 3}
 	for at, want := range map[time.Duration]int64{

@@ -192,6 +192,7 @@ func tenantReads() (all []ScaleRead) {
 	list("list-accounts", "/v1/accounts", office)
 	get("get-account", "/v1/accounts/{busy_account}", office)
 	list("list-account-entries", "/v1/accounts/{busy_account}/entries", office)
+	get("get-account-statement", "/v1/accounts/{busy_account}/statement?from={today}", office)
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
 	list("list-drivers", "/v1/drivers", everyone)
 	get("get-driver", "/v1/drivers/{driver}", everyone)

@@ -45,8 +45,10 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	// Without a row, another run of this job was first, and its result stands.
-	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
+	// Without a row, another run of this job was first, and its result stands, or the text is being sent again.
+	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{
+		TenantID: m.TenantID, ID: m.ID, Resends: m.Resends, Reason: answer.Reason,
+	})
 	switch {
 	case err != nil:
 		return c.snooze(job.JobRow, "database", 0)

@@ -97,7 +97,7 @@ func TestOneSuccessLetsAllIn(t *testing.T) {
 	})
 }
 
-func TestWhoLeavesHandsTheTryOn(t *testing.T) {
+func TestACanceledProbeIsHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBreaker(WallClock)
 		fail(t, b, failuresToOpen)
@@ -112,7 +112,7 @@ func TestWhoLeavesHandsTheTryOn(t *testing.T) {
 	})
 }
 
-func TestWhoGoesDoesNotWait(t *testing.T) {
+func TestACanceledCallerDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBreaker(WallClock)
 		fail(t, b, failuresToOpen)
@@ -126,7 +126,7 @@ func TestWhoGoesDoesNotWait(t *testing.T) {
 }
 
 // Retry-After is respected by all senders, from the first answer.
-func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
+func TestRetryAfterIsRespectedByAllSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBreaker(WallClock)
 		for _, asked := range []time.Duration{7 * time.Second, time.Hour} {

@@ -82,7 +82,7 @@ func (t *fairSlots) take(ctx context.Context, c caller) (release func(), err err
 		return t.release, nil
 	case <-ctx.Done():
 		t.abandon(w)
-		return nil, noTurn(ctx)
+		return nil, queueWaitError(ctx)
 	}
 }
 

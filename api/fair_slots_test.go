@@ -9,7 +9,7 @@ import (
 
 // However many places one source requests, and however many sources there are, the next source finds a
 // place, and so does the next tenant.
-func TestDoorLeavesPlacesForOthers(t *testing.T) {
+func TestAdmissionLeavesPlacesForOthers(t *testing.T) {
 	t.Parallel()
 	const places = 64
 	for _, sources := range []int{1, 2, 5} {
@@ -37,7 +37,7 @@ func TestDoorLeavesPlacesForOthers(t *testing.T) {
 	}
 }
 
-func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
+func TestAdmissionForgetsFormerCallers(t *testing.T) {
 	t.Parallel()
 	d := newAdmission()
 	for range 3 {
@@ -102,7 +102,7 @@ func TestTenantsOfASourceTakeTurns(t *testing.T) {
 	}
 }
 
-func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
+func TestACanceledWaiterLosesNoSlot(t *testing.T) {
 	t.Parallel()
 	turns := newFairSlots(1)
 	release, err := turns.take(t.Context(), caller{"a", "acme"})

@@ -11,9 +11,9 @@ import (
 // answer: nginx's 499, client closed request. It is never sent.
 const statusClientGone = 499
 
-// goneLook is the interval at which a half-closed connection is probed: by then a closed connection is
+// probeInterval is the interval at which a half-closed connection is probed: by then a closed connection is
 // detected, and most requests are answered before the first probe.
-const goneLook = 100 * time.Millisecond
+const probeInterval = 100 * time.Millisecond
 
 type connKey struct{}
 
@@ -36,7 +36,7 @@ func (r *request) follow(limit time.Duration) (end func()) {
 	}
 	r.Context = followed
 	stop := context.AfterFunc(client, func() {
-		if r.awaitDeparture(client, followed) {
+		if r.awaitDisconnect(client, followed) {
 			cancel()
 		}
 	})
@@ -50,8 +50,8 @@ func (r *request) follow(limit time.Duration) (end func()) {
 	}
 }
 
-// awaitDeparture waits until the client has disconnected or the request has ended, and reports which.
-func (r *request) awaitDeparture(client, followed context.Context) bool {
+// awaitDisconnect waits until the client has disconnected or the request has ended, and reports which.
+func (r *request) awaitDisconnect(client, followed context.Context) bool {
 	conn, _ := client.Value(connKey{}).(net.Conn)
 	var probed bool
 	for look := range 1 << 30 {
@@ -61,7 +61,7 @@ func (r *request) awaitDeparture(client, followed context.Context) bool {
 		select {
 		case <-followed.Done():
 			return false
-		case <-time.After(goneLook):
+		case <-time.After(probeInterval):
 		}
 	}
 	return false

@@ -1,0 +1,2 @@
+-- name: GetPlate :one
+SELECT plate FROM vans WHERE id = @id;
