@@ -342,7 +342,8 @@ func TestListPickupsFilters(t *testing.T) {
 		}
 	}
 	for query, field := range map[string]string{
-		"status=draft": "status[0]", "status=": "status[0]", "status=DRAFT&status=x": "status[1]",
+		"status=draft": "status[0]", "status=": "status", "status=DRAFT&status=": "status",
+		"sort=oldest&sort=newest": "sort", "status=DRAFT&status=x": "status[1]",
 		"sort=random": "sort", "text=%20": "text", "account_id=1": "account_id",
 		"window_from=2024-02-01T00:00:00Z&window_to=2024-02-01T00:00:00Z":   "window_to",
 		"created_from=2024-02-02T00:00:00Z&created_to=2024-02-01T00:00:00Z": "created_to",
