@@ -33,7 +33,7 @@ const (
 	recordCost  = 300   // to record the patients of a page
 	rowCost     = 100   // of one row
 	behindCost  = 1_000 // of a page behind the pickups of others
-	searchCost  = 7_000 // of pickups: of 300 and, if these do not suffice, of 500, each by two keys
+	searchCost  = 4_000 // of pickups: of 300 and, if these do not suffice, of 500, each by two keys
 	countCost   = 3_000 // of jobs, of which so many are counted
 )
 

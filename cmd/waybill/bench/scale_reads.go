@@ -76,7 +76,7 @@ var pickupSearches = []struct {
 }
 
 // mostSearchPages are those of a search: see TestEveryReadCostsWhatItShows.
-const mostSearchPages = 7000 + mostPickupPages
+const mostSearchPages = 4000 + mostPickupPages
 
 // ScaleReads are all the reads that the benchmark scale measures.
 func ScaleReads() (all []ScaleRead) {
