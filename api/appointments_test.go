@@ -15,8 +15,8 @@ import (
 )
 
 // appointmentFor creates an appointment at the facility that the role sees, or at one that no role
-// sees.
-func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
+// sees. It returns the patient.
+func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) uuid.UUID {
 	s.t.Helper()
 	patient := s.patientFor(role, which, t)
 	external := newCanary()
@@ -28,6 +28,7 @@ func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
 	s.make(t, func(r *seed.Rows) {
 		r.Appointment(seed.Appointment{Patient: patient, ExternalID: external, StartsAt: starts})
 	})
+	return patient
 }
 
 // appointments lists a facility's in a range.
@@ -157,5 +158,57 @@ func newRecord(n int) object {
 		"external_id": fmt.Sprint(n), "starts_at": starts, "ends_at": starts.Add(time.Hour),
 		"patient": object{"external_id": fmt.Sprintf("p%d", n), "given_name": canary,
 			"family_name": fmt.Sprint(canary, n), "birth_date": canaryBirth},
+	}
+}
+
+// A patient's appointments are shown to those who see the patient and the facility, in the range asked for.
+func TestThePatientsAppointmentsAreListed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).want(200)
+	all := s.appointments(s.staff, s.facility, "2030-01-01T00:00:00Z", "2030-01-31T00:00:00Z").want(200).items()
+	first := all[0]
+	path := fmt.Sprint("/v1/patients/", first["patient_id"], "/appointments")
+	if got := externals(s.do(s.staff, "GET", path, nil)); !slices.Equal(got, []string{fmt.Sprint(first["external_id"])}) {
+		t.Errorf("listed %v, want %v", got, first["external_id"])
+	}
+	reads := "SELECT count(*) FROM phi_reads WHERE operation = 'list-patient-appointments'"
+	if n := scan[int](s, reads); n != 1 {
+		t.Errorf("%d reads are recorded, want 1", n)
+	}
+	starts := fmt.Sprint(first["starts_at"])
+	for query, want := range map[string]int{
+		"?to=" + starts: 0, "?from=" + starts: 1, "?from=2030-02-01T00:00:00Z": 0, "?status=CANCELED": 0,
+		"?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&status=BOOKED": 1,
+	} {
+		if got := s.do(s.staff, "GET", path+query, nil).want(200).items(); len(got) != want {
+			t.Errorf("%s: listed %d, want %d", query, len(got), want)
+		}
+	}
+	s.do(s.stranger, "GET", path, nil).refused(404, "not_found")
+	if n := scan[int](s, reads); n != 3 {
+		t.Errorf("%d reads are recorded, want 3", n)
+	}
+}
+
+// A range in which no time is is the same error in every list.
+func TestAnEmptyRangeIsOneError(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	patient := s.patientFor(db.UserRoleStaff, "own", s.tenant)
+	at := func(from, to string) string { return "2030-01-0" + from + "T00:00:00Z&" + to }
+	for path, prefix := range map[string]string{
+		"/v1/appointments?facility_id=" + s.facility.String() + "&": "",
+		fmt.Sprint("/v1/patients/", patient, "/appointments?"):      "",
+		"/v1/pickups?": "created_",
+	} {
+		for _, from := range []string{"2", "3"} {
+			a := s.do(s.staff, "GET", path+prefix+"from="+at(from, prefix+"to=2030-01-02T00:00:00Z"), nil).
+				refused(422, "validation_failed", prefix+"to")
+			if want := prefix + "to must be after " + prefix + "from."; a.str("detail") != want {
+				t.Errorf("%s: %s, want %s", path, a.str("detail"), want)
+			}
+		}
+		s.do(s.staff, "GET", path+prefix+"from="+at("1", prefix+"to=2030-01-02T00:00:00Z"), nil).want(200)
 	}
 }

@@ -191,29 +191,15 @@ type listPickupsInput struct {
 
 // Resolve implements huma.Resolver.
 func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
-	errs := append(in.PickupPaging.Resolve(ctx), in.CreatedRange.errors()...)
-	if !in.WindowFrom.IsZero() && !in.WindowTo.IsZero() && !in.WindowFrom.Before(in.WindowTo.Time) {
-		errs = append(errs, emptyRange("window_from", "window_to"))
-	}
-	return errs
+	errs := in.PickupPaging.Resolve(ctx)
+	errs = append(errs, checkRange("created_from", in.CreatedFrom, "created_to", in.CreatedTo)...)
+	return append(errs, checkRange("window_from", in.WindowFrom, "window_to", in.WindowTo)...)
 }
 
 // CreatedRange filters by the time of creation. Zero means not sent.
 type CreatedRange struct {
 	CreatedFrom Time `query:"created_from" doc:"Only those created at or after this time"`
 	CreatedTo   Time `query:"created_to" doc:"Only those created before this time"`
-}
-
-func (r CreatedRange) errors() []error {
-	if !r.CreatedFrom.IsZero() && !r.CreatedTo.IsZero() && !r.CreatedFrom.Before(r.CreatedTo.Time) {
-		return []error{emptyRange("created_from", "created_to")}
-	}
-	return nil
-}
-
-// emptyRange is the error of a range of time that ends before it begins.
-func emptyRange(from, to string) *Problem {
-	return problem(db.ValidationFailed, to, to+" must be after "+from+".")
 }
 
 // SearchText is a text whose words are searched. It is not logged.
@@ -245,10 +231,6 @@ func (k *PickupPaging) Resolve(ctx huma.Context) []error {
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
-	to := in.CreatedTo.Time
-	if to.IsZero() {
-		to = endOfTime
-	}
 	statuses := make([]string, len(in.Statuses))
 	for i, s := range in.Statuses {
 		statuses[i] = string(s)
@@ -258,7 +240,7 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 		Statuses: statuses, FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
 		AccountID: given(in.AccountID), PatientID: given(in.PatientID), RequestedBy: given(in.RequestedBy),
 		Text: given(string(in.Text)), WindowFrom: given(in.WindowFrom.Time), WindowTo: given(in.WindowTo.Time),
-		CreatedFrom: in.CreatedFrom.Time, CreatedTo: to, Sort: in.Sort,
+		CreatedFrom: in.CreatedFrom.Time, CreatedTo: untilOr(in.CreatedTo), Sort: in.Sort,
 		AfterAt: in.before, AfterID: in.beforeID, MaxRows: in.Limit,
 	})
 	if err != nil {

@@ -36,7 +36,8 @@ func races() []check {
 // affected.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules, jobRules,
+		appointmentRules, patientAppointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules,
+		jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)

@@ -2112,6 +2112,18 @@ type ListPatientsParams struct {
 
 	// FacilityID Only patients that this facility sees
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
+
+	// Name Only patients with these words, or beginnings of words, in their names
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// BirthDate Only patients born on this day
+	BirthDate *openapi_types.Date `form:"birth_date,omitempty" json:"birth_date,omitempty"`
+
+	// Phone Only patients with this number; encode its + as %2B
+	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
+
+	// ExternalID Only patients with this id in the records of their facility; blanks around it are ignored
+	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
 }
 
 // CreatePatientParams defines parameters for CreatePatient.
@@ -2130,6 +2142,24 @@ type GetPatientParams struct {
 type EditPatientParams struct {
 	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
+}
+
+// ListPatientAppointmentsParams defines parameters for ListPatientAppointments.
+type ListPatientAppointmentsParams struct {
+	// Limit The maximum number of items
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the previous page
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// From Only what is at or after this time
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what is before this time
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Status Only those with this status
+	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // ListPatientConsentsParams defines parameters for ListPatientConsents.
@@ -3203,7 +3233,7 @@ type ClientInterface interface {
 
 	// ListPatients List the patients that you see
 	//
-	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+	// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -3262,6 +3292,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatientAppointments List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientConsents List the consents of a patient
 	//
@@ -3593,7 +3632,7 @@ type ClientInterface interface {
 
 	// ListUsers List the users
 	//
-	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+	// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -4710,7 +4749,7 @@ func (c *Client) ResendMessage(ctx context.Context, messageID openapi_types.UUID
 
 // ListPatients List the patients that you see
 //
-// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4820,6 +4859,25 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 // Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEditPatientRequest(c.Server, patientID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatientAppointments List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *Client) ListPatientAppointments(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientAppointmentsRequest(c.Server, patientID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5500,7 +5558,7 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 
 // ListUsers List the users
 //
-// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -7916,6 +7974,54 @@ func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Re
 
 		}
 
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BirthDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "birth_date", *params.BirthDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Phone != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "phone", *params.Phone, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "external_id", *params.ExternalID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -8089,6 +8195,115 @@ func NewEditPatientRequestWithBody(server string, patientID openapi_types.UUID, 
 
 		req.Header.Set("If-Match", headerParam0)
 
+	}
+
+	return req, nil
+}
+
+// NewListPatientAppointmentsRequest constructs an http.Request for the ListPatientAppointments method
+func NewListPatientAppointmentsRequest(server string, patientID openapi_types.UUID, params *ListPatientAppointmentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/appointments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -10917,7 +11132,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPatientsWithResponse List the patients that you see
 	//
-	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+	// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -10980,6 +11195,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
+
+	// ListPatientAppointmentsWithResponse List a patient's appointments
+	//
+	// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+	ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error)
 
 	// ListPatientConsentsWithResponse List the consents of a patient
 	//
@@ -11355,7 +11581,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListUsersWithResponse List the users
 	//
-	// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+	// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -13767,6 +13993,54 @@ func (r EditPatientResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EditPatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPatientAppointmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAppointment
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientAppointmentsResponse) GetJSON200() *PageAppointment {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientAppointmentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientAppointmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientAppointmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientAppointmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientAppointmentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16653,7 +16927,7 @@ func (c *ClientWithResponses) ResendMessageWithResponse(ctx context.Context, mes
 
 // ListPatientsWithResponse List the patients that you see
 //
-// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+// Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -16751,6 +17025,23 @@ func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patie
 		return nil, err
 	}
 	return ParseEditPatientResponse(rsp)
+}
+
+// ListPatientAppointmentsWithResponse List a patient's appointments
+//
+// Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id}/appointments (the `ListPatientAppointments` operationId).
+func (c *ClientWithResponses) ListPatientAppointmentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientAppointmentsParams, reqEditors ...RequestEditorFn) (*ListPatientAppointmentsResponse, error) {
+	rsp, err := c.ListPatientAppointments(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientAppointmentsResponse(rsp)
 }
 
 // ListPatientConsentsWithResponse List the consents of a patient
@@ -17331,7 +17622,7 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 
 // ListUsersWithResponse List the users
 //
-// Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+// Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
 //
 // Roles: admin, dispatcher.
 //
@@ -19602,6 +19893,39 @@ func ParseEditPatientResponse(rsp *http.Response) (*EditPatientResponse, error) 
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPatientAppointmentsResponse parses an HTTP response from a ListPatientAppointmentsWithResponse call
+func ParseListPatientAppointmentsResponse(rsp *http.Response) (*ListPatientAppointmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientAppointmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAppointment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -131,6 +131,7 @@ func exampleCustomers() []exampleStep {
 					"birth_date": "1990-05-17", "phone": "+14155550124"}}}},
 		{operation: "list-appointments", as: staff, parameters: []any{"facility_id", clinic,
 			"from", "2030-01-07T00:00:00Z", "to", "2030-01-08T00:00:00Z"}},
+		{operation: "list-patient-appointments", as: staff, parameters: patient},
 	}
 }
 

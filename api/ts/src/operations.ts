@@ -38,6 +38,8 @@ export interface Operations {
     list(query: Query<"list-appointments">, options?: CallOptions): Listing<"list-appointments">;
     /** Synchronize a facility's appointments with its records: sync-appointments. */
     sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: CallOptions): Promise<Result<"sync-appointments">>;
+    /** List a patient's appointments: list-patient-appointments. */
+    listPatientAppointments(patientId: string, query?: Query<"list-patient-appointments">, options?: CallOptions): Listing<"list-patient-appointments">;
   };
   drivers: {
     /** List the drivers: list-drivers. */
@@ -223,6 +225,7 @@ export interface Arguments {
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
+  "list-patient-appointments": [patientId: string, query?: Query<"list-patient-appointments">];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
   "disallow-patient-facility": [patientId: string, facilityId: string];
   "allow-patient-facility": [patientId: string, facilityId: string];
@@ -301,6 +304,7 @@ export const operations = {
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},
   "edit-patient": {"tag":"patients","name":"edit","method":"PATCH","path":"/v1/patients/{patient_id}","kind":"edit","key":"none","params":["patient_id"],"body":true,"query":false},
+  "list-patient-appointments": {"tag":"appointments","name":"listPatientAppointments","method":"GET","path":"/v1/patients/{patient_id}/appointments","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},

@@ -631,7 +631,7 @@ export interface paths {
         };
         /**
          * List the patients that you see
-         * @description Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         * @description Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -676,6 +676,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         patch: operations["edit-patient"];
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a patient's appointments
+         * @description Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-patient-appointments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/patients/{patient_id}/consents": {
@@ -1239,7 +1261,7 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         * @description Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher.
          */
@@ -7257,6 +7279,14 @@ export interface operations {
                  * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
                  */
                 facility_id?: string;
+                /** @description Only patients with these words, or beginnings of words, in their names */
+                name?: string;
+                /** @description Only patients born on this day */
+                birth_date?: string;
+                /** @description Only patients with this number; encode its + as %2B */
+                phone?: string;
+                /** @description Only patients with this id in the records of their facility; blanks around it are ignored */
+                external_id?: string;
             };
             header?: never;
             path?: never;
@@ -7665,6 +7695,73 @@ export interface operations {
                 };
             };
             428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-patient-appointments": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only those with this status */
+                status?: components["schemas"]["AppointmentStatus"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAppointment"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];

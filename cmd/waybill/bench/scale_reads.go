@@ -21,6 +21,7 @@ const (
 	mostPages        = 500
 	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient
 	mostPatientPages = 1000            // of patients, with their consent
+	mostSearchPages  = 11_000          // of patients found in the 2,000 facilities of a viewer, five of each
 )
 
 var (
@@ -32,7 +33,8 @@ var (
 	office      = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll}
 	ofPatients  = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome,
 		scale.StaffOfAll}
-	admin = []scale.Role{scale.Admin}
+	fewFacilities = []scale.Role{scale.Admin, scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome}
+	admin         = []scale.Role{scale.Admin}
 )
 
 // pickupFilters are filters of list-pickups: values that many rows have and values that few have, alone
@@ -75,8 +77,8 @@ var pickupSearches = []struct {
 	{"a day's windows a year ago", "window_from={year_ago}&window_to={month_after}&status=DELIVERED", false},
 }
 
-// mostSearchPages are those of a search: see TestEveryReadCostsWhatItShows.
-const mostSearchPages = 4000 + mostPickupPages
+// mostFoundPages are those of a search of pickups: see TestEveryReadCostsWhatItShows.
+const mostFoundPages = 4000 + mostPickupPages
 
 // ScaleReads are all the reads that the benchmark scale measures.
 func ScaleReads() (all []ScaleRead) {
@@ -89,7 +91,7 @@ func ScaleReads() (all []ScaleRead) {
 	for _, f := range pickupSearches {
 		all = append(all, ScaleRead{
 			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
-			MostPages: mostSearchPages,
+			MostPages: mostFoundPages,
 		})
 	}
 	all = append(all, pickupReads()...)
@@ -151,6 +153,22 @@ func patientReads() []ScaleRead {
 		{Operation: "list-patients", Which: "facility, a small one",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients?facility_id={small}", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, everybody's", Viewers: fewFacilities, Path: "/v1/patients?name=f",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, everybody's, deep page", Viewers: fewFacilities,
+			Path: "/v1/patients?name=f", Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "two words of few",
+			Viewers: []scale.Role{scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome},
+			Path:    "/v1/patients?name=given0+f", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "birth date", Viewers: fewFacilities,
+			Path: "/v1/patients?birth_date=1930-01-01", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "phone", Viewers: fewFacilities, Path: "/v1/patients?phone=%2B13000000000",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "external id", Viewers: fewFacilities, Path: "/v1/patients?external_id=p0",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, of 2,000 facilities",
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients?name=given+family7",
+			MostPages: mostSearchPages},
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
 		{Operation: "list-patient-consents", Viewers: admin, Path: "/v1/patients/{patient}/consents"},
@@ -158,6 +176,9 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads",
 			Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-patient-appointments",
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
+			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, a small clinic",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/appointments?facility_id={small}" + month, MostPages: mostPatientPages},

@@ -17,6 +17,7 @@ BEGIN
 END
 $$;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_refuse_undeclared_insert;
+ALTER TABLE patient_facilities ENABLE ALWAYS TRIGGER patient_facilities_add_terms;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_insert;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_keep_searches_insert;
 INSERT INTO pickup_counts (tenant_id, facility_id, status, pickups)
