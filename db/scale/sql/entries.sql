@@ -24,5 +24,5 @@ FROM (
 UPDATE accounts AS a
 SET balance_cents = e.sum, balance_version = e.count, entered_at = e.newest
 FROM (SELECT tenant_id, account_id, sum(delta_cents)::bigint AS sum,
-    count(*) AS count FROM ledger_entries GROUP BY tenant_id, account_id) AS e
+    count(*) AS count, max(created_at) AS newest FROM ledger_entries GROUP BY tenant_id, account_id) AS e
 WHERE e.tenant_id = a.tenant_id AND e.account_id = a.id;
