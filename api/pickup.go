@@ -23,6 +23,8 @@ type Pickup struct {
 	CreatedAt   time.Time           `json:"created_at"`
 	UpdatedAt   time.Time           `json:"updated_at"`
 
+	SubmittedAt Optional[time.Time] `json:"submitted_at,omitzero" doc:"Since when it waits: when it was submitted. Null in DRAFT, and if it ended before this was recorded. Visible to everyone who sees the pickup"`
+
 	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"Visible to admins, dispatchers and staff"`
 	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"The amount that submit-pickup charges. Visible to admins, dispatchers and staff"`
 	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"The amount currently charged. Visible to admins, dispatchers and staff"`
@@ -94,7 +96,7 @@ func receipt(p db.Pickup) Pickup {
 
 // addWay adds the addresses, the window, the note and the patient.
 func (s *Pickup) addWay(p db.Pickup) {
-	s.DriverID = some(p.DriverID)
+	s.DriverID, s.SubmittedAt = some(p.DriverID), some(p.SubmittedAt)
 	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(
 		p.PickupLatitude), some(p.PickupLongitude)
 	s.DropoffAddress, s.WindowStart, s.WindowEnd = &p.DropoffAddress, some(p.WindowStart), some(p.WindowEnd)

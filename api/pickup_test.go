@@ -17,8 +17,9 @@ import (
 // What each role is shown of a pickup. Null is shown, where there is nothing.
 const (
 	everybodys = "id status version facility_id requested_by created_at updated_at"
-	way        = " driver_id pickup_address pickup_latitude pickup_longitude dropoff_address window_start window_end"
-	money      = " account_id price_cents charged_cents refunded_cents"
+	way        = " driver_id pickup_address pickup_latitude pickup_longitude dropoff_address window_start window_end " +
+		"submitted_at"
+	money = " account_id price_cents charged_cents refunded_cents"
 )
 
 var shownTo = map[db.UserRole]string{

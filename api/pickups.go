@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -30,7 +31,12 @@ func (a *server) registerPickups() {
 	}, a.createPickups)
 	register(a, operation{
 		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",
-		summary: "List the pickups that you see", about: "Newest first.", roles: everyRole,
+		summary: "List the pickups that you see",
+		about: "Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits " +
+			"all parameters. The words of text are found at the beginning of words, in any order: case, accents and " +
+			"apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, " +
+			"requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although " +
+			"next_cursor says that the list goes on.", roles: everyRole,
 	}, a.listPickups)
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
@@ -170,11 +176,24 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 }
 
 type listPickupsInput struct {
-	Keyset
-	Status     db.PickupStatus `query:"status" doc:"Only those with this status"`
-	FacilityID uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
-	DriverID   uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
+	PickupPaging
+	Statuses    []db.PickupStatus `query:"status,explode" maxItems:"9" doc:"Only those with one of these statuses; repeat the parameter for several"`
+	FacilityID  uuid.UUID         `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
+	DriverID    uuid.UUID         `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
+	AccountID   uuid.UUID         `query:"account_id" format:"uuid" doc:"Only those that are charged to this account. Finds nothing for drivers and the hub, who do not see it"`
+	PatientID   uuid.UUID         `query:"patient_id" format:"uuid" doc:"Only those for this patient. Finds nothing for the hub, who does not see it"`
+	RequestedBy uuid.UUID         `query:"requested_by" format:"uuid" doc:"Only those that this user created"`
+	Text        SearchText        `query:"text" doc:"Only those with these words, or beginnings of words, in an address or in the note, as far as you see it" example:"mission vial"`
+	WindowFrom  Time              `query:"window_from" doc:"Only those with a window that ends after this time"`
+	WindowTo    Time              `query:"window_to" doc:"Only those with a window that starts before this time"`
 	CreatedRange
+}
+
+// Resolve implements huma.Resolver.
+func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
+	errs := in.PickupPaging.Resolve(ctx)
+	errs = append(errs, checkRange("created_from", in.CreatedFrom, "created_to", in.CreatedTo)...)
+	return append(errs, checkRange("window_from", in.WindowFrom, "window_to", in.WindowTo)...)
 }
 
 // CreatedRange filters by the time of creation. Zero means not sent.
@@ -183,27 +202,53 @@ type CreatedRange struct {
 	CreatedTo   Time `query:"created_to" doc:"Only those created before this time"`
 }
 
+// SearchText is a text whose words are searched. It is not logged.
+type SearchText string
+
+// Schema implements huma.SchemaProvider.
+func (SearchText) Schema(huma.Registry) *huma.Schema {
+	return patternedText(`\S`, "text that is not blank", 1, 200)
+}
+
+// PickupPaging paginates pickups in one of several orders. A cursor belongs to its order.
+type PickupPaging struct {
+	Keyset
+	Sort string `query:"sort" enum:"newest,oldest,longest_waiting" default:"newest" doc:"newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED"`
+}
+
 // Resolve implements huma.Resolver.
-func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
-	return append(in.Keyset.Resolve(ctx), checkRange("created_from", in.CreatedFrom, "created_to", in.CreatedTo)...)
+func (k *PickupPaging) Resolve(ctx huma.Context) []error {
+	switch sort := ctx.Query("sort"); sort {
+	case db.Oldest, db.LongestWaiting:
+		place, err := k.openOrdered(ctx, "?sort="+sort)
+		if err != nil || place != "" {
+			return append(asErrors(err), k.resume(place)...)
+		}
+		k.before, k.beforeID = time.Time{}, uuid.Nil
+		return nil
+	}
+	return k.Keyset.Resolve(ctx)
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
-	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
+	statuses := make([]string, len(in.Statuses))
+	for i, s := range in.Statuses {
+		statuses[i] = string(s)
+	}
+	rows, next, err := a.store.SearchPickups(ctx, db.FindPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
-		CreatedFrom: in.CreatedFrom.Time, CreatedTo: untilOr(in.CreatedTo),
-		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.Limit,
+		Statuses: statuses, FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
+		AccountID: given(in.AccountID), PatientID: given(in.PatientID), RequestedBy: given(in.RequestedBy),
+		Text: given(string(in.Text)), WindowFrom: given(in.WindowFrom.Time), WindowTo: given(in.WindowTo.Time),
+		CreatedFrom: in.CreatedFrom.Time, CreatedTo: untilOr(in.CreatedTo), Sort: in.Sort,
+		AfterAt: in.before, AfterID: in.beforeID, MaxRows: in.Limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	page := &Page[Pickup]{Items: make([]Pickup, len(rows))}
-	for i, r := range rows {
-		page.Items[i] = pickupFor(v.Role, r.Pickup)
-		if r.More {
-			page.NextCursor = in.after(r.Pickup.CreatedAt, r.Pickup.ID)
-		}
+	page := &Page[Pickup]{Items: pickupsFor(v.Role, rows)}
+	if next != nil {
+		page.NextCursor = in.after(next.At, next.ID)
 	}
 	return &ListOf[Pickup]{page}, nil
 }

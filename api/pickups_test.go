@@ -305,13 +305,30 @@ func TestListPickupsFilters(t *testing.T) {
 	collected := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID).String()
 	s.exec("UPDATE pickups SET created_at = '2024-01-01T00:00:00Z' WHERE id = $1", draft)
 	s.exec("UPDATE pickups SET created_at = '2024-02-01T00:00:00Z' WHERE id = $1", hidden)
+	s.exec(`UPDATE pickups SET note = 'Two vials: frágil', window_start = '2030-01-01T08:00:00Z',
+		window_end = '2030-01-01T09:00:00Z' WHERE id = $1`, draft)
 	for query, want := range map[string][]string{
-		"":                                   {collected, hidden, draft},
-		"status=DRAFT":                       {hidden, draft},
-		"status=CANCELED":                    {},
-		"facility_id=" + s.facility.String(): {collected, draft},
-		"driver_id=" + s.driverID.String():   {collected},
-		"driver_id=" + newID().String():      {},
+		"":                                 {collected, hidden, draft},
+		"status=DRAFT":                     {hidden, draft},
+		"status=CANCELED":                  {},
+		"status=COLLECTED&status=CANCELED": {collected},
+		"status=DRAFT&status=COLLECTED":    {collected, hidden, draft},
+		"sort=newest":                      {collected, hidden, draft},
+		"sort=oldest":                      {draft, hidden, collected},
+		"sort=oldest&status=DRAFT":         {draft, hidden},
+		"sort=longest_waiting":             {collected},
+		"account_id=" + s.account.String(): {collected, hidden, draft},
+		"account_id=" + newID().String():   {},
+		"patient_id=" + newID().String():   {},
+		"requested_by=" + newID().String(): {},
+		"text=vials":                       {draft},
+		"text=VI%20fr%C3%A1gil":            {draft},
+		"text=vials%20frozen":              {},
+		"window_from=2030-01-01T00:00:00Z&window_to=2030-01-02T00:00:00Z":                 {draft},
+		"window_from=2030-01-02T00:00:00Z":                                                {},
+		"facility_id=" + s.facility.String():                                              {collected, draft},
+		"driver_id=" + s.driverID.String():                                                {collected},
+		"driver_id=" + newID().String():                                                   {},
 		"created_from=2024-01-01T00:00:00Z&created_to=2024-02-01T00:00:00Z":               {draft},
 		"created_from=2024-01-01T00:00:00.000001Z&created_to=2024-02-01T00:00:00.000001Z": {hidden},
 		"created_from=" + url.QueryEscape("2024-02-01T05:00:00+05:00"): {collected,
@@ -325,7 +342,12 @@ func TestListPickupsFilters(t *testing.T) {
 		}
 	}
 	for query, field := range map[string]string{
-		"status=draft": "status", "status=": "status", "facility_id=1": "facility_id",
+		"status=draft": "status[0]", "status=": "status", "status=DRAFT&status=": "status",
+		"sort=oldest&sort=newest": "sort", "status=DRAFT&status=x": "status[1]",
+		"sort=random": "sort", "text=%20": "text", "account_id=1": "account_id",
+		"window_from=2024-02-01T00:00:00Z&window_to=2024-02-01T00:00:00Z":   "window_to",
+		"created_from=2024-02-02T00:00:00Z&created_to=2024-02-01T00:00:00Z": "created_to",
+		"facility_id=1":                  "facility_id",
 		"driver_id=" + uuid.Nil.String(): "driver_id",
 		"created_from=yesterday":         "created_from", "created_from=2024-02-30T00:00:00Z": "created_from",
 		"created_to=2024-01-01":                  "created_to",
@@ -349,4 +371,63 @@ func TestPickupNotModified(t *testing.T) {
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
 	s.do(s.staff, "GET", path, nil, "If-None-Match", tag).want(200)
 	s.do(s.stranger, "GET", path, nil, "If-None-Match", "*").refused(404, "not_found")
+}
+
+// A cursor belongs to its order: in another it would skip rows.
+func TestACursorOfPickupsBelongsToItsSort(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for range 3 {
+		s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.facility, uuid.Nil)
+	}
+	for _, sort := range []string{"newest", "oldest", "longest_waiting"} {
+		path := "/v1/pickups?limit=1&sort=" + sort
+		whole := s.do(s.admin, "GET", "/v1/pickups?sort="+sort, nil).want(200).ids()
+		var got []string
+		for next := path; next != ""; {
+			a := s.do(s.admin, "GET", next, nil).want(200)
+			got, next = append(got, a.ids()...), ""
+			if cursor := a.str("next_cursor"); cursor != "" {
+				next = path + "&cursor=" + cursor
+			}
+		}
+		if len(whole) != 3 || !slices.Equal(got, whole) {
+			t.Errorf("%s: the pages have %v, want %v", sort, got, whole)
+		}
+		cursor := s.do(s.admin, "GET", path, nil).str("next_cursor")
+		for _, other := range []string{"newest", "oldest", "longest_waiting"} {
+			if other != sort {
+				s.do(s.admin, "GET", "/v1/pickups?sort="+other+"&cursor="+cursor, nil).
+					refused(422, "validation_failed", "cursor")
+			}
+		}
+	}
+}
+
+// Nobody finds a pickup by what they are not shown of it.
+func TestWhatIsNotShownFindsNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
+	patient := s.plantPatient(planted{}, s.tenant, s.facility, nil)
+	s.exec(`UPDATE pickups SET note = 'secretword', pickup_address = 'Openword 1', patient_id = $2 WHERE id = $1`, id,
+		patient)
+	account := "account_id=" + s.account.String()
+	found := map[string][]*user{
+		"text=openword":                  {s.admin, s.dispatcher, s.staff, s.tenant.driver, s.hub},
+		"text=secret":                    {s.admin, s.dispatcher, s.staff, s.tenant.driver},
+		account:                          {s.admin, s.dispatcher, s.staff},
+		"patient_id=" + patient.String(): {s.admin, s.dispatcher, s.staff, s.tenant.driver},
+	}
+	for query, by := range found {
+		for _, sort := range []string{"", "&sort=oldest", "&sort=longest_waiting"} {
+			for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.tenant.driver, s.hub, s.stranger, s.rival,
+				s.foreign.admin} {
+				got := s.do(as, "GET", "/v1/pickups?"+query+sort, nil).want(200)
+				if slices.Contains(by, as) != (len(got.ids()) == 1) || got.str("next_cursor") != "" {
+					t.Errorf("%s by %s finds %s", query+sort, as.role, got)
+				}
+			}
+		}
+	}
 }

@@ -208,8 +208,8 @@ func inUTF8(mediaType string) (name string, ok bool) {
 	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"))
 }
 
-// strictQuery rejects a query that is malformed, repeats a parameter, or contains one without a value:
-// all would be ignored.
+// strictQuery rejects a query that is malformed, repeats a parameter that is no list, or contains one without a
+// value: all would be ignored.
 func strictQuery(ctx huma.Context, next func(huma.Context)) {
 	u := ctx.URL()
 	if u.RawQuery == "" {
@@ -222,22 +222,29 @@ func strictQuery(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	for name, values := range query {
-		if len(values) > 1 {
+		if len(values) > 1 && !isRepeatable(ctx.Operation(), name) {
 			writeProblem(ctx, problem(db.ValidationFailed, name, "The parameter is given more than once."))
 			return
 		}
-		if !isText(values[0]) {
+		if slices.ContainsFunc(values, func(value string) bool { return !isText(value) }) {
 			writeProblem(ctx, problem(db.ValidationFailed, name, "The parameter is not valid text."))
 			return
 		}
 	}
 	for name, values := range query {
-		if values[0] == "" && knows(ctx.Operation(), name) {
+		if slices.Contains(values, "") && knows(ctx.Operation(), name) {
 			writeProblem(ctx, problem(db.ValidationFailed, name, "The parameter has no value."))
 			return
 		}
 	}
 	next(ctx)
+}
+
+// isRepeatable reports whether a parameter is a list, whose values are given one by one.
+func isRepeatable(op *huma.Operation, parameter string) bool {
+	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool {
+		return p.In == "query" && p.Name == parameter && p.Schema.Type == huma.TypeArray && p.Explode != nil && *p.Explode
+	})
 }
 
 func knows(op *huma.Operation, parameter string) bool {

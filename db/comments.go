@@ -174,6 +174,7 @@ var Comments = map[string]string{
 	"pickups.refunded_cents":              "The amount that was refunded",
 	"pickups.requested_by":                "The user who created it",
 	"pickups.status":                      "Where it stands: see list-pickup-transitions",
+	"pickups.submitted_at":                "When it was submitted, since when it waits; null in DRAFT, and if it ended before this was recorded",
 	"pickups.updated_at":                  "When it last changed",
 	"pickups.version":                     "Incremented by each edit; compared by If-Match",
 	"pickups.window_end":                  "The latest time of the pickup",

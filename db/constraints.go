@@ -103,6 +103,7 @@ var violations = map[string]violation{
 
 	"pickup_counts_pkey":            {Internal, ""}, // the inserting statement handles conflicts
 	"pickup_count_changes_pkey":     {Internal, ""}, // ids of a sequence
+	"pickup_searches_pkey":          {Internal, ""}, // inserted with the pickup by a trigger
 	"pickups_pkey":                  {IDReused, "id"},
 	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
 	"pickups_account_fkey":          {AccountNotFound, "account_id"},

@@ -159,6 +159,7 @@ var breaches = map[string]string{
 	"pickup_transitions_money_check": "UPDATE pickup_transitions SET money = 'deposit' WHERE transition = 'cancel'",
 	"pickup_transitions_slot_check":  "UPDATE pickup_transitions SET slot = 'take' WHERE transition = 'cancel'",
 	"pickup_counts_pkey":             "INSERT INTO pickup_counts SELECT $w, $w, 'DRAFT', 1 FROM generate_series(1, 2)",
+	"pickup_searches_pkey":           "INSERT INTO pickup_searches SELECT * FROM pickup_searches LIMIT 1",
 	"pickup_count_changes_pkey": "INSERT INTO pickup_count_changes OVERRIDING SYSTEM VALUE SELECT $w, $w, 0, " +
 		"'DRAFT', 1 FROM generate_series(1, 2)",
 	"pickups_pkey":          "UPDATE pickups SET id = $pickup WHERE id = $draft",

@@ -172,6 +172,19 @@ var invariants = []struct{ name, query string }{
 			    AND j.id = e.id
 		WHERE coalesce(j.jobs, 0) <> CASE WHEN f.enabled AND e.transition = 'submit' THEN 1 ELSE 0 END
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"a pickup is found by what it has", `
+		SELECT count(*) FROM pickups AS p
+		FULL JOIN pickup_searches AS s ON s.tenant_id = p.tenant_id AND s.pickup_id = p.id
+		WHERE (s.terms IS DISTINCT FROM pickup_terms(p.tenant_id, p.facility_id, p.account_id, p.requested_by,
+				p.patient_id, p.pickup_address, p.dropoff_address, p.note, p.window_start, p.window_end)
+			OR (s.created_at, s.account_id, s.requested_by) IS DISTINCT FROM (p.created_at, p.account_id, p.requested_by)
+			OR s.patient_id IS DISTINCT FROM p.patient_id)
+			AND coalesce($1::uuid, p.tenant_id, s.tenant_id) = coalesce(p.tenant_id, s.tenant_id)`},
+	{"a pickup that was submitted says when", `
+		SELECT count(*) FROM pickups AS p
+		WHERE (status = 'DRAFT' AND submitted_at IS NOT NULL
+			OR status NOT IN ('DRAFT', 'CANCELED') AND submitted_at IS NULL)
+			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
 	{"a facility's pickups in a status are what was counted and what is not folded yet, and so are a tenant's", `
 		SELECT count(*) FROM (
 			SELECT 1

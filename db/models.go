@@ -782,6 +782,8 @@ type Pickup struct {
 	UpdatedAt time.Time `json:"-"`
 	// The patient whom it concerns
 	PatientID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
+	// When it was submitted, since when it waits; null in DRAFT, and if it ended before this was recorded
+	SubmittedAt *time.Time `json:"-" nullable:"true"`
 }
 
 // A transition that a pickup made

@@ -48,8 +48,8 @@ func (w *fixture) countsAre(ctx context.Context, viewers map[string]db.Viewer, m
 		for _, facility := range of {
 			want := map[db.PickupStatus]int64{}
 			for _, s := range db.AllPickupStatusValues() {
-				want[s] = int64(len(seenBy(all, v, mine[name], db.ListPickupsParams{Status: &s, FacilityID: facility,
-					CreatedTo: endOfTime})))
+				want[s] = int64(len(seenBy(all, v, mine[name], db.ListPickupsParams{Statuses: []string{string(s)},
+					FacilityID: facility, CreatedTo: endOfTime})))
 			}
 			got, err := w.countsOf(ctx, v, facility)
 			if err == nil && !maps.Equal(got, want) {

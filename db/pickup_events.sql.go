@@ -99,7 +99,7 @@ WITH told AS MATERIALIZED (
     WHERE t.patient_id IS NOT NULL AND t.seen
 )
 SELECT
-    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
+    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at,
     t.seen::boolean AS seen,
     t.event_after::pickup_status AS event_after,
     t.event_version::bigint AS event_version,
@@ -160,6 +160,7 @@ func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) 
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
 		&i.Pickup.PatientID,
+		&i.Pickup.SubmittedAt,
 		&i.Seen,
 		&i.EventAfter,
 		&i.EventVersion,

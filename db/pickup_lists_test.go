@@ -97,7 +97,7 @@ func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams)
 		case db.UserRoleDriver:
 			sees = sees && k.DriverID != nil && *k.DriverID == v.DriverID
 		}
-		if sees && (p.Status == nil || *p.Status == k.Status) &&
+		if sees && (len(p.Statuses) == 0 || slices.Contains(p.Statuses, string(k.Status))) &&
 			(p.FacilityID == nil || *p.FacilityID == k.FacilityID) &&
 			(p.DriverID == nil || k.DriverID != nil && *p.DriverID == *k.DriverID) &&
 			!k.CreatedAt.Before(p.CreatedFrom) && k.CreatedAt.Before(p.CreatedTo) {
@@ -169,13 +169,12 @@ func (w *fixture) filters(all []listed, facility, driver uuid.UUID) (out []db.Li
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	another := all[slices.IndexFunc(all,
 		func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
-	delivered, canceled := db.PickupStatusDELIVERED, db.PickupStatusCANCELED
-	for _, status := range []*db.PickupStatus{nil, &delivered, &canceled} {
+	for _, status := range [][]string{nil, {"DELIVERED"}, {"CANCELED"}, {"CANCELED", "DRAFT", "SHIPPED"}} {
 		for _, of := range []*uuid.UUID{nil, &facility} {
 			for _, by := range []*uuid.UUID{nil, &driver, another} {
 				for _, between := range [][2]time.Time{{{}, last}, {all[len(all)-40].CreatedAt, all[30].CreatedAt}} {
 					out = append(out, db.ListPickupsParams{
-						Status: status, FacilityID: of, DriverID: by, CreatedFrom: between[0],
+						Statuses: status, FacilityID: of, DriverID: by, CreatedFrom: between[0],
 						CreatedTo: between[1], MaxRows: 7,
 					})
 				}

@@ -70,7 +70,7 @@ func (w *fixture) lists(
 }
 
 func inStatus(s db.PickupStatus) func(*db.ListPickupsParams) {
-	return func(p *db.ListPickupsParams) { p.Status = &s }
+	return func(p *db.ListPickupsParams) { p.Statuses = []string{string(s)} }
 }
 
 var pickupReadRules = []check{
@@ -153,6 +153,22 @@ var pickupReadRules = []check{
 		}
 		return first(w.recorded(ctx, unread, "list-pickups by admin"), w.recorded(ctx, shown, "list-pickups by staff"))
 	}},
+	{"ListFoundPickups", "a viewer finds a pickup that they may not see, or what is shown is not recorded",
+		func(ctx context.Context, w *fixture) error {
+			id, patient := w.ofAPatient(ctx, db.PickupStatusASSIGNED)
+			none := w.submitted(ctx) // names no patient
+			show := func(v db.Viewer, want int) error {
+				rows, err := w.Raw.ListFoundPickups(ctx, db.ListFoundPickupsParams{TenantID: w.tenant, ViewerID: v.UserID,
+					ViewerRole: v.Role, ViewerDriverID: v.DriverID, Ids: ids(id, none)})
+				if err == nil && len(rows) != want {
+					err = fmt.Errorf("%s is shown %d, want %d", v.Role, len(rows), want)
+				}
+				return err
+			}
+			return first(show(w.stranger, 0), show(w.hub, 0), show(w.driver(ctx, 1, 1), 0), w.recorded(ctx, patient),
+				show(w.driverOf(ctx, id), 1), show(w.staff, 2), show(w.admin, 2),
+				w.recorded(ctx, patient, "list-pickups by driver", "list-pickups by staff", "list-pickups by admin"))
+		}},
 	{"CreatePickups", "what a create shows is not recorded", func(ctx context.Context, w *fixture) error {
 		patient := w.patient(ctx)
 		drafts := []db.Draft{w.draft(func(d *db.Draft) { d.PatientID = &patient }), w.draft()}

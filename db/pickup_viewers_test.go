@@ -31,6 +31,7 @@ func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[str
 	return map[string]bool{
 		"GetPickups":       err == nil,
 		"ListPickups":      slices.Contains(w.listPickups(ctx, v), id),
+		"FindPickups":      slices.Contains(w.findPickups(ctx, v), id),
 		"ListPickupEvents": len(w.listEvents(ctx, v, id)) > 0,
 		"ListMessages": len(must(w.ListMessages(ctx, db.ListMessagesParams{
 			TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -47,6 +48,16 @@ func (w *fixture) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID
 		CreatedTo: time.Now().Add(time.Hour), BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 200,
 	})) {
 		ids = append(ids, p.Pickup.ID)
+	}
+	return ids
+}
+
+func (w *fixture) findPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
+	page, _, err := w.SearchPickups(ctx, db.FindPickupsParams{TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role,
+		ViewerDriverID: v.DriverID, Sort: db.Oldest, CreatedTo: endOfTime, MaxRows: 200})
+	w.must(err)
+	for _, p := range page {
+		ids = append(ids, p.ID)
 	}
 	return ids
 }

@@ -294,6 +294,7 @@ func (r GetPickupsRow) pickup() Pickup {
 		RequestDigest:   r.RequestDigest,
 		CreatedAt:       r.CreatedAt,
 		UpdatedAt:       r.UpdatedAt,
+		SubmittedAt:     r.SubmittedAt,
 		PatientID:       r.PatientID,
 	}
 }

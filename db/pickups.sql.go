@@ -108,14 +108,14 @@ WITH asked AS (
     WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
         AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
     ORDER BY a.tenant_id, a.id
-    RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
+    RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id, submitted_at
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT c.tenant_id, c.patient_id, c.requested_by, $18::text
     FROM created AS c
     WHERE c.patient_id IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM created AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at FROM created AS pickups
 `
 
 type CreatePickupsParams struct {
@@ -203,6 +203,7 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -256,7 +257,7 @@ WITH locked AS MATERIALIZED (
     FROM locked AS l
     JOIN nearest AS n ON n.tenant_id = l.tenant_id
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
@@ -311,7 +312,7 @@ WITH locked AS MATERIALIZED (
     WHERE o.to_number IS NOT NULL
 )
 SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at,
     s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
@@ -389,6 +390,7 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
@@ -445,14 +447,14 @@ WITH edited AS (
         AND ($4::uuid IS NULL OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.patient_id = $4 AND v.user_id = $21))
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT e.tenant_id, e.patient_id, $21, 'edit-pickup'
     FROM edited AS e
     WHERE e.patient_id IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM edited AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at FROM edited AS pickups
 `
 
 type EditPickupParams struct {
@@ -535,6 +537,7 @@ func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (EditPic
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
 		&i.Pickup.PatientID,
+		&i.Pickup.SubmittedAt,
 	)
 	return i, err
 }
@@ -767,7 +770,7 @@ WITH now AS MATERIALIZED (
     WHERE n.patient_id IS NOT NULL AND n.role_may AND n.same_request AND n.seen
 )
 SELECT
-    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
+    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at,
     s.seen::boolean AS seen,
     s.event_after::pickup_status AS event_after,
     s.event_version::bigint AS event_version,
@@ -854,6 +857,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
 		&i.Pickup.PatientID,
+		&i.Pickup.SubmittedAt,
 		&i.Seen,
 		&i.EventAfter,
 		&i.EventVersion,
@@ -870,7 +874,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 
 const getPickups = `-- name: GetPickups :many
 WITH seen AS MATERIALIZED (
-    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, a.asked, a.viewer_id, a.operation
+    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at, a.asked, a.viewer_id, a.operation
     FROM (
         SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked
         FROM unnest(
@@ -898,7 +902,7 @@ SELECT
     s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
     s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
     s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id, s.submitted_at,
     s.asked::bigint AS asked
 FROM seen AS s
 `
@@ -937,6 +941,7 @@ type GetPickupsRow struct {
 	CreatedAt       time.Time     `json:"created_at"`
 	UpdatedAt       time.Time     `json:"updated_at"`
 	PatientID       *uuid.UUID    `format:"uuid" json:"patient_id" nullable:"true"`
+	SubmittedAt     *time.Time    `json:"submitted_at" nullable:"true"`
 	Asked           int64         `json:"asked"`
 }
 
@@ -985,6 +990,7 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPi
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.PatientID,
+			&i.SubmittedAt,
 			&i.Asked,
 		); err != nil {
 			return nil, err
@@ -1023,7 +1029,7 @@ WITH asked AS MATERIALIZED (
         $3::uuid AS viewer_id,
         $4::user_role AS viewer_role,
         $5::uuid AS viewer_driver_id,
-        $6::pickup_status AS status,
+        coalesce(($6::text[])::pickup_status[], '{}') AS statuses,
         $7::uuid AS facility_id,
         CASE WHEN $4 = 'driver' THEN $5 ELSE $8::uuid END AS driver_id,
         coalesce($8 = $5, true) OR $4 <> 'driver' AS is_own,
@@ -1041,7 +1047,7 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN every AS s
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
-        AND s.status = coalesce(a.status, s.status)
+        AND (cardinality(a.statuses) = 0 OR s.status = ANY (a.statuses))
         AND a.is_own
 ), statuses AS MATERIALIZED (
     -- A single NULL if all statuses are listed.
@@ -1170,7 +1176,7 @@ WITH asked AS MATERIALIZED (
     ORDER BY u.created_at DESC, u.id DESC
     LIMIT (SELECT a.most FROM asked AS a)
 ), shown AS MATERIALIZED (
-    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
     FROM asked AS a
     CROSS JOIN (
         SELECT f.id
@@ -1179,7 +1185,7 @@ WITH asked AS MATERIALIZED (
         LIMIT (SELECT b.most - 1 FROM asked AS b)
     ) AS f
     CROSS JOIN LATERAL (
-        SELECT tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
+        SELECT tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id, submitted_at
         FROM pickups AS k
         WHERE k.tenant_id = a.tenant_id
             AND k.id = f.id
@@ -1191,24 +1197,24 @@ WITH asked AS MATERIALIZED (
     FROM shown AS s
     WHERE s.patient_id IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, ((SELECT count(*) FROM found) > $1::int)::boolean AS more
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at, ((SELECT count(*) FROM found) > $1::int)::boolean AS more
 FROM shown AS pickups
 ORDER BY pickups.created_at DESC, pickups.id DESC
 `
 
 type ListPickupsParams struct {
-	MaxRows         int32         `json:"max_rows"`
-	TenantID        uuid.UUID     `format:"uuid" json:"tenant_id"`
-	ViewerID        uuid.UUID     `format:"uuid" json:"viewer_id"`
-	ViewerRole      UserRole      `json:"viewer_role"`
-	ViewerDriverID  uuid.UUID     `format:"uuid" json:"viewer_driver_id"`
-	Status          *PickupStatus `json:"status"`
-	FacilityID      *uuid.UUID    `format:"uuid" json:"facility_id" nullable:"true"`
-	DriverID        *uuid.UUID    `format:"uuid" json:"driver_id" nullable:"true"`
-	CreatedFrom     time.Time     `json:"created_from"`
-	BeforeCreatedAt time.Time     `json:"before_created_at"`
-	CreatedTo       time.Time     `json:"created_to"`
-	BeforeID        uuid.UUID     `format:"uuid" json:"before_id"`
+	MaxRows         int32      `json:"max_rows"`
+	TenantID        uuid.UUID  `format:"uuid" json:"tenant_id"`
+	ViewerID        uuid.UUID  `format:"uuid" json:"viewer_id"`
+	ViewerRole      UserRole   `json:"viewer_role"`
+	ViewerDriverID  uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
+	Statuses        []string   `json:"statuses"`
+	FacilityID      *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
+	DriverID        *uuid.UUID `format:"uuid" json:"driver_id" nullable:"true"`
+	CreatedFrom     time.Time  `json:"created_from"`
+	BeforeCreatedAt time.Time  `json:"before_created_at"`
+	CreatedTo       time.Time  `json:"created_to"`
+	BeforeID        uuid.UUID  `format:"uuid" json:"before_id"`
 }
 
 type ListPickupsRow struct {
@@ -1216,7 +1222,7 @@ type ListPickupsRow struct {
 	More   bool   `json:"more"`
 }
 
-// Lists the newest pickups that the viewer sees, and whether there are more. Shown patients are audited.
+// Lists the newest pickups that the viewer sees, in some statuses or in any, and whether there are more. Shown patients are audited.
 //
 // The cost depends on the size of the page only, for any viewer and filters. The list merges the newest
 // pickups (newest_pickups) of each of the viewer's facilities and of each status visible to the role.
@@ -1230,7 +1236,7 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Lis
 		arg.ViewerID,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
-		arg.Status,
+		arg.Statuses,
 		arg.FacilityID,
 		arg.DriverID,
 		arg.CreatedFrom,
@@ -1270,6 +1276,7 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Lis
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 			&i.More,
 		); err != nil {
 			return nil, err
@@ -1428,7 +1435,7 @@ WITH asked AS (
         updated_at = now()
     FROM legal AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
@@ -1511,7 +1518,7 @@ WITH asked AS (
     WHERE o.to_number IS NOT NULL
 )
 SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at,
     s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
@@ -1620,6 +1627,7 @@ func (q *Queries) TransitionPickups(ctx context.Context, arg TransitionPickupsPa
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,

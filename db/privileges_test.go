@@ -69,6 +69,7 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"UPDATE migration_files SET compatible_from = 1",
 		"DELETE FROM pickups",
 		"DELETE FROM pickup_counts",
+		"DELETE FROM pickup_searches",
 		"UPDATE pickup_count_changes SET status = 'DRAFT'",
 		"DELETE FROM accounts",
 		"DELETE FROM users",

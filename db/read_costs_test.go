@@ -34,6 +34,7 @@ const (
 	recordCost  = 300   // to record the patients of a page
 	rowCost     = 100   // of one row
 	behindCost  = 1_000 // of a page behind the pickups of others
+	foundCost   = 4_000 // of pickups: of 300 and, if these do not suffice, of 500, each by two keys
 	countCost   = 3_000 // of jobs, of which so many are counted
 )
 
@@ -136,8 +137,7 @@ func (c costFixture) each(most int64, read func(context.Context, *db.Queries, db
 // pickups are the lists of pickups of each viewer by every combination of filters, from the
 // newest on and from the middle.
 func (c costFixture) pickups() (all []readCost) {
-	common, rare, none := db.PickupStatusDELIVERED, db.PickupStatusPACKED, db.PickupStatusSUBMITTED
-	for _, status := range []*db.PickupStatus{nil, &common, &rare, &none} {
+	for _, status := range [][]string{nil, {"DELIVERED"}, {"PACKED"}, {"SUBMITTED"}, {"DRAFT", "CANCELED", "PACKED"}} {
 		for _, facility := range []*uuid.UUID{nil, &c.SmallClinic, &c.NewClinic, &c.BusiestClinic} {
 			for _, driver := range []*uuid.UUID{nil, &c.DriverID} {
 				for _, since := range []time.Time{{}, time.Now()} {
@@ -148,12 +148,12 @@ func (c costFixture) pickups() (all []readCost) {
 						}
 						p := db.ListPickupsParams{
 							TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
-							ViewerDriverID: v.DriverID, Status: status,
+							ViewerDriverID: v.DriverID, Statuses: status,
 							FacilityID: facility, DriverID: driver, CreatedFrom: since, CreatedTo: endOfTime,
 							BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: 50,
 						}
 						what := fmt.Sprintf("%s: status %v, facility %v, driver %v, since %v", name,
-							deref(status), deref(facility), driver != nil, since.Year())
+							status, deref(facility), driver != nil, since.Year())
 						all = append(all, readCost{what, v, most, func(ctx context.Context, q *db.Queries) error {
 							_, err := q.ListPickups(ctx, p)
 							return err
@@ -262,7 +262,13 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
 			return err
 		}),
-		"GetPickupCounts":  c.counts(),
+		"GetPickupCounts": c.counts(),
+		"FindPickups":     c.found(),
+		"ListFoundPickups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListFoundPickups(ctx, db.ListFoundPickupsParams{TenantID: t, ViewerID: v.UserID,
+				ViewerRole: v.Role, ViewerDriverID: v.DriverID, Ids: c.Pickups[:50]})
+			return err
+		}),
 		"ListPatients":     c.patients(),
 		"FindPatients":     c.patientsFound(),
 		"ListAppointments": c.appointments(),
@@ -296,6 +302,45 @@ func (c costFixture) eventCosts() map[string][]readCost {
 			return err
 		}),
 	}
+}
+
+// found are searches of pickups: by what many have, few and none, alone and combined, in each order, from the first
+// page and from the middle.
+func (c costFixture) found() (all []readCost) {
+	text := func(s string) *string { return &s }
+	days := func(back int) *time.Time { at := time.Now().AddDate(0, 0, -back); return &at }
+	asks := map[string]db.FindPickupsParams{
+		"nothing": {}, "statuses": {Statuses: []string{"PACKED", "CANCELED"}},
+		"busy account": {AccountID: &c.BusyAccount}, "small account": {AccountID: &c.SmallAccount},
+		"unused account": {AccountID: &c.UnusedAccount}, "patient": {PatientID: &c.PatientID},
+		"requester":              {RequestedBy: &c.Users[scale.StaffOfOne]},
+		"account, other's":       {AccountID: &c.BusyAccount, RequestedBy: &c.Users[scale.StaffOfOne]},
+		"common words":           {Text: text("main lab")},
+		"rare words":             {Text: text("main 1999")},
+		"no such word":           {Text: text("nowhere")},
+		"word, few":              {Text: text("ring"), Statuses: []string{"PACKED"}, FacilityID: &c.SmallClinic},
+		"window":                 {WindowFrom: days(300), WindowTo: days(299)},
+		"window, facility, word": {WindowFrom: days(30), WindowTo: days(20), FacilityID: &c.SmallClinic, Text: text("twice")},
+	}
+	for name, p := range asks {
+		for _, p.Sort = range []string{db.Newest, db.Oldest, db.LongestWaiting} {
+			for from, at := range map[string]time.Time{"first": {}, "middle": *days(365)} {
+				for who, v := range c.viewers {
+					p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.UserID, v.Role, v.DriverID
+					p.CreatedTo, p.MaxRows, p.MaxLooks, p.MaxFound = endOfTime, 50, 300, 500
+					if p.AfterAt = at; from == "first" && p.Sort == db.Newest {
+						p.AfterAt = endOfTime
+					}
+					what := fmt.Sprintf("%s: %s, %s, from the %s", who, name, p.Sort, from)
+					all = append(all, readCost{what, v, foundCost, func(ctx context.Context, q *db.Queries) error {
+						_, err := q.FindPickups(ctx, p)
+						return err
+					}})
+				}
+			}
+		}
+	}
+	return all
 }
 
 // counts are the counts of pickups, of all facilities and of one.

@@ -199,14 +199,14 @@ WITH asked AS (
     WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
         AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
     ORDER BY a.tenant_id, a.id
-    RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
+    RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id, submitted_at
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT c.tenant_id, c.patient_id, c.requested_by, $18::text
     FROM created AS c
     WHERE c.patient_id IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM created AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at FROM created AS pickups
 `
 
 type CreatePickupsSkipLockedParams struct {
@@ -289,6 +289,7 @@ func (q *Queries) CreatePickupsSkipLocked(ctx context.Context, arg CreatePickups
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -479,7 +480,7 @@ WITH asked AS (
         updated_at = now()
     FROM legal AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
@@ -562,7 +563,7 @@ WITH asked AS (
     WHERE o.to_number IS NOT NULL
 )
 SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at,
     s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
@@ -641,6 +642,7 @@ func (q *Queries) TransitionPickupsSkipAnyLocked(ctx context.Context, arg Transi
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
@@ -751,7 +753,7 @@ WITH asked AS (
         updated_at = now()
     FROM legal AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
@@ -834,7 +836,7 @@ WITH asked AS (
     WHERE o.to_number IS NOT NULL
 )
 SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at,
     s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
@@ -913,6 +915,7 @@ func (q *Queries) TransitionPickupsSkipLocked(ctx context.Context, arg Transitio
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Pickup.SubmittedAt,
 			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,

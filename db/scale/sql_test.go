@@ -61,6 +61,12 @@ var shape = []struct{ name, query, want string }{
 			SELECT tenant_id, '00000000-0000-0000-0000-000000000000', status, count(*) FROM pickups GROUP BY 1, 3
 		) AS p FULL JOIN pickup_counts AS c USING (tenant_id, facility_id, status, pickups)
 		WHERE p IS NULL OR c IS NULL`, "0"},
+	{"pickups that are not found by what they have", `
+		SELECT count(*) FROM pickups AS p
+		LEFT JOIN pickup_searches AS s ON s.tenant_id = p.tenant_id AND s.pickup_id = p.id
+			AND s.account_id = p.account_id AND s.requested_by = p.requested_by AND s.created_at = p.created_at
+			AND s.terms @@ words_query(p.tenant_id, 'main lab', false)
+		WHERE s.pickup_id IS NULL OR (p.status <> 'DRAFT') <> (p.submitted_at IS NOT NULL)`, "0"},
 	{"slots that differ from their driver's assignment", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

@@ -136,11 +136,11 @@ SELECT
     s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
     s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
     s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id, s.submitted_at,
     s.asked::bigint AS asked
 FROM seen AS s;
 
--- Lists the newest pickups that the viewer sees, and whether there are more. Shown patients are audited.
+-- Lists the newest pickups that the viewer sees, in some statuses or in any, and whether there are more. Shown patients are audited.
 --
 -- The cost depends on the size of the page only, for any viewer and filters. The list merges the newest
 -- pickups (newest_pickups) of each of the viewer's facilities and of each status visible to the role.
@@ -154,7 +154,7 @@ WITH asked AS MATERIALIZED (
         @viewer_id::uuid AS viewer_id,
         @viewer_role::user_role AS viewer_role,
         @viewer_driver_id::uuid AS viewer_driver_id,
-        sqlc.narg('status')::pickup_status AS status,
+        coalesce((@statuses::text[])::pickup_status[], '{}') AS statuses,
         sqlc.narg('facility_id')::uuid AS facility_id,
         CASE WHEN @viewer_role = 'driver' THEN @viewer_driver_id ELSE sqlc.narg('driver_id')::uuid END AS driver_id,
         coalesce(sqlc.narg('driver_id') = @viewer_driver_id, true) OR @viewer_role <> 'driver' AS is_own,
@@ -172,7 +172,7 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN every AS s
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
-        AND s.status = coalesce(a.status, s.status)
+        AND (cardinality(a.statuses) = 0 OR s.status = ANY (a.statuses))
         AND a.is_own
 ), statuses AS MATERIALIZED (
     -- A single NULL if all statuses are listed.

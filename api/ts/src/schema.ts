@@ -825,7 +825,7 @@ export interface paths {
         };
         /**
          * List the pickups that you see
-         * @description Newest first.
+         * @description Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters. The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2626,6 +2626,11 @@ export interface components {
             requested_by: string;
             /** @description Where it stands: see list-pickup-transitions */
             status: components["schemas"]["PickupStatus"];
+            /**
+             * Format: date-time
+             * @description Since when it waits: when it was submitted. Null in DRAFT, and if it ended before this was recorded. Visible to everyone who sees the pickup
+             */
+            submitted_at?: string | null;
             /**
              * Format: date-time
              * @description When it last changed
@@ -8351,15 +8356,29 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED */
+                sort?: "newest" | "oldest" | "longest_waiting";
                 /**
-                 * @description Only those with this status
+                 * @description Only those with one of these statuses; repeat the parameter for several
                  * @example DELIVERED
                  */
-                status?: components["schemas"]["PickupStatus"];
+                status?: components["schemas"]["PickupStatus"][];
                 /** @description Only those of this facility */
                 facility_id?: string;
                 /** @description Only those of this driver */
                 driver_id?: string;
+                /** @description Only those that are charged to this account. Finds nothing for drivers and the hub, who do not see it */
+                account_id?: string;
+                /** @description Only those for this patient. Finds nothing for the hub, who does not see it */
+                patient_id?: string;
+                /** @description Only those that this user created */
+                requested_by?: string;
+                /** @description Only those with these words, or beginnings of words, in an address or in the note, as far as you see it */
+                text?: string;
+                /** @description Only those with a window that ends after this time */
+                window_from?: string;
+                /** @description Only those with a window that starts before this time */
+                window_to?: string;
                 /** @description Only those created at or after this time */
                 created_from?: string;
                 /** @description Only those created before this time */
@@ -8400,6 +8419,7 @@ export interface operations {
                      *           "refunded_cents": 0,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DELIVERED",
+                     *           "submitted_at": "2026-01-05T09:00:00Z",
                      *           "updated_at": "2026-01-05T09:00:00Z",
                      *           "version": 11,
                      *           "window_end": "2030-01-07T11:00:00Z",
@@ -8483,6 +8503,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DRAFT",
+                     *       "submitted_at": null,
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 1,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -8525,6 +8546,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DRAFT",
+                     *       "submitted_at": null,
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 1,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -8658,6 +8680,7 @@ export interface operations {
                      *           "refunded_cents": 0,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DRAFT",
+                     *           "submitted_at": null,
                      *           "updated_at": "2026-01-05T09:00:00Z",
                      *           "version": 1,
                      *           "window_end": null,
@@ -8681,6 +8704,7 @@ export interface operations {
                      *           "refunded_cents": 0,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DRAFT",
+                     *           "submitted_at": null,
                      *           "updated_at": "2026-01-05T09:00:00Z",
                      *           "version": 1,
                      *           "window_end": null,
@@ -8723,6 +8747,7 @@ export interface operations {
                      *           "refunded_cents": 0,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DRAFT",
+                     *           "submitted_at": null,
                      *           "updated_at": "2026-01-05T09:00:00Z",
                      *           "version": 1,
                      *           "window_end": null,
@@ -8746,6 +8771,7 @@ export interface operations {
                      *           "refunded_cents": 0,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DRAFT",
+                     *           "submitted_at": null,
                      *           "updated_at": "2026-01-05T09:00:00Z",
                      *           "version": 1,
                      *           "window_end": null,
@@ -8936,6 +8962,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 11,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -9022,6 +9049,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DRAFT",
+                     *       "submitted_at": null,
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 2,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -9148,6 +9176,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "ASSIGNED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 6,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -9313,6 +9342,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "CANCELED",
+                     *       "submitted_at": null,
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 2,
                      *       "window_end": null,
@@ -9464,6 +9494,7 @@ export interface operations {
                      *       "pickup_longitude": null,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "COLLECTED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 7,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -9570,6 +9601,7 @@ export interface operations {
                      *       "pickup_longitude": null,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 11,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -9683,6 +9715,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "ASSIGNED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 4,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -10069,6 +10102,7 @@ export interface operations {
                      *       "pickup_longitude": null,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "PACKED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 9,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -10219,6 +10253,7 @@ export interface operations {
                      *       "pickup_longitude": null,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "RECEIVED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 8,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -10332,6 +10367,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "SUBMITTED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 5,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -10438,6 +10474,7 @@ export interface operations {
                      *       "pickup_longitude": null,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "SHIPPED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 10,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -10551,6 +10588,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "SUBMITTED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 3,
                      *       "window_end": "2030-01-07T11:00:00Z",

@@ -60,12 +60,38 @@ var pickupFilters = []struct {
 		false},
 }
 
+// pickupSearches are searches and orders of list-pickups, which look at several hundred pickups, by several keys each.
+var pickupSearches = []struct {
+	which, query string
+	deep         bool
+}{
+	{"several statuses", "status=PACKED&status=CANCELED", false},
+	{"oldest first", "sort=oldest", false},
+	{"oldest first, from the middle", "sort=oldest", true},
+	{"longest waiting", "sort=longest_waiting", false},
+	{"account, the busiest", "account_id={busy_account}", false},
+	{"account, from the middle", "account_id={busy_account}", true},
+	{"words, many", "text=main%20lab", false},
+	{"words, few", "text=main%201999", false},
+	{"words, none", "text=nowhere", false},
+	{"a day's windows a year ago", "window_from={year_ago}&window_to={month_after}&status=DELIVERED", false},
+}
+
+// mostFoundPages are those of a search of pickups: see TestEveryReadCostsWhatItShows.
+const mostFoundPages = 4000 + mostPickupPages
+
 // ScaleReads are all the reads that the benchmark scale measures.
 func ScaleReads() (all []ScaleRead) {
 	for _, f := range pickupFilters {
 		all = append(all, ScaleRead{
 			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
 			MostPages: mostPickupPages,
+		})
+	}
+	for _, f := range pickupSearches {
+		all = append(all, ScaleRead{
+			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
+			MostPages: mostFoundPages,
 		})
 	}
 	all = append(all, pickupReads()...)

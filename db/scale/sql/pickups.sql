@@ -5,7 +5,7 @@ INSERT INTO pickups (
     charged_cents,
     refunded_cents, pickup_address, dropoff_address, window_start, window_end, note, version, request_digest,
     created_at,
-    updated_at, patient_id)
+    updated_at, patient_id, submitted_at)
 SELECT
     pg_temp.key_of(1, p.t, 0), pg_temp.id_of(p.ms, 8, p.t, p.n), p.status, q.previous_status,
     pg_temp.key_of(2, p.t, p.facility), pg_temp.key_of(3, p.t, p.facility),
@@ -18,7 +18,8 @@ SELECT
     pg_temp.time_of(p.ms + 7200000),
     CASE WHEN p.n % 4 = 0 THEN 'Ring twice' END, q.version, '\x7363616c65', pg_temp.time_of(p.ms),
     pg_temp.time_of(p.ms + 60000 * (q.version - 1)),
-    CASE WHEN p.n / 10 % 5 < 3 THEN pg_temp.id_of(p.ms, 7, p.t, p.n) END
+    CASE WHEN p.n / 10 % 5 < 3 THEN pg_temp.id_of(p.ms, 7, p.t, p.n) END,
+    CASE WHEN p.status <> 'DRAFT' THEN pg_temp.time_of(p.ms + 60000) END
 FROM (
     SELECT
         n, t, s.users, s.begin_ms + n * s.every_ms AS ms, pg_temp.facility_of(n, s.facilities, s.step) AS facility,

@@ -1,3 +1,9 @@
+-- What pickups are found by, before its indexes are there.
+INSERT INTO pickup_searches (tenant_id, pickup_id, created_at, account_id, requested_by, patient_id, terms)
+SELECT p.tenant_id, p.id, p.created_at, p.account_id, p.requested_by, p.patient_id,
+    pickup_terms(p.tenant_id, p.facility_id, p.account_id, p.requested_by, p.patient_id, p.pickup_address,
+        p.dropoff_address, p.note, p.window_start, p.window_end)
+FROM pickups AS p;
 -- Puts back what drop.sql took away: the indexes and keys, and then what refers to them.
 DO $$
 DECLARE
@@ -13,6 +19,7 @@ $$;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_refuse_undeclared_insert;
 ALTER TABLE patient_facilities ENABLE ALWAYS TRIGGER patient_facilities_add_terms;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_insert;
+ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_keep_searches_insert;
 INSERT INTO pickup_counts (tenant_id, facility_id, status, pickups)
 SELECT tenant_id, coalesce(facility_id, '00000000-0000-0000-0000-000000000000'), status, count(*)
 FROM pickups
