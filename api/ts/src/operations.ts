@@ -130,8 +130,12 @@ export interface Operations {
     pack(pickupId: string, options?: TransitionOptions): Promise<Result<"pack-pickup">>;
     /** Receive a pickup: receive-pickup. */
     receive(pickupId: string, options?: TransitionOptions): Promise<Result<"receive-pickup">>;
+    /** Refund a part of a pickup's charge: refund-pickup. */
+    refund(pickupId: string, body: Body<"refund-pickup">, options?: TransitionOptions): Promise<Result<"refund-pickup">>;
     /** Release the driver: release-pickup. */
     release(pickupId: string, options?: TransitionOptions): Promise<Result<"release-pickup">>;
+    /** Change the price of a submitted pickup: reprice-pickup. */
+    reprice(pickupId: string, body: Body<"reprice-pickup">, options?: TransitionOptions): Promise<Result<"reprice-pickup">>;
     /** Ship a pickup: ship-pickup. */
     ship(pickupId: string, options?: TransitionOptions): Promise<Result<"ship-pickup">>;
     /** Submit a pickup: submit-pickup. */
@@ -246,7 +250,9 @@ export interface Arguments {
   "pack-pickup": [pickupId: string];
   "get-pickup-patient": [pickupId: string];
   "receive-pickup": [pickupId: string];
+  "refund-pickup": [pickupId: string, body: Body<"refund-pickup">];
   "release-pickup": [pickupId: string];
+  "reprice-pickup": [pickupId: string, body: Body<"reprice-pickup">];
   "ship-pickup": [pickupId: string];
   "submit-pickup": [pickupId: string];
   "logout": [];
@@ -327,7 +333,9 @@ export const operations = {
   "pack-pickup": {"tag":"pickups","name":"pack","method":"POST","path":"/v1/pickups/{pickup_id}/pack","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "get-pickup-patient": {"tag":"patients","name":"getPickupPatient","method":"GET","path":"/v1/pickups/{pickup_id}/patient","kind":"call","key":"none","params":["pickup_id"],"body":false,"query":false},
   "receive-pickup": {"tag":"pickups","name":"receive","method":"POST","path":"/v1/pickups/{pickup_id}/receive","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
+  "refund-pickup": {"tag":"pickups","name":"refund","method":"POST","path":"/v1/pickups/{pickup_id}/refund","kind":"call","key":"key","params":["pickup_id"],"body":true,"query":false},
   "release-pickup": {"tag":"pickups","name":"release","method":"POST","path":"/v1/pickups/{pickup_id}/release","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
+  "reprice-pickup": {"tag":"pickups","name":"reprice","method":"POST","path":"/v1/pickups/{pickup_id}/reprice","kind":"call","key":"key","params":["pickup_id"],"body":true,"query":false},
   "ship-pickup": {"tag":"pickups","name":"ship","method":"POST","path":"/v1/pickups/{pickup_id}/ship","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "submit-pickup": {"tag":"pickups","name":"submit","method":"POST","path":"/v1/pickups/{pickup_id}/submit","kind":"call","key":"key","params":["pickup_id"],"body":false,"query":false},
   "logout": {"tag":"sessions","name":"logout","method":"DELETE","path":"/v1/session","kind":"call","key":"none","params":[],"body":false,"query":false},
