@@ -43,7 +43,7 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	reached(hub.Pickups.Deliver(ctx, id))(client.PickupStatusDelivered)
 
 	at, n := client.PickupStatusDraft, 0
-	for e, err := range dispatcher.Pickups.ListEvents(ctx, id, &client.ListQuery{Limit: 2}) {
+	for e, err := range dispatcher.Pickups.ListEvents(ctx, id, &client.ListPickupEventsQuery{Limit: 2}) {
 		check(t, err)
 		if e.FromStatus != at {
 			t.Errorf("%s starts at %s, want %s", e.Transition, e.FromStatus, at)
