@@ -25,7 +25,8 @@ func Add(document *huma.OpenAPI) {
 	for _, c := range all {
 		samples := []Sample{{"Shell", "curl", c.curl()}}
 		if !c.isPage() {
-			samples = append(samples, Sample{"TypeScript", "TypeScript", c.typeScript(all)})
+			samples = append(samples, Sample{"TypeScript", "TypeScript", c.typeScript(all)},
+				Sample{"Go", "Go", c.golang(all)})
 		}
 		if c.op.Extensions == nil {
 			c.op.Extensions = map[string]any{}
