@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/crypto/bcrypt"
 
+	"waybill/api/docs"
 	"waybill/db"
 	"waybill/db/quota"
 )
@@ -76,6 +77,7 @@ type server struct {
 	events         *eventWatch
 	feeds          *shares[uuid.UUID] // feeds being read
 	bodies         *quota.Quota       // bytes of request bodies
+	docs           *docs.Site
 }
 
 // API is the HTTP handler.
@@ -107,6 +109,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, config())
 	a.registerAll()
+	a.docs = newDocs(a.huma.OpenAPI())
 	a.serveDocuments(mux)
 	mux.HandleFunc("/", unknownPath(mux))
 	observe := o.Observe

@@ -160,6 +160,12 @@ func (a *server) complete(op operation) {
 		header.Description, header.Schema.Description = header.Schema.Description, ""
 		header.Required = name != "Idempotency-Replayed"
 	}
+	if op.deprecated != nil {
+		if first.Headers == nil {
+			first.Headers = map[string]*huma.Header{}
+		}
+		maps.Copy(first.Headers, op.deprecated.headers())
+	}
 	for _, status := range op.also {
 		answer := *first
 		answer.Description = http.StatusText(status)

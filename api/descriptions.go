@@ -97,8 +97,6 @@ var describedSchemas = map[string]string{
 	"Credentials":      "What a user logs in with",
 	"FeedResult":       "What a feed changed",
 	"Health":           "That the server is well",
-	"AccountStatement": "The entries of an account in a range of time, with the balance after each",
-	"StatementLine":    "An entry of an account, with the balance after it",
 	"LocatedDriver":    "What became of an observation, and the driver as known now",
 	"DriverLocation":   "An observation of a driver",
 	"Login":            "A new session, with its token",
@@ -112,6 +110,8 @@ var describedSchemas = map[string]string{
 	"Problem":          "Why a request was rejected (RFC 9457)",
 	"Session":          "The session of the token that a request carries: a client has one, so that its path has no id",
 	"NotApplied":       "Records of a feed that changed nothing, by the reason",
+	"AccountStatement": "The entries of an account in a range of time, with the balance after each",
+	"StatementLine":    "An entry of an account, with the balance after it",
 }
 
 // snake returns a Go name in snake case.

@@ -1,100 +1,102 @@
 package api
 
 import (
-	"bytes"
+	_ "embed"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
-	swgui "github.com/swaggest/swgui/v5emb"
+
+	"waybill/api/docs"
 )
 
-// serveDocuments serves the OpenAPI document and a documentation page with embedded scripts and styles,
-// which needs no outside network.
+// serveDocuments serves the OpenAPI document, and the documentation, which needs no other host.
 func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", a.document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", a.document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
-	mux.Handle("GET /docs/", missingAsProblem(docs()))
+	mux.Handle("GET /openapi.yaml", a.served("application/openapi+yaml", a.huma.OpenAPI().YAML))
+	mux.HandleFunc("GET /arazzo.yaml", serveWorkflows)
+	mux.HandleFunc("GET /docs/", a.serveDocs)
 	a.servePickupDocs(mux)
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
-	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a start page
+	mux.HandleFunc("GET /{$}", serveRoot)
 }
 
-// docs serves the documentation page and its assets.
-func docs() http.Handler {
-	pages := swgui.New("Waybill", "/openapi.json", "/docs/")
-	headers := sync.OnceValue(func() PageHeaders {
-		var page text
-		pages.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/docs/"}})
-		// It fetches the document, and sends the requests that a reader tries; its style contains
-		// icons.
-		return headersFor(page.Bytes(), "connect-src 'self'", "img-src 'self' data:",
-			"script-src 'self'", "style-src 'self'")
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		headers().guard(w)
-		pages.ServeHTTP(w, r)
-	})
-}
-
-// text collects what a handler writes.
-type text struct{ bytes.Buffer }
-
-func (*text) Header() http.Header { return http.Header{} }
-
-func (*text) WriteHeader(int) {}
-
-// missingAsProblem turns a handler's 404 into a problem like all others.
-func missingAsProblem(handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &withoutMissing{ResponseWriter: w}
-		handler.ServeHTTP(answer, r)
-		if answer.missing {
-			serveProblem(r.Context(), w, noSuchPath())
-		}
-	})
-}
-
-// withoutMissing suppresses a 404.
-type withoutMissing struct {
-	http.ResponseWriter
-	missing bool
-}
-
-func (w *withoutMissing) WriteHeader(status int) {
-	if w.missing = status == http.StatusNotFound; !w.missing {
-		w.ResponseWriter.WriteHeader(status)
+// newDocs returns the documentation of all operations and errors.
+func newDocs(document *huma.OpenAPI) *docs.Site {
+	source := docs.Source{Document: document}
+	for code, m := range meanings {
+		source.Errors = append(source.Errors, docs.Error{Code: string(code), Status: m.status, Title: m.title,
+			Detail: m.detail, Advice: m.advice})
 	}
+	guides, err := docs.Workflows(workflows)
+	if err != nil {
+		panic(err) // the document is ours
+	}
+	source.Guides = guides
+	return docs.New(source)
 }
 
-func (w *withoutMissing) Write(b []byte) (int, error) {
-	if w.missing {
-		return len(b), nil
+// workflows is an Arazzo document: how operations work together, request by request. It refers to openapi.yaml
+// beside it.
+//
+//go:embed arazzo.yaml
+var workflows []byte
+
+func serveWorkflows(w http.ResponseWriter, _ *http.Request) {
+	headersFor(nil).guard(w)
+	w.Header().Set("Content-Type", "application/vnd.oai.workflows+yaml")
+	w.Write(workflows)
+}
+
+// docsHeaders are the headers of a page of the documentation without anything inline.
+var docsHeaders = headersFor(nil, docsLoads()...)
+
+// docsLoads returns what a page of the documentation may load: only files of this server, and the answers to the
+// requests that a reader tries.
+func docsLoads() []string {
+	return []string{"connect-src 'self'", "img-src 'self'", "script-src 'self'", "style-src 'self'"}
+}
+
+func (a *server) serveDocs(w http.ResponseWriter, r *http.Request) {
+	file, ok := a.docs.Get(r.URL.Path)
+	if !ok {
+		serveProblem(r.Context(), w, noSuchPath())
+		return
 	}
-	return w.ResponseWriter.Write(b)
+	docsHeaders.guard(w)
+	w.Header().Set("Content-Type", file.MediaType)
+	w.Write(a.addressed(file.Text, r))
 }
 
 // document is rendered on first use: at start it would take longer than everything else. Its server is
 // the one that was asked.
 func (a *server) document(content func() (any, error)) http.Handler {
-	text := sync.OnceValue(func() []byte {
+	return a.served("application/openapi+json", func() ([]byte, error) {
 		value, err := content()
 		if err != nil {
-			panic(err) // cannot fail for our own types
+			return nil, err
 		}
-		text, err := json.Marshal(value)
+		return json.Marshal(value)
+	})
+}
+
+func (a *server) served(mediaType string, write func() ([]byte, error)) http.Handler {
+	text := sync.OnceValue(func() []byte {
+		text, err := write()
 		if err != nil {
-			panic(err)
+			panic(err) // cannot fail for our own types
 		}
 		return text
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headersFor(nil).guard(w)
-		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(bytes.ReplaceAll(text(), devServer, serverEntry(a.urlOf(r), "This server")))
+		w.Header().Set("Content-Type", mediaType)
+		w.Write(a.addressed(text(), r))
 	})
 }
 
@@ -102,23 +104,21 @@ func (a *server) document(content func() (any, error)) http.Handler {
 // is one that some generators make "//v1" of.
 const devURL = "http://127.0.0.1:8080"
 
-var devServer = serverEntry(devURL, devDescription)
-
 const devDescription = "waybill dev"
 
-// serverEntry returns a server as it stands in the document.
-func serverEntry(url, description string) []byte {
-	text, err := json.Marshal(&huma.Server{URL: url, Description: description})
-	if err != nil {
-		panic(err)
-	}
-	return text
+// addressed returns a text with the server that was asked in place of waybill dev, also in samples of code.
+func (a *server) addressed(text []byte, r *http.Request) []byte {
+	return []byte(strings.NewReplacer(devURL, a.urlOf(r), `"description":"`+devDescription, `"description":"This server`,
+		"description: "+devDescription, "description: This server").Replace(string(text)))
 }
 
 // urlOf returns the URL at which a client reaches the server, without a path. Behind trusted proxies it
 // is the one that they were asked for.
 func (a *server) urlOf(r *http.Request) string {
 	scheme, host := "http", r.Host
+	if !hostForm.MatchString(host) { // it is repeated in JSON, YAML, HTML and a shell's command
+		host = "localhost"
+	}
 	if r.TLS != nil {
 		scheme = "https"
 	}

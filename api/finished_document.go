@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/api/samples"
 )
 
 // largestInteger is 2^53-1, up to which JavaScript counts exactly.
@@ -16,6 +18,7 @@ func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
 	describeNulls(schemas)
 	describeSchemas(schemas.Map())
+	deprecateMembers(schemas)
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
 	responses := func(all map[string]*huma.Response) {
@@ -58,6 +61,7 @@ func finishDocument(o *huma.OpenAPI) {
 			schema.AdditionalProperties = nil
 		}
 	}
+	samples.Add(o)
 }
 
 // operationsOf returns the operations of a document.

@@ -41,6 +41,8 @@ type operation struct {
 	readOnly  readOnly          // derived from the types of input and answer
 	// further statuses of a success: replays, 304
 	also []int
+	// nil unless it will be removed
+	deprecated *deprecation
 }
 
 var (
@@ -139,6 +141,10 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Security = []map[string][]string{{"bearer": {}}}
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.roleDescription(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.gate(op).pass)
+	}
+	if op.deprecated != nil {
+		op.deprecated.declareOn(&described)
+		described.Middlewares = slices.Insert(described.Middlewares, 1, op.deprecated.tell(a, op))
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	if op.replicas {

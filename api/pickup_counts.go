@@ -11,7 +11,8 @@ import (
 
 func (a *server) registerPickupCounts() {
 	register(a, operation{
-		id: "get-pickup-counts", method: http.MethodGet, path: "/v1/pickup-counts", tag: "pickups",
+		id: "get-pickup-counts", method: http.MethodGet, replicas: true, path: "/v1/pickup-counts",
+		tag:     "pickups",
 		summary: "Count the pickups that you see by status",
 		about: "For a board. Counts all pickups that list-pickups would list, however old, at one moment, and " +
 			"lists every status, also those with none. It takes as long for a million pickups as for ten: pickups " +

@@ -41,13 +41,16 @@ func (a *server) servePickupDocs(mux *http.ServeMux) {
 			return text.Bytes()
 		})
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
-			headersFor(text()).guard(w)
+			headersFor(text(), docsLoads()...).guard(w)
 			w.Header().Set("Content-Type", mediaType)
 			w.Write(text())
 		})
 	}
 	form("/docs/pickups", "text/html; charset=utf-8", func(w io.Writer, d *pickupDiagram) error {
-		return pickupPage.ExecuteTemplate(w, "page", d)
+		var content bytes.Buffer
+		err := pickupPage.ExecuteTemplate(&content, "page", d)
+		w.Write(a.docs.Plain("/docs/pickups", "Transitions of a pickup", template.HTML(content.String())))
+		return err
 	})
 	form("/docs/pickups.svg", "image/svg+xml", func(w io.Writer, d *pickupDiagram) error {
 		return pickupPage.ExecuteTemplate(w, "drawing", d)

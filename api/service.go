@@ -1,14 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"errors"
-	"html/template"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"waybill/db"
@@ -63,14 +58,6 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 	return &healthOutput{&Health{"ok"}}, nil
 }
 
-//go:embed error.html
-var errorHTML string
-
-var (
-	errorPage    = template.Must(template.New("error").Parse(errorHTML))
-	errorHeaders = headersFor([]byte(errorHTML))
-)
-
 type errorPath struct {
 	Code string `path:"code" maxLength:"100" doc:"The code of an error" example:"driver_busy"`
 }
@@ -82,14 +69,9 @@ type pageOutput struct {
 }
 
 func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error) {
-	m, ok := meanings[db.Code(in.Code)]
+	page, ok := a.docs.Get("/errors/" + in.Code)
 	if !ok {
 		return nil, problem(db.NotFound, "", "No error has this code.")
 	}
-	var page bytes.Buffer
-	err := errorPage.Execute(&page, map[string]any{
-		"Code": in.Code, "Status": m.status, "StatusText": http.StatusText(m.status), "Title": m.title,
-		"Detail": m.detail, "Advice": m.advice, "Codes": slices.Sorted(maps.Keys(meanings)),
-	})
-	return &pageOutput{"text/html; charset=utf-8", errorHeaders, page.Bytes()}, err
+	return &pageOutput{page.MediaType, docsHeaders, page.Text}, nil
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -178,4 +179,11 @@ func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
 		do()
 		return nil
 	})
+}
+
+// BelieveReplayed makes the store believe that the replicas have replayed everything, as after a restart of one.
+func (r *Raw) BelieveReplayed() {
+	for _, replica := range r.replicas.all {
+		replica.replayed.Store(math.MaxUint64)
+	}
 }

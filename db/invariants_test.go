@@ -17,6 +17,15 @@ var invariants = []struct{ name, query string }{
 			SELECT coalesce(sum(e.delta_cents), 0) FROM ledger_entries AS e
 			WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)
 			AND coalesce($1::uuid, c.tenant_id) = c.tenant_id`},
+	{"users are found by their names as they are now", `
+		SELECT count(*) FROM (
+			SELECT u.tenant_id, u.id, t.term, u.role, u.active, joined_terms(n.terms) AS terms
+			FROM users AS u
+			CROSS JOIN LATERAL (SELECT name_terms(u.name) AS terms) AS n
+			CROSS JOIN LATERAL unnest(n.terms) AS t (term)) AS want
+		FULL JOIN user_terms AS e ON e.tenant_id = want.tenant_id AND e.user_id = want.id AND e.term = want.term
+		WHERE (e.role, e.active, e.terms) IS DISTINCT FROM (want.role, want.active, want.terms)
+			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
 	{"an entry knows the balance before it, which covers it, and its account when it was booked", `
 		SELECT count(*) FROM (
 			SELECT
@@ -30,15 +39,6 @@ var invariants = []struct{ name, query string }{
 			WHERE coalesce($1::uuid, e.tenant_id) = e.tenant_id) AS e
 		WHERE balance_before_cents IS NOT NULL AND (balance_before_cents <> earlier OR after < 0
 			OR entered_at IS NULL OR created_at > entered_at)`},
-	{"users are found by their names as they are now", `
-		SELECT count(*) FROM (
-			SELECT u.tenant_id, u.id, t.term, u.role, u.active, joined_terms(n.terms) AS terms
-			FROM users AS u
-			CROSS JOIN LATERAL (SELECT name_terms(u.name) AS terms) AS n
-			CROSS JOIN LATERAL unnest(n.terms) AS t (term)) AS want
-		FULL JOIN user_terms AS e ON e.tenant_id = want.tenant_id AND e.user_id = want.id AND e.term = want.term
-		WHERE (e.role, e.active, e.terms) IS DISTINCT FROM (want.role, want.active, want.terms)
-			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
 	{"a slot holds the pickup that is assigned to its driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

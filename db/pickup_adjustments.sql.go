@@ -41,19 +41,15 @@ WITH asked AS (
             ELSE a.amount_cents <= p.charged_cents END
     FOR NO KEY UPDATE OF p
 ), funded AS MATERIALIZED (
+    -- Its constraints say whether it covers a charge, and has room for a refund.
     SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.adjustment, l.price_cents, l.amount_cents, l.reason, l.version, l.idempotency_key, l.request_digest, l.move_id, l.account_id, l.new_price_cents, l.delta_cents, c.balance_cents, c.entered_at
     FROM locked AS l
     JOIN accounts AS c ON c.tenant_id = l.tenant_id AND c.id = l.account_id
     FOR NO KEY UPDATE OF c
-), fitting AS MATERIALIZED (
-    -- Of the locked account: a deposit that it waited for counts.
-    SELECT d.tenant_id, d.id, d.viewer_id, d.viewer_role, d.adjustment, d.price_cents, d.amount_cents, d.reason, d.version, d.idempotency_key, d.request_digest, d.move_id, d.account_id, d.new_price_cents, d.delta_cents, d.balance_cents, d.entered_at
-    FROM funded AS d
-    WHERE d.balance_cents + d.delta_cents BETWEEN 0 AND 9007199254740991
 ), booked AS MATERIALIZED (
     -- As in CreateLedgerEntries.
     SELECT greatest(clock_timestamp(), max(f.entered_at) + interval '1 microsecond')::timestamptz AS at
-    FROM fitting AS f
+    FROM funded AS f
 ), moved AS (
     UPDATE pickups AS p
     SET price_cents = f.new_price_cents,
@@ -61,7 +57,7 @@ WITH asked AS (
         refunded_cents = p.refunded_cents + CASE f.adjustment WHEN 'refund' THEN f.delta_cents ELSE 0 END,
         version = p.version + 1,
         updated_at = now()
-    FROM fitting AS f
+    FROM funded AS f
     WHERE p.tenant_id = f.tenant_id AND p.id = f.id
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), adjusted AS (
@@ -71,7 +67,7 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, f.adjustment, f.delta_cents, m.price_cents, f.viewer_id,
         nullif(f.idempotency_key, ''), f.request_digest
     FROM moved AS m
-    CROSS JOIN fitting AS f
+    CROSS JOIN funded AS f
 ), entry AS (
     INSERT INTO ledger_entries (
         tenant_id, id, account_id, kind, amount_cents, pickup_id, note, actor_id, request_digest, created_at,
@@ -81,20 +77,20 @@ WITH asked AS (
         abs(f.delta_cents), f.id, nullif(f.reason, ''), f.viewer_id, f.request_digest, (SELECT b.at FROM booked AS b),
         f.balance_cents
     FROM moved AS m
-    CROSS JOIN fitting AS f
+    CROSS JOIN funded AS f
     WHERE f.delta_cents <> 0
 ), balance AS (
     UPDATE accounts AS c
     SET balance_cents = f.balance_cents + f.delta_cents,
         balance_version = c.balance_version + 1,
         entered_at = (SELECT b.at FROM booked AS b)
-    FROM fitting AS f
+    FROM funded AS f
     WHERE c.tenant_id = f.tenant_id AND c.id = f.account_id AND f.delta_cents <> 0
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT m.tenant_id, m.patient_id, f.viewer_id, f.adjustment || '-pickup'
     FROM moved AS m
-    CROSS JOIN fitting AS f
+    CROSS JOIN funded AS f
     WHERE m.patient_id IS NOT NULL
 )
 SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
@@ -179,10 +175,6 @@ SELECT
     (p.status = ANY (r.statuses))::boolean AS legal_now,
     (CASE r.adjustment WHEN 'reprice' THEN $1::bigint >= p.refunded_cents
         ELSE $2::bigint <= p.charged_cents END)::boolean AS fits_now,
-    (c.balance_cents + CASE r.adjustment WHEN 'reprice' THEN p.price_cents - $1 ELSE $2 END
-        >= 0)::boolean AS affordable_now,
-    (c.balance_cents + CASE r.adjustment WHEN 'reprice' THEN p.price_cents - $1 ELSE $2 END
-        <= 9007199254740991)::boolean AS countable_now,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
@@ -193,7 +185,6 @@ SELECT
     coalesce(e.adjustment = r.adjustment AND e.request_digest = $4::bytea, false)::boolean AS same_request
 FROM pickups AS p
 JOIN pickup_adjustment_rules AS r ON r.adjustment = $5::text
-JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
 LEFT JOIN pickup_adjustments AS e
     ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $6::text
 WHERE p.tenant_id = $7
@@ -213,15 +204,13 @@ type ExplainAdjustPickupParams struct {
 }
 
 type ExplainAdjustPickupRow struct {
-	Version       int64        `example:"1" json:"-"`
-	Status        PickupStatus `json:"-"`
-	LegalNow      bool         `json:"legal_now"`
-	FitsNow       bool         `json:"fits_now"`
-	AffordableNow bool         `json:"affordable_now"`
-	CountableNow  bool         `json:"countable_now"`
-	Allowed       []string     `json:"allowed"`
-	KeyUsed       bool         `json:"key_used"`
-	SameRequest   bool         `json:"same_request"`
+	Version     int64        `example:"1" json:"-"`
+	Status      PickupStatus `json:"-"`
+	LegalNow    bool         `json:"legal_now"`
+	FitsNow     bool         `json:"fits_now"`
+	Allowed     []string     `json:"allowed"`
+	KeyUsed     bool         `json:"key_used"`
+	SameRequest bool         `json:"same_request"`
 }
 
 // Returns why a pickup was not adjusted, by a fresh read, after which it may change again. No row: the viewer
@@ -243,8 +232,6 @@ func (q *Queries) ExplainAdjustPickup(ctx context.Context, arg ExplainAdjustPick
 		&i.Status,
 		&i.LegalNow,
 		&i.FitsNow,
-		&i.AffordableNow,
-		&i.CountableNow,
 		&i.Allowed,
 		&i.KeyUsed,
 		&i.SameRequest,

@@ -425,6 +425,16 @@ const busyNeighbor = `
 	SELECT m.tenant_id, gen_random_uuid(), m.id, $2, $3, 0, 'a', 'b', '', now() - n * interval '1 millisecond'
 	FROM made AS m, generate_series(1, 300) AS n`
 
+// denials are what patients took back since the last statistics, by which PostgreSQL reckons with few.
+const denials = `
+	INSERT INTO patient_facilities (tenant_id, patient_id, facility_id, allowed)
+	SELECT p.tenant_id, p.id, $2, false
+	FROM patients AS p
+	WHERE p.tenant_id = $1 AND p.facility_id <> $2
+	ORDER BY md5(p.id::text)
+	LIMIT 10000
+	ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING`
+
 // one is a read of one row by each viewer.
 func (c costFixture) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
 	return c.each(rowCost, read)
@@ -639,6 +649,7 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 		AND account_id = $2 ORDER BY created_at OFFSET (SELECT count(*) / 2 FROM ledger_entries WHERE tenant_id = $1
 		AND account_id = $2) LIMIT 1`, c.TenantID, c.BusyAccount)
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
+	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job"))
 	table := map[string][]readCost{}

@@ -27,12 +27,16 @@ import (
 	"net/http"
 )
 
-// WithToken adds the token of a login to each request.
+// WithToken adds the token of a login to each request, and has the client read what it wrote also where replicas serve
+// reads: it keeps the newest Waybill-Consistency of the answers and sends it. WithHTTPClient comes before it.
 func WithToken(token string) ClientOption {
-	return WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+token)
-		return nil
-	})
+	return func(c *Client) error {
+		keepConsistency(c)
+		return WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+token)
+			return nil
+		})(c)
+	}
 }
 
 // Error implements error.

@@ -37,7 +37,7 @@ func commands() []command {
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
-			"clusters of its own fail under load", runProve},
+			"clusters of its own fail under load; prove replicas: check what clients read from standbys", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }

@@ -19,6 +19,7 @@ var errNotHeld = errors.New("not every story held")
 func runProve(ctx context.Context, args []string, out io.Writer) error {
 	others := map[string]func(context.Context, []string, io.Writer) error{
 		"faults": runProveFaults, "deploys": runProveDeploys, "callers": runProveCallers,
+		"replicas": runProveReplicas,
 	}
 	if len(args) > 0 && others[args[0]] != nil {
 		return others[args[0]](ctx, args[1:], out)

@@ -52,7 +52,8 @@ func TestCallersNoticeWhatIsDoneToTheSchema(t *testing.T) {
 	if before.Answers[200] < 3*2*readsPerRound || before.Answers[201] < 3*2*4 {
 		t.Errorf("two rounds of three callers are %v", before.Answers)
 	}
-	if _, err := d.Owner().Exec(t.Context(), "ALTER TABLE patients RENAME COLUMN given_name TO first_name"); err != nil {
+	const rename = "ALTER TABLE patients RENAME COLUMN given_name TO first_name"
+	if _, err := d.Owner().Exec(t.Context(), rename); err != nil {
 		t.Fatal(err)
 	}
 	after := lap(3)

@@ -1,5 +1,6 @@
 import createFetchClient, { type Client as FetchClient, type ClientOptions } from "openapi-fetch";
 
+import { consistency } from "./consistency.js";
 import type { paths } from "./schema.js";
 
 export type Client = FetchClient<paths>;
@@ -13,7 +14,8 @@ export type Options = ClientOptions & {
 
 /**
  * Makes a client with a function for each method, typed by the path: one request for each call, without
- * retries. createWaybill has a function for each operation, which retries.
+ * retries. createWaybill has a function for each operation, which retries. Both read what they wrote, also where
+ * replicas serve reads.
  *
  *     const { data, error } = await client.POST("/v1/pickups/{pickup_id}/assign", {
  *       params: { path: { pickup_id } },
@@ -31,5 +33,6 @@ export function createClient({ token, ...options }: Options): Client {
       if (present !== undefined) request.headers.set("Authorization", `Bearer ${present}`);
     },
   });
+  client.use(consistency());
   return client;
 }

@@ -4059,22 +4059,223 @@ export interface operations {
                     /**
                      * @example <!doctype html>
                      *     <html lang="en">
+                     *     <head>
                      *     <meta charset="utf-8">
                      *     <meta name="viewport" content="width=device-width">
-                     *     <title>driver_busy · Waybill</title>
-                     *     <style>
-                     *       body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; color: #1c2833; }
-                     *       code { font-family: ui-monospace, monospace; background: #eef2f5; padding: .1em .3em; border-radius: 3px; }
-                     *       .status { color: #5d6d7e; }
-                     *       nav { border-top: 1px solid #d5dbdf; margin-top: 3rem; padding-top: 1rem; font-size: .85rem; line-height: 2; }
-                     *       a { color: #1a5276; }
-                     *     </style>
-                     *     <p class="status">409 Conflict</p>
+                     *     <meta name="color-scheme" content="light dark">
+                     *     <title>Driver busy · Waybill</title>
+                     *     <link rel="icon" href="/docs/icon.svg" type="image/svg+xml">
+                     *     <link rel="stylesheet" href="/docs/docs.css">
+                     *     <script type="module" src="/docs/docs.js"></script>
+                     *     </head>
+                     *     <body>
+                     *     <a class="skip" href="#content">Skip to the content</a>
+                     *     <header class="bar">
+                     *     <button class="menu-button scripted" type="button" aria-expanded="false" aria-controls="menu">
+                     *     <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="M2 5h16M2 10h16M2 15h16"/></svg>
+                     *     <span class="hidden">Menu</span></button>
+                     *     <a class="brand" href="/docs/"><img src="/docs/icon.svg" alt="" width="24" height="24">Waybill
+                     *     <span class="version">0.1.0</span></a>
+                     *     <search class="search scripted">
+                     *     <label class="hidden" for="search">Search the documentation</label>
+                     *     <input id="search" type="search" placeholder="Search" autocomplete="off" spellcheck="false">
+                     *     <kbd aria-hidden="true">/</kbd>
+                     *     <div class="hits" hidden><p class="hidden" role="status"></p><ul></ul></div>
+                     *     </search>
+                     *     <button class="sign-in scripted" type="button">Sign in</button>
+                     *     </header>
+                     *     <div class="frame">
+                     *     <nav id="menu" aria-label="Documentation">
+                     *     <h2>Guides</h2>
+                     *     <ul>
+                     *     <li><a href="/docs/"><span>Start</span></a></li>
+                     *     <li><a href="/docs/guide"><span>Guide</span></a></li>
+                     *     <li><a href="/docs/guides/deliver-pickup"><span>The life of a pickup</span></a></li>
+                     *     <li><a href="/docs/pickups"><span>Transitions of a pickup</span></a></li>
+                     *     <li><a href="/docs/errors"><span>Errors</span></a></li>
+                     *     </ul>
+                     *     <details>
+                     *     <summary>Sessions</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/login"><span>Log in</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/get-session"><span>Who am I</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/logout"><span>Log out</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Pickups</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-pickup"><span>Create a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickups"><span>List the pickups that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/create-pickups"><span>Create up to 1,000 pickups</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/stream-pickups"><span>Follow the pickups that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup"><span>Get a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-pickup"><span>Edit a pickup</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/assign-pickup"><span>Assign a driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/cancel-pickup"><span>Cancel a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/collect-pickup"><span>Collect a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/deliver-pickup"><span>Deliver a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/dispatch-pickup"><span>Dispatch the nearest free driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-events"><span>List the events of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-messages"><span>List the texts of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/pack-pickup"><span>Pack a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/receive-pickup"><span>Receive a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/refund-pickup"><span>Refund a part of a pickup&#39;s charge</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/release-pickup"><span>Release the driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/reprice-pickup"><span>Change the price of a submitted pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/ship-pickup"><span>Ship a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/submit-pickup"><span>Submit a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/resend-message"><span>Send a failed text again</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup-counts"><span>Count the pickups that you see by status</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-transitions"><span>List the transition rules</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Appointments</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Patients</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-patient"><span>Create a patient</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-patients"><span>List the patients that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-patient"><span>Get a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-patient"><span>Edit a patient</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-consents"><span>List the consents of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Drivers</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-driver"><span>Create a driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-drivers"><span>List the drivers</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-driver"><span>Get a driver</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-driver"><span>Edit a driver</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/locate-driver"><span>Report a driver&#39;s location</span> <span class="method PUT">PUT</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Accounts</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Facilities</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-facility"><span>Create a facility</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-facilities"><span>List the facilities that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-facility"><span>Get a facility</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-facility"><span>Edit a facility</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Groups</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-group"><span>Create a group</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-groups"><span>List the groups</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-group"><span>Get a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-group"><span>Edit a group</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/list-group-facilities"><span>List the facilities of a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-group-facility"><span>Add a facility to a group</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-group-facility"><span>Remove a facility from a group</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-group-members"><span>List the members of a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-group-member"><span>Add a member</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-group-member"><span>Remove a member</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Users</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-user"><span>Create a user</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-users"><span>List the users</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-user"><span>Get a user</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-user"><span>Edit a user</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/deactivate-user"><span>Deactivate a user</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/change-password"><span>Change a password</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/add-phone-number"><span>Add a phone number</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-phone-numbers"><span>List a user&#39;s phone numbers</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/remove-phone-number"><span>Remove a phone number</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/reactivate-user"><span>Reactivate a user</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Flags</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-flags"><span>List the flags</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-flag"><span>Get a flag</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/set-flag"><span>Switch a flag</span> <span class="method PUT">PUT</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Webhooks</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/send-text"><span>Send a text</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Service</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/get-error"><span>Get the documentation of an error code</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/livez"><span>Check that the process is alive</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/readyz"><span>Check that the server is ready for requests</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     </nav>
+                     *     <main id="content" tabindex="-1">
+                     *     <div class="reading"><article class="prose">
+                     *     <p class="above"><a href="/docs/errors">Errors</a></p>
                      *     <h1>Driver busy</h1>
-                     *     <p><code>driver_busy</code></p>
+                     *     <p class="request"><span class="status">409 Conflict</span> <code>driver_busy</code></p>
+                     *     <h2 id="meaning">What it means</h2>
                      *     <p>The driver is assigned to another pickup.</p>
-                     *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
-                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/message_not_failed">message_not_failed</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/no_phone_number">no_phone_number</a> <a href="/errors/not_acceptable">not_acceptable</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *
+                     *     <h2 id="advice">What to do</h2>
+                     *     <p>Choose another driver, release the other pickup, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
+                     *
+                     *     <h2 id="example">An example</h2>
+                     *     <div class="code"><pre tabindex="0"><code>{
+                     *       <span class="name">&#34;type&#34;</span>: <span class="string">&#34;/errors/driver_busy&#34;</span>,
+                     *       <span class="name">&#34;title&#34;</span>: <span class="string">&#34;Driver busy&#34;</span>,
+                     *       <span class="name">&#34;status&#34;</span>: <span class="number">409</span>,
+                     *       <span class="name">&#34;code&#34;</span>: <span class="string">&#34;driver_busy&#34;</span>,
+                     *       <span class="name">&#34;detail&#34;</span>: <span class="string">&#34;The driver is assigned to another pickup.&#34;</span>,
+                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>
+                     *     }</code></pre><button class="copy scripted" type="button">Copy</button></div>
+                     *     <h2 id="operations">Where it is answered</h2>
+                     *     <ul class="links">
+                     *     <li><a href="/docs/operations/assign-pickup">Assign a driver</a> <span class="method POST">POST</span></li>
+                     *     </ul>
+                     *     </article></div>
+                     *     </main>
+                     *     </div>
+                     *     <dialog class="account" aria-labelledby="account-title">
+                     *     <form>
+                     *     <h2 id="account-title">Sign in</h2>
+                     *     <p>The token that the login answers is sent with what you try on these pages. It is kept until you close this tab.</p>
+                     *     <label>Tenant <input name="tenant" required autocomplete="organization" spellcheck="false"></label>
+                     *     <label>Email <input name="email" type="email" required autocomplete="username"></label>
+                     *     <label>Password <input name="password" type="password" required autocomplete="current-password"></label>
+                     *     <p class="refused" role="alert"></p>
+                     *     <p class="buttons"><button class="quiet" type="button">Close</button><button type="submit">Sign in</button></p>
+                     *     </form>
+                     *     </dialog>
+                     *     </body>
                      *     </html>
                      */
                     "text/html": string;
@@ -8018,7 +8219,10 @@ export interface operations {
                 /** @description Only those of this facility */
                 facility_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8290,12 +8494,12 @@ export interface operations {
                      *           "pickup_address": "2401 Mission St, San Francisco",
                      *           "pickup_latitude": null,
                      *           "pickup_longitude": null,
-                     *           "price_cents": 3000,
-                     *           "refunded_cents": 0,
+                     *           "price_cents": 3500,
+                     *           "refunded_cents": 500,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DELIVERED",
                      *           "updated_at": "2026-01-05T09:00:00Z",
-                     *           "version": 11,
+                     *           "version": 13,
                      *           "window_end": "2030-01-07T11:00:00Z",
                      *           "window_start": "2030-01-07T09:00:00Z"
                      *         }
@@ -8826,12 +9030,12 @@ export interface operations {
                      *       "pickup_address": "2401 Mission St, San Francisco",
                      *       "pickup_latitude": null,
                      *       "pickup_longitude": null,
-                     *       "price_cents": 3000,
-                     *       "refunded_cents": 0,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 500,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
                      *       "updated_at": "2026-01-05T09:00:00Z",
-                     *       "version": 11,
+                     *       "version": 13,
                      *       "window_end": "2030-01-07T11:00:00Z",
                      *       "window_start": "2030-01-07T09:00:00Z"
                      *     }
@@ -9465,7 +9669,7 @@ export interface operations {
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
                      *       "updated_at": "2026-01-05T09:00:00Z",
-                     *       "version": 11,
+                     *       "version": 12,
                      *       "window_end": "2030-01-07T11:00:00Z",
                      *       "window_start": "2030-01-07T09:00:00Z"
                      *     }
@@ -9807,7 +10011,7 @@ export interface operations {
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
-                     *           "version": 11
+                     *           "version": 12
                      *         }
                      *       ]
                      *     }
@@ -10179,13 +10383,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "amount_cents": 500,
+                 *       "reason": "Delivered two hours late"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PartialRefund"];
             };
         };
@@ -10202,6 +10415,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 500,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 13,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -10424,13 +10662,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "price_cents": 3500
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPrice"];
             };
         };
@@ -10447,6 +10693,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SHIPPED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };

@@ -10,6 +10,7 @@ import (
 
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/finding"
+	"waybill/cmd/schemaguard/server"
 )
 
 // Unguarded is the rule that what refuses rows stays as long as old servers count on it.
@@ -91,7 +92,7 @@ func (g *Guards) has(of guard) bool {
 
 func library(c *change.Change, table string) bool {
 	return slices.ContainsFunc(c.Settings.Libraries, func(pattern string) bool {
-		ok, _ := path.Match(pattern, table)
+		ok, _ := path.Match(pattern, server.Bare(table))
 		return ok
 	})
 }

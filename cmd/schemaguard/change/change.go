@@ -53,7 +53,7 @@ func (c *Change) Waivers() (all []*finding.Waiver, bad []finding.Finding) {
 		}
 		all = append(all, kept...)
 	}
-	for _, p := range c.Head.Below(c.Settings.Queries, ".sql") {
+	for _, p := range c.Head.Under(c.Settings.Queries, ".sql") {
 		add(p, func(line int) int { return migration.StatementEnd(c.Head[p], line) })
 	}
 	if c.Settings.Waivers != "" {

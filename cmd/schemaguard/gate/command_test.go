@@ -142,6 +142,84 @@ func TestAReleaseHoldsItsColumns(t *testing.T) {
 	p.refuses("old-statement-fails")
 }
 
+// Two schemas have a table of the same name, and statements are in folders of folders.
+func TestTablesAreToldApartByTheirSchema(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	if err := os.MkdirAll(filepath.Join(p.root, "queries/archive"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const first = "migrations/20250102120000_archive.sql"
+	p.write(first, "-- +goose Up\nCREATE SCHEMA archive;\nCREATE TABLE archive.orders (year int CONSTRAINT "+
+		"years_pkey PRIMARY KEY, \"Weight\" int NOT NULL);\n-- +goose Down\nDROP TABLE archive.orders;\n"+
+		"DROP SCHEMA archive;\n")
+	p.write("queries/archive/orders.sql", "-- name: Archive :execrows\nINSERT INTO archive.orders (year, \"Weight\") "+
+		"SELECT id, @weight::int FROM orders WHERE total_cents > @least LIMIT $1;\n")
+	p.refuses()
+	p.land()
+	const next = "migrations/20250201120000_weight.sql"
+	p.write(next, "-- +goose Up\nSET LOCAL lock_timeout = '1s';\nALTER TABLE archive.orders ADD COLUMN note text;\n"+
+		"-- +goose Down\nALTER TABLE archive.orders DROP COLUMN note;\n")
+	p.refuses()
+	p.write("queries/archive/orders.sql", "-- name: Archive :execrows\nINSERT INTO archive.orders (year) "+
+		"SELECT id FROM orders WHERE total_cents > @least LIMIT $1;\n")
+	p.refuses("statement-fails")
+	p.write("queries/archive/orders.sql", "-- name: Archive :exec\nUPDATE archive.orders SET year = year + 1;\n")
+	p.refuses("silent-write")
+}
+
+// What the base has already refuses no change, where the settings want that told.
+func TestOldFaultsAreTold(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.write("migrations/20250102120000_log.sql", "-- +goose Up\nCREATE TABLE log (line text);\n-- +goose Down\n"+
+		"DROP TABLE log;\n")
+	p.write("queries/log.sql", "-- name: Forget :exec\nDELETE FROM log;\n\n"+
+		"-- name: Invoices :many\nSELECT id FROM invoices LIMIT 5;\n")
+	p.land()
+	p.refuses("table-without-key", "silent-write", "statement-fails")
+	settings, err := os.ReadFile(filepath.Join(p.root, "schemaguard.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("schemaguard.yaml", string(settings)+"old_faults: told\n")
+	p.refuses()
+	has(t, p.text(), "the table log has no primary key; so it was in the base")
+	p.write("queries/log.sql", "\n-- name: Forget :exec\nDELETE FROM log;\n\n-- name: Clear :exec\nDELETE FROM log;\n")
+	p.write("migrations/20250201120000_log.sql", "-- +goose Up\nCREATE TABLE other_log (line text);\n-- +goose Down\n"+
+		"DROP TABLE other_log;\n")
+	p.refuses("table-without-key", "silent-write")
+	p.write("schemaguard.yaml", string(settings)+"old_faults: allowed\n")
+	if _, err := p.check(); err == nil || errors.Is(err, gate.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMigrationsInGoAreSaidNotToRun(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.write("migrations/20250101130000_made_by_go.go", "package migrations\n")
+	p.write("migrations/20250102120000_note.sql", "-- +goose Up\nCREATE INDEX ON made_by_go (id);\n")
+	p.land()
+	if _, err := p.check(); err == nil || !strings.Contains(err.Error(), "1 of its migrations are written in Go") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A superuser may run the migrations, who makes roles and what belongs to them.
+func TestASuperuserMayMigrate(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.write("migrations/20250102120000_role.sql", "-- +goose Up\nALTER TABLE orders OWNER TO pg_monitor;\n"+
+		"-- +goose Down\nALTER TABLE orders OWNER TO CURRENT_USER;\n")
+	p.land()
+	if _, err := p.check(); err == nil || errors.Is(err, gate.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+	p.write("schemaguard.yaml", "migrations: migrations\nqueries: queries\nsuperuser: true\n")
+	p.refuses()
+}
+
 // A push of two commits is compared with what it was pushed onto.
 func TestAPushIsComparedWithWhatLandedBefore(t *testing.T) {
 	t.Parallel()

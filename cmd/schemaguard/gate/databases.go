@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,9 +35,13 @@ func onServer(
 	}
 	d, err := s.Migrated(ctx, c.Old)
 	if err != nil {
-		return nil, false, err
+		return nil, false, fmt.Errorf("the base cannot be migrated%s: %w", inGo(c), err)
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	old, err := faultsOfBase(ctx, c, d)
+	if err != nil {
+		return nil, false, err
+	}
 	guards, err := guardsOf(ctx, d)
 	if err != nil {
 		return nil, false, err
@@ -51,6 +58,7 @@ func onServer(
 	if found, err = onHead(ctx, c, d); err != nil {
 		return nil, false, err
 	}
+	found = told(found, old)
 	kept, err := guardsOf(ctx, d)
 	if err != nil {
 		return nil, false, err
@@ -82,9 +90,23 @@ func onFacts(ctx context.Context, c *change.Change, s *server.Server) (all []fin
 		return shape.Look(ctx, conn, c.Settings.Role)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the base cannot be migrated: %w", err)
+		return nil, fmt.Errorf("the base cannot be migrated%s: %w", inGo(c), err)
 	}
 	return shape.Check(c, facts.(*shape.Facts)), nil
+}
+
+// inGo tells of migrations that are programs: they are not run, and what follows may rest on them.
+func inGo(c *change.Change) string {
+	n := 0
+	for _, p := range c.Base.Below(c.Settings.Migrations, ".go") {
+		if first, _ := utf8.DecodeRuneInString(path.Base(p)); unicode.IsDigit(first) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of its migrations are written in Go, which this does not run)", n)
 }
 
 // onHead runs the checks of a database of the head.

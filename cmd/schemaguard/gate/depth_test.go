@@ -19,9 +19,9 @@ var whole = flag.Bool("whole", false, "run all checks on every case")
 // byDatabase are the rules that need databases, and byRows those that need rows.
 var (
 	byDatabase = []string{gate.Fails.Name, catalog.Keyless.Name, catalog.Tenantless.Name, catalog.Exposed.Name,
-		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name, catalog.Unguarded.Name,
-		statements.Old.Name, statements.New.Name, statements.Ungranted.Name, statements.Broken.Name,
-		queries.Unrecorded.Name}
+		catalog.Invalid.Name, catalog.Unvalidated.Name, catalog.Unindexed.Name, catalog.Unmapped.Name,
+		catalog.Unguarded.Name, statements.Old.Name, statements.New.Name, statements.Ungranted.Name,
+		statements.Broken.Name, queries.Unrecorded.Name}
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,

@@ -12,7 +12,6 @@ import (
 	"waybill/cmd/schemaguard/finding"
 	"waybill/cmd/schemaguard/history"
 	"waybill/cmd/schemaguard/programs"
-	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/server"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/squawk"
@@ -74,7 +73,7 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.
 ) (found []finding.Finding, skipped []string, err error) {
 	waivers, all := c.Waivers()
 	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
-		queries.CheckTexts(c), statements.CheckReleases(c)), nil, true}
+		checkTexts(c), statements.CheckReleases(c)), nil, true}
 	complete := false
 	if !history.Ambiguous(j.found) {
 		more, through, err := onServer(ctx, c, s, measure)

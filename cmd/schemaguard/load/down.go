@@ -93,7 +93,9 @@ func drops(m *migration.Migration, table string) bool {
 	return slices.ContainsFunc(m.Up, func(s *migration.Statement) bool {
 		d := s.Node.GetDropStmt()
 		return d.GetRemoveType() == pg.ObjectType_OBJECT_TABLE && slices.ContainsFunc(d.GetObjects(),
-			func(o *pg.Node) bool { return syntax.Last(o.GetList().GetItems()) == table })
+			func(o *pg.Node) bool {
+				return syntax.Last(o.GetList().GetItems()) == server.Bare(table)
+			})
 	})
 }
 

@@ -98,7 +98,8 @@ func under(ctx context.Context, calls *programs.Callers, d *server.Database, m *
 	if err != nil {
 		return f, 0, err
 	}
-	message := fmt.Sprintf("under %d callers of the base's servers: %s; the longest took %d ms", o.Callers, a, a.Longest)
+	message := fmt.Sprintf("under %d callers of the base's servers: %s; the longest took %d ms", o.Callers, a,
+		a.Longest)
 	if refused != nil {
 		message += fmt.Sprintf("; its lock was not granted in %d attempts", maxLockAttempts)
 	}

@@ -14,7 +14,7 @@ import (
 // sight is what a database has at one time.
 type sight struct {
 	schema []string            // a line for each thing
-	tables map[string][]string // their columns
+	tables map[string][]string // their columns, by the name that SQL has for each
 	rows   map[string]string   // a digest of each table's rows
 	files  map[string]int64    // where the tables that have rows are stored
 }
@@ -89,7 +89,7 @@ func (t *trial) digest(ctx context.Context, tables map[string][]string) (map[str
 		var sum string
 		err := t.super.QueryRow(ctx, fmt.Sprintf(
 			"SELECT count(*) || ' ' || coalesce(sum(hashtextextended(ROW(%s)::text, 0)::numeric), 0) FROM %s",
-			strings.Join(quoted, ", "), pgx.Identifier{table}.Sanitize())).Scan(&sum)
+			strings.Join(quoted, ", "), table)).Scan(&sum)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", table, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -91,11 +92,21 @@ func try(ctx context.Context, folder string, command []string) (failure string, 
 	return "", fmt.Errorf("%s: %w", strings.Join(command, " "), err)
 }
 
-// shown is how many lines of an output are told.
-const shown = 15
+// failed matches the lines in which the tests of Go and Node name what failed.
+var failed = regexp.MustCompile(`^\s*(--- FAIL|not ok|FAIL|panic:|error:|AssertionError)`)
 
-// end returns the last lines of an output.
+// shown is how many lines of each kind are told: those that name a failure, and the last.
+const shown = 8
+
+// end returns of an output the lines that name a failure, and the last ones.
 func end(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-shown):], "\n  ") + "\n  "
+	last := max(0, len(lines)-shown)
+	var told []string
+	for _, line := range lines[:last] {
+		if failed.MatchString(line) && len(told) < shown {
+			told = append(told, line)
+		}
+	}
+	return strings.Join(append(told, lines[last:]...), "\n  ") + "\n  "
 }

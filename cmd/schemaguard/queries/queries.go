@@ -111,7 +111,7 @@ var Hollow = finding.Rule{
 var waiver = regexp.MustCompile(`^--\s*@write\b.*\breason="([^"]*)"`)
 
 func hollow(c *change.Change) (all []finding.Finding) {
-	for _, p := range c.Head.Below(c.Settings.Queries, ".sql") {
+	for _, p := range c.Head.Under(c.Settings.Queries, ".sql") {
 		text := c.Head[p]
 		lines := sqltext.NewLines(text)
 		for _, span := range sqltext.Comments(text) {

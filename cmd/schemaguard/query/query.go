@@ -22,7 +22,7 @@ type Query struct {
 
 // Read returns the statements of a folder's files.
 func Read(t tree.Tree, folder string) (all []Query) {
-	for _, p := range t.Below(folder, ".sql") {
+	for _, p := range t.Under(folder, ".sql") {
 		all = append(all, Parse(p, t[p])...)
 	}
 	return all
@@ -42,12 +42,15 @@ func Parse(path, text string) (all []Query) {
 	return all
 }
 
-// Plain replaces sqlc's parameters by $1, $2 …, in the order in which their names come, and its macros by
-// what they stand for.
+// Plain replaces sqlc's parameters by $1, $2 …, in the order in which their names come, without the numbers that
+// the statement has itself, and its macros by what they stand for.
 func Plain(source string) string {
-	p := plainer{source: source, numbers: map[string]int{}}
+	p := plainer{source: source, numbers: map[string]int{}, taken: map[int]bool{}}
 	for t := range sqltext.Tokens(source) {
 		p.tokens = append(p.tokens, t)
+		if n := numberAt(source, t); n > 0 {
+			p.taken[n] = true
+		}
 	}
 	for p.at < len(p.tokens) {
 		p.next()
@@ -55,11 +58,26 @@ func Plain(source string) string {
 	return p.out.String()
 }
 
+// numberAt returns n for the token that begins $n, else 0.
+func numberAt(source string, t sqltext.Token) (n int) {
+	if source[t.Start:t.End] != "$" {
+		return 0
+	}
+	for _, digit := range source[t.End:] {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		n = 10*n + int(digit-'0')
+	}
+	return n
+}
+
 type plainer struct {
 	source  string
 	tokens  []sqltext.Token
 	at      int
 	numbers map[string]int
+	taken   map[int]bool
 	out     strings.Builder
 }
 
@@ -105,8 +123,9 @@ func (p *plainer) macro() {
 func (p *plainer) param(name string) string {
 	n, ok := p.numbers[name]
 	if !ok {
-		n = len(p.numbers) + 1
-		p.numbers[name] = n
+		for n = 1; p.taken[n]; n++ {
+		}
+		p.numbers[name], p.taken[n] = n, true
 	}
 	return "$" + strconv.Itoa(n)
 }

@@ -14,6 +14,7 @@ func TestPlainIsWhatPostgreSQLTakes(t *testing.T) {
 		"WHERE a = @a AND b=@b":                           "WHERE a = $1 AND b=$2",
 		"SELECT sqlc.embed(p), sqlc.narg('x')::int":       "SELECT p.*, $1::int",
 		"WHERE id = ANY(sqlc.arg(ids)::int[])":            "WHERE id = ANY($1::int[])",
+		"WHERE a = @a AND b > @b LIMIT $1":                "WHERE a = $2 AND b > $3 LIMIT $1",
 		"WHERE id IN (sqlc.slice('ids'))":                 "WHERE id IN ($1)",
 		"SELECT '@a', -- @b\n $$sqlc.arg(x)$$, ids @> @c": "SELECT '@a', -- @b\n $$sqlc.arg(x)$$, ids @> $1",
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"testing/fstest"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,11 @@ type Database struct {
 	Name   string
 	Schema string // equal where the same migrations were applied
 	server *Server
+}
+
+// Bare returns the name of a table, as SQL has it, without its schema and quotes.
+func Bare(table string) string {
+	return strings.Trim(table[strings.LastIndexByte(table, '.')+1:], `"`)
 }
 
 // Settings returns the project's settings.

@@ -52,6 +52,9 @@ func Start(ctx context.Context, s *settings.Settings) (*Server, error) {
 
 // roles are the statements that create the settings' roles.
 func roles(s *settings.Settings) (all []string) {
+	if s.Superuser {
+		all = append(all, "ALTER ROLE "+localpg.Owner+" SUPERUSER")
+	}
 	for _, role := range append(slices.Clone(s.Roles), s.Role) {
 		if role != "" && role != localpg.App && role != localpg.Owner {
 			all = append(all, "CREATE ROLE "+pgx.Identifier{role}.Sanitize()+" LOGIN",

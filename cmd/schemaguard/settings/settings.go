@@ -28,6 +28,8 @@ type Settings struct {
 	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
 	Roles         []string `yaml:"roles"`          // further roles that migrations name
 	Setup         []string `yaml:"setup"`          // statements of the superuser before the first migration
+	Superuser     bool     `yaml:"superuser"`      // a superuser owns the schema, and runs the migrations
+	OldFaults     string   `yaml:"old_faults"`     // "told": what the base has already is no reason to refuse a change
 	TenantColumns []string `yaml:"tenant_columns"` // one of them is in every table; default: not asked for
 	Private       []string `yaml:"private"`        // tables of the people whose data is protected
 	Record        string   `yaml:"record"`         // the table that has who read their data
@@ -71,6 +73,9 @@ func Read(path string) (*Settings, error) {
 	}
 	if s.Migrations == "" || s.Queries == "" {
 		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
+	}
+	if s.OldFaults != "" && s.OldFaults != "told" {
+		return nil, fmt.Errorf("%s: old_faults is told, or not set", path)
 	}
 	if s.Document != "" && len(s.Oasdiff) == 0 {
 		s.Oasdiff = []string{"oasdiff"}

@@ -73,7 +73,8 @@ func uniqueBuilds(f *file) (all []finding.Finding) {
 	return all
 }
 
-// Unnamed is the rule that each constraint has a name that is chosen.
+// Unnamed is the rule that each constraint has a name that is chosen. It is told where nothing is said to rest on
+// names: without the setting constraints.
 var Unnamed = finding.Rule{
 	Name: "unnamed-constraint",
 	Load: "PostgreSQL chooses the name, another after a rename of the column; a refusal cannot be told from others",
@@ -87,7 +88,11 @@ func unnamed(f *file) (all []finding.Finding) {
 			case pg.ConstrType_CONSTR_CHECK, pg.ConstrType_CONSTR_FOREIGN, pg.ConstrType_CONSTR_UNIQUE,
 				pg.ConstrType_CONSTR_PRIMARY, pg.ConstrType_CONSTR_EXCLUSION:
 				if k.GetConname() == "" {
-					all = append(all, f.at(Unnamed, s, s.table, "a constraint has no name: "+kind(k)))
+					found := f.at(Unnamed, s, s.table, "a constraint has no name: "+kind(k))
+					if f.change.Settings.Constraints == "" {
+						found = found.Told()
+					}
+					all = append(all, found)
 				}
 			}
 		}

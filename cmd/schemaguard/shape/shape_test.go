@@ -15,7 +15,11 @@ import (
 
 // found returns the rules that refuse a migration of this text, by a project whose runner has this text.
 func found(runner, text string) (rules []string) {
-	s := &settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go"}
+	return foundBy(&settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go", Constraints: "c.go"},
+		runner, text)
+}
+
+func foundBy(s *settings.Settings, runner, text string) (rules []string) {
 	c := change.Of(s, tree.Tree{}, tree.Tree{"m/1_a.sql": text, "runner.go": runner}, time.Now())
 	for _, f := range shape.Check(c, &shape.Facts{}) {
 		if !f.Note && !slices.Contains(rules, f.Rule) {
@@ -23,6 +27,18 @@ func found(runner, text string) (rules []string) {
 		}
 	}
 	return rules
+}
+
+// Where nothing is said to rest on the names of constraints, one that PostgreSQL names is told.
+func TestNamesOfConstraintsAreAskedForWhereTheyAreUsed(t *testing.T) {
+	t.Parallel()
+	const text = "-- +goose Up\nCREATE TABLE cats (id int PRIMARY KEY);\n-- +goose Down\nDROP TABLE cats;\n"
+	for file, want := range map[string]int{"": 0, "c.go": 1} {
+		s := &settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go", Constraints: file}
+		if got := foundBy(s, runner, text); len(got) != want {
+			t.Errorf("constraints %q: refused by %v", file, got)
+		}
+	}
 }
 
 const runner = "SET lock_timeout"

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	pg "github.com/sqlc-dev/oliphant"
@@ -15,16 +16,20 @@ import (
 //go:embed required.sql
 var required string
 
-// requiredColumns returns, by table, the columns that an INSERT must set.
+// requiredColumns returns, by table, the columns that an INSERT must set. A table that is found without its schema
+// is there by both names: another schema may have one of the same name.
 func requiredColumns(ctx context.Context, conn *pgx.Conn) (map[string][]string, error) {
 	rows, err := conn.Query(ctx, required)
 	if err != nil {
 		return nil, err
 	}
 	all := map[string][]string{}
-	var table, column string
-	_, err = pgx.ForEachRow(rows, []any{&table, &column}, func() error {
-		all[table] = append(all[table], column)
+	var table, qualified, column string
+	_, err = pgx.ForEachRow(rows, []any{&table, &qualified, &column}, func() error {
+		all[qualified] = append(all[qualified], column)
+		if bare := strings.Trim(table, `"`); bare != qualified && !strings.Contains(bare, ".") {
+			all[bare] = append(all[bare], column)
+		}
 		return nil
 	})
 	return all, err
@@ -46,6 +51,9 @@ func lacking(q query.Query, required map[string][]string) (all []string) {
 			set = append(set, c.GetResTarget().GetName())
 		}
 		table := insert.GetRelation().GetRelname()
+		if schema := insert.GetRelation().GetSchemaname(); schema != "" {
+			table = schema + "." + table
+		}
 		for _, column := range required[table] {
 			if !slices.Contains(set, column) {
 				all = append(all, table+"."+column)

@@ -1,5 +1,6 @@
--- The columns that refuse NULL, have no default, and that no trigger fills before the row is checked.
-SELECT c.relname::text, a.attname::text
+-- The columns that refuse NULL, have no default, and that no trigger fills before the row is checked; of each table by
+-- the name that SQL has for it, and by that with its schema.
+SELECT c.oid::regclass::text, n.nspname || '.' || c.relname, a.attname::text
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema')

@@ -47,10 +47,11 @@ func TestAReleasesStatementsStay(t *testing.T) {
 		base, head tree.Tree
 		rules      string
 	}{
-		"nothing":                     {release("1.0.0"), release("1.0.0"), ""},
-		"a new one":                   {release("1.0.0"), release("1.0.0", "1.1.0"), ""},
-		"changed":                     {release("1.0.0"), changed, "release-rewritten"},
-		"gone, one of the last three": {release("1.0.0", "1.1.0", "1.2.0"), release("1.1.0", "1.2.0"), "release-rewritten"},
+		"nothing":   {release("1.0.0"), release("1.0.0"), ""},
+		"a new one": {release("1.0.0"), release("1.0.0", "1.1.0"), ""},
+		"changed":   {release("1.0.0"), changed, "release-rewritten"},
+		"gone, one of the last three": {release("1.0.0", "1.1.0", "1.2.0"), release("1.1.0", "1.2.0"),
+			"release-rewritten"},
 		"gone, and older": {release("1.0.0", "1.1.0", "1.2.0"), release("1.1.0", "1.2.0", "1.10.0"),
 			""},
 		"gone, and in the midst": {release("1.0.0", "1.1.0", "1.2.0", "1.3.0"), release("1.0.0", "1.1.0", "1.3.0"),
@@ -80,7 +81,8 @@ func TestAVersionIsRaisedWhenItsStatementsAreRecorded(t *testing.T) {
 	if got := statements.CheckReleases(change.Of(s, base, head, time.Now())); len(got) != 0 {
 		t.Errorf("got %v", got)
 	}
-	if got := statements.CheckReleases(change.Of(s, tree.Tree{}, tree.Tree{"d": document("0.1.0")}, time.Now())); len(got) != 0 {
+	first := change.Of(s, tree.Tree{}, tree.Tree{"d": document("0.1.0")}, time.Now())
+	if got := statements.CheckReleases(first); len(got) != 0 {
 		t.Errorf("the first document: %v", got)
 	}
 }

@@ -131,7 +131,8 @@ func each(folder, p string, keep []string, do func(name string) error) error {
 				return err
 			}
 			name, err := filepath.Rel(folder, f)
-			if err != nil || slices.ContainsFunc(keep, func(k string) bool { return below(filepath.ToSlash(name), k) }) {
+			kept := func(k string) bool { return below(filepath.ToSlash(name), k) }
+			if err != nil || slices.ContainsFunc(keep, kept) {
 				return err
 			}
 			return do(name)

@@ -21,9 +21,9 @@ type Base struct {
 // mainlines are the names of the branch that changes land on, the shared one first.
 var mainlines = []string{"origin/main", "origin/master", "main", "master"}
 
-// FindBase returns the commit that ref names, or the one where HEAD left it; without a ref, the one where the branch of root left the main
-// branch, or, on the main branch itself, the commit before the last. In a clone that has only one commit, or
-// none of a main branch, that is the commit checked out: only what is not committed is then new.
+// FindBase returns the commit that ref names, or the one where HEAD left it; without a ref, the one where the branch
+// of root left the main branch, or, on the main branch itself, the commit before the last. In a clone that has only
+// one commit, or none of a main branch, that is the commit checked out: only what is not committed is then new.
 func FindBase(ctx context.Context, root, ref string) (Base, error) {
 	if ref != "" {
 		commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")

@@ -64,6 +64,17 @@ func (t Tree) Below(folder, suffix string) (paths []string) {
 	return paths
 }
 
+// Under returns the paths of the files in a folder, at any depth, whose names end in suffix, sorted.
+func (t Tree) Under(folder, suffix string) (paths []string) {
+	for p := range t {
+		if below(p, folder) && strings.HasSuffix(p, suffix) {
+			paths = append(paths, p)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
 // FS returns the files of a folder as a file system.
 func (t Tree) FS(folder string) fs.FS {
 	files := fstest.MapFS{}

@@ -299,6 +299,48 @@ func TestPaceMakesBatchesOfTheTargetsLength(t *testing.T) {
 	}
 }
 
+// Where batches slow others down, they become shorter, and longer again by and by.
+func TestPaceGivesWayToOthers(t *testing.T) {
+	t.Parallel()
+	p := newPace()
+	p.atRest = 10 * time.Millisecond
+	settled := func() int { // with rows of 10 µs
+		for range 30 {
+			p.took(time.Duration(p.size) * 10 * time.Microsecond)
+		}
+		return p.size
+	}
+	quick := settled()
+	for range probes {
+		p.add(13 * time.Millisecond) // the limit: 1.2 times, and 1 ms
+	}
+	if why := p.busy(); why != "" {
+		t.Errorf("at the limit: %s", why)
+	}
+	for range 2 { // one may be an accident
+		p.add(14 * time.Millisecond)
+	}
+	if why := p.busy(); why == "" {
+		t.Error("beyond it there is no reason to wait")
+	}
+	for range 10 {
+		p.smaller()
+	}
+	if p.target != shortestTarget || p.busy() != "" {
+		t.Errorf("batches may take %s, and wait: %s", p.target, p.busy())
+	}
+	slow := settled()
+	if slow >= quick*3/4 || slow <= quick/20 {
+		t.Errorf("batches of %d, and of %d where they slow nobody down", slow, quick)
+	}
+	for range 10 {
+		settled()
+	}
+	if again := settled(); again != quick {
+		t.Errorf("batches of %d again, of %d before", again, quick)
+	}
+}
+
 // A failing statement is told by its code alone.
 func TestAFailingBackfillSaysItsCode(t *testing.T) {
 	t.Parallel()

@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// pace sets the size of a backfill's batches, and the pauses between them: a batch takes about targetBatch, and
-// the database has pauseFactor times as long for others afterwards. It probes the database by small requests at
-// rest and beside the batches, and compares their 99th percentiles.
+// pace sets the size of a backfill's batches, and the pauses between them: a batch takes about as long as its target,
+// and the database has pauseFactor times as long for others afterwards. It probes the database by small requests at
+// rest and beside the batches, and compares their 99th percentiles: where those beside the batches are longer, the
+// target is halved (additive increase, multiplicative decrease).
 type pace struct {
 	size int
 
 	mu      sync.Mutex
+	target  time.Duration // of a batch
 	last    time.Duration // of the last batch
 	atRest  time.Duration // the percentile at rest
 	samples []time.Duration
@@ -23,17 +25,18 @@ type pace struct {
 const (
 	smallestBatch, firstBatch, largestBatch = 10, 100, 5000
 
-	targetBatch = 20 * time.Millisecond
-	pauseFactor = 4
-	longestRest = 2 * time.Second
+	shortestTarget, targetBatch = 2 * time.Millisecond, 20 * time.Millisecond
+	targetStep                  = 100 * time.Microsecond // longer, after each batch that slows nobody down
+	pauseFactor                 = 4
+	longestRest                 = 2 * time.Second
 
-	probes        = 100 // in a percentile
-	probeInterval = 5 * time.Millisecond
-	// Beside the batches, probes may take one and a half times as long as at rest, and this besides.
-	slack = 2 * time.Millisecond
+	probes        = 200 // in a percentile: it is not the longest, but the second
+	probeInterval = 10 * time.Millisecond
+	// Beside the batches, probes may take 1.2 times as long as at rest, and this besides, as they differ anyhow.
+	slack = time.Millisecond
 )
 
-func newPace() *pace { return &pace{size: firstBatch} }
+func newPace() *pace { return &pace{size: firstBatch, target: targetBatch} }
 
 // rest probes the database while no batch runs.
 func (p *pace) rest(ctx context.Context, probe func(context.Context) error) error {
@@ -97,20 +100,21 @@ func (p *pace) pause(ctx context.Context, probe func(context.Context) error) err
 	return p.sample(ctx, probe)
 }
 
-// took makes the next batch as large as one that takes targetBatch, within a factor of two.
+// took makes the next batch as large as one that takes the target, within a factor of two.
 func (p *pace) took(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = d
-	want := int(float64(p.size) * float64(targetBatch) / float64(max(d, time.Microsecond)))
+	p.target = min(p.target+targetStep, targetBatch)
+	want := int(float64(p.size) * float64(p.target) / float64(max(d, time.Microsecond)))
 	p.size = min(max(want, p.size/2, smallestBatch), 2*p.size, largestBatch)
 }
 
-// smaller halves the next batch.
+// smaller halves the next batch, and what those after it may take.
 func (p *pace) smaller() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.size = max(p.size/2, smallestBatch)
+	p.size, p.target = max(p.size/2, smallestBatch), max(p.target/2, shortestTarget)
 	p.samples = nil
 }
 
@@ -122,7 +126,7 @@ func (p *pace) busy() string {
 		return ""
 	}
 	now := percentile99(p.samples)
-	if now <= p.atRest*3/2+slack {
+	if now <= p.atRest*6/5+slack {
 		return ""
 	}
 	return fmt.Sprintf("the 99th percentile of small requests is %s beside it, and %s at rest", short(now),

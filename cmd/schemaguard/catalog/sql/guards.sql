@@ -1,7 +1,7 @@
 -- What refuses rows: unique indexes (with those of constraints), exclusions, foreign keys and checks, with the
 -- columns that each reads, and a text that is equal where another of them can take its place.
 WITH own AS (
-    SELECT c.oid, c.relname
+    SELECT c.oid
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'
@@ -23,7 +23,7 @@ WITH own AS (
     FROM pg_constraint AS k
     WHERE k.contype IN ('c', 'f', 'x') AND k.conrelid <> 0 AND k.conkey IS NOT NULL
 )
-SELECT own.relname, g.name, g.kind, g.terms,
+SELECT own.oid::regclass::text, g.name, g.kind, g.terms,
     ARRAY(
         SELECT DISTINCT a.attname::text FROM pg_attribute AS a
         WHERE a.attrelid = g.relid AND a.attnum = ANY (g.attnums) AND NOT a.attisdropped ORDER BY 1)

@@ -1,5 +1,5 @@
 -- Where each table that has rows is stored: another number is a table that was written anew.
-SELECT c.relname::text, pg_relation_filenode(c.oid)::bigint
+SELECT c.oid::regclass::text, pg_relation_filenode(c.oid)::bigint
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')

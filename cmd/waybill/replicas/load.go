@@ -1,0 +1,228 @@
+package replicas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/api/client"
+	"waybill/cmd/waybill/listappend"
+)
+
+// opsPerClient are the operations of one client in a round.
+const opsPerClient = 400
+
+// readsPerRound is about how many reads there are in a round.
+func readsPerRound(clients int) int { return clients * opsPerClient * 9 / 10 }
+
+// load is the clients of one round.
+type load struct {
+	c     *cluster
+	t     *tenant
+	keys  map[uuid.UUID]int
+	value func() int
+
+	mu                     sync.Mutex
+	all                    [][]listappend.Op // by client
+	unknown                map[int][]int
+	reads, appends, failed int
+}
+
+func newLoad(c *cluster, t *tenant) *load {
+	l := &load{c: c, t: t, keys: map[uuid.UUID]int{}, unknown: map[int][]int{}, all: make([][]listappend.Op, c.Clients)}
+	for key, id := range t.lists {
+		l.keys[id] = key
+	}
+	var mu sync.Mutex
+	n := 0
+	l.value = func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		return n
+	}
+	return l
+}
+
+// history returns all operations, those of each client in their order.
+func (l *load) history() (all []listappend.Op) {
+	for _, ops := range l.all {
+		all = append(all, ops...)
+	}
+	return all
+}
+
+func (l *load) run(ctx context.Context) {
+	var wait sync.WaitGroup
+	for i := range l.c.Clients {
+		random := rand.New(rand.NewPCG(l.c.rand.Uint64(), uint64(i)))
+		wait.Go(func() {
+			w := &worker{load: l, number: i, rand: random}
+			w.client = w.newClient()
+			for n := 0; n < opsPerClient && ctx.Err() == nil; n++ {
+				w.step(ctx)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// worker is one client.
+type worker struct {
+	*load
+	number int
+	rand   *rand.Rand
+	client *client.ClientWithResponses
+}
+
+// newClient returns a client that keeps its position, for three of four, or one that sends none.
+func (w *worker) newClient() *client.ClientWithResponses {
+	token := string(w.t.admin)
+	if w.number%4 == 3 { // whose rights depend on rows
+		token = string(w.t.staff)
+	}
+	option := client.WithToken(token)
+	if w.number%4 == 2 {
+		option = client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+token)
+			return nil
+		})
+	}
+	c, err := client.NewClientWithResponses(w.c.url,
+		client.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}), option)
+	if err != nil {
+		panic(err) // no server is asked
+	}
+	return c
+}
+
+func (w *worker) step(ctx context.Context) {
+	key := w.rand.IntN(len(w.t.lists))
+	var err error
+	switch n := w.rand.IntN(10); {
+	case n == 0 && w.number%4 != 3:
+		err = w.append(ctx, key)
+	case n < 6:
+		_, _, err = w.readOne(ctx, key)
+	default:
+		err = w.readAll(ctx)
+	}
+	if err != nil {
+		w.mu.Lock()
+		w.failed++
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// record adds an operation to the client's history.
+func (w *worker) record(op listappend.Op) {
+	op.Client = w.number
+	w.all[w.number] = append(w.all[w.number], op) // its own
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if op.Append != 0 {
+		w.appends++
+	} else {
+		w.reads++
+	}
+}
+
+var errNoAnswer = errors.New("no answer that tells anything")
+
+// readOne reads one list.
+func (w *worker) readOne(ctx context.Context, key int) (name, tag string, err error) {
+	res, err := w.client.GetAccountWithResponse(ctx, w.t.lists[key], nil)
+	if err != nil {
+		return "", "", err
+	}
+	if res.JSON200 == nil {
+		return "", "", errNoAnswer
+	}
+	list, err := parseList(res.JSON200.Name)
+	if err == nil {
+		w.record(listappend.Op{Reads: map[int][]int{key: list}})
+	}
+	return res.JSON200.Name, res.HTTPResponse.Header.Get("ETag"), err
+}
+
+// readAll reads all lists in one statement.
+func (w *worker) readAll(ctx context.Context) error {
+	limit := int32(100)
+	res, err := w.client.ListAccountsWithResponse(ctx, &client.ListAccountsParams{Limit: &limit})
+	if err != nil {
+		return err
+	}
+	if res.JSON200 == nil {
+		return errNoAnswer
+	}
+	all := map[int][]int{}
+	for key := range w.t.lists { // one that is missing was not made yet
+		all[key] = nil
+	}
+	for _, row := range res.JSON200.Items {
+		if key, ok := w.keys[uuid.UUID(row.ID)]; ok {
+			if all[key], err = parseList(row.Name); err != nil {
+				return err
+			}
+		}
+	}
+	w.record(listappend.Op{Reads: all})
+	return nil
+}
+
+// append reads a list and appends a value, if nobody did in between.
+func (w *worker) append(ctx context.Context, key int) error {
+	name, tag, err := w.readOne(ctx, key)
+	if err != nil {
+		return err
+	}
+	value := w.value()
+	name += "," + strconv.Itoa(value)
+	res, err := w.client.EditAccountWithResponse(ctx, w.t.lists[key], &client.EditAccountParams{IfMatch: tag},
+		client.AccountEdit{Name: &name})
+	switch {
+	case err == nil && res.JSON200 != nil:
+		list, err := parseList(res.JSON200.Name)
+		if err == nil {
+			w.record(listappend.Op{Key: key, Append: value, Reads: map[int][]int{key: list}})
+		}
+		return err
+	case err == nil && res.StatusCode() == http.StatusPreconditionFailed:
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unknown[key] = append(w.unknown[key], value)
+	return errNoAnswer
+}
+
+// parseList returns the values in a name.
+func parseList(name string) (list []int, err error) {
+	rest, ok := strings.CutPrefix(name, firstName)
+	if !ok {
+		return nil, fmt.Errorf("%w: no list", errNoAnswer)
+	}
+	for text := range strings.SplitSeq(rest, ",") {
+		if text == "" {
+			continue
+		}
+		value, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	return list, nil
+}
