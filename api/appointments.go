@@ -22,6 +22,15 @@ func (a *server) registerAppointments() {
 			"patient shown: see list-patient-reads.",
 		roles: patientRoles, codes: []db.Code{rangeTooWide}, asNotFound: []db.Code{db.FacilityNotFound},
 	}, a.listAppointments)
+	register(a, operation{
+		id: "list-patient-appointments", method: http.MethodGet, path: "/v1/patients/{patient_id}/appointments",
+		tag:     "appointments",
+		summary: "List a patient's appointments",
+		about: "Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that " +
+			"you see the patient, and lists the appointments at facilities of your groups that the patient allows to " +
+			"see them. The read is audited if an appointment is shown: see list-patient-reads.",
+		roles: patientRoles, codes: []db.Code{db.NotFound},
+	}, a.listPatientAppointments)
 }
 
 // Appointment is an appointment of a facility with its patient.
@@ -56,8 +65,8 @@ func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
 	errs := in.ByStart.Resolve(ctx)
 	switch {
 	case len(errs) > 0 || ctx.Query("from") == "" || ctx.Query("to") == "": // reported by huma
-	case !in.From.Before(in.To.Time):
-		errs = append(errs, problem(db.ValidationFailed, "to", "to must be after from."))
+	case len(checkRange("from", in.From, "to", in.To)) > 0:
+		errs = append(errs, checkRange("from", in.From, "to", in.To)...)
 	case in.To.Sub(in.From.Time) > widestRange:
 		errs = append(errs, problem(rangeTooWide, "to", ""))
 	}
@@ -84,6 +93,11 @@ func (a *server) listAppointments(
 			return nil, err
 		}
 	}
+	return in.page(rows), nil
+}
+
+// page is a page of appointments.
+func (p ByStart) page(rows []db.ListAppointmentsRow) *ListOf[Appointment] {
 	page := &Page[Appointment]{Items: make([]Appointment, len(rows))}
 	for i, r := range rows {
 		page.Items[i] = Appointment{
@@ -92,10 +106,49 @@ func (a *server) listAppointments(
 			StartsAt: r.StartsAt, EndsAt: r.EndsAt, Status: r.Status, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 		}
 		if r.More {
-			page.NextCursor = in.cursorAfter(r.StartsAt, r.ID)
+			page.NextCursor = p.cursorAfter(r.StartsAt, r.ID)
 		}
 	}
-	return &ListOf[Appointment]{page}, nil
+	return &ListOf[Appointment]{page}
+}
+
+type listPatientAppointmentsInput struct {
+	PatientPath
+	ByStart
+	TimeRange
+	Status db.AppointmentStatus `query:"status" doc:"Only those with this status"`
+}
+
+// Resolve implements huma.Resolver.
+func (in *listPatientAppointmentsInput) Resolve(ctx huma.Context) []error {
+	return append(in.ByStart.Resolve(ctx), in.check()...)
+}
+
+func (a *server) listPatientAppointments(
+	ctx context.Context, v db.Viewer, in *listPatientAppointmentsInput,
+) (*ListOf[Appointment], error) {
+	found, err := a.store.As(v).ListPatientAppointments(ctx, db.ListPatientAppointmentsParams{
+		TenantID: v.TenantID, ViewerID: v.UserID, PatientID: in.PatientID, FromTime: in.From.Time, ToTime: in.until(),
+		AfterStartsAt: in.after, AfterID: in.afterID, Status: given(in.Status), MaxRows: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		sees, err := a.store.SeesPatient(ctx,
+			db.SeesPatientParams{TenantID: v.TenantID, PatientID: in.PatientID, ViewerID: v.UserID})
+		if err == nil && !sees {
+			err = problem(db.NotFound, "", "")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	rows := make([]db.ListAppointmentsRow, len(found))
+	for i, r := range found {
+		rows[i] = db.ListAppointmentsRow(r)
+	}
+	return in.page(rows), nil
 }
 
 // ByStart paginates rows by (starts_at, id), in ascending order.

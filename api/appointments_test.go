@@ -15,8 +15,8 @@ import (
 )
 
 // appointmentFor creates an appointment at the facility that the role sees, or at one that no role
-// sees.
-func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
+// sees. It returns the patient.
+func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) uuid.UUID {
 	s.t.Helper()
 	patient := s.patientFor(role, which, t)
 	external := newCanary()
@@ -28,6 +28,7 @@ func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
 	s.make(t, func(r *seed.Rows) {
 		r.Appointment(seed.Appointment{Patient: patient, ExternalID: external, StartsAt: starts})
 	})
+	return patient
 }
 
 // appointments lists a facility's in a range.
@@ -157,5 +158,35 @@ func newRecord(n int) object {
 		"external_id": fmt.Sprint(n), "starts_at": starts, "ends_at": starts.Add(time.Hour),
 		"patient": object{"external_id": fmt.Sprintf("p%d", n), "given_name": canary,
 			"family_name": fmt.Sprint(canary, n), "birth_date": canaryBirth},
+	}
+}
+
+// A patient's appointments are shown to those who see the patient and the facility, in the range asked for.
+func TestThePatientsAppointmentsAreListed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).want(200)
+	all := s.appointments(s.staff, s.facility, "2030-01-01T00:00:00Z", "2030-01-31T00:00:00Z").want(200).items()
+	first := all[0]
+	path := fmt.Sprint("/v1/patients/", first["patient_id"], "/appointments")
+	if got := externals(s.do(s.staff, "GET", path, nil)); !slices.Equal(got, []string{fmt.Sprint(first["external_id"])}) {
+		t.Errorf("listed %v, want %v", got, first["external_id"])
+	}
+	reads := "SELECT count(*) FROM phi_reads WHERE operation = 'list-patient-appointments'"
+	if n := scan[int](s, reads); n != 1 {
+		t.Errorf("%d reads are recorded, want 1", n)
+	}
+	starts := fmt.Sprint(first["starts_at"])
+	for query, want := range map[string]int{
+		"?to=" + starts: 0, "?from=" + starts: 1, "?from=2030-02-01T00:00:00Z": 0, "?status=CANCELED": 0,
+		"?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&status=BOOKED": 1,
+	} {
+		if got := s.do(s.staff, "GET", path+query, nil).want(200).items(); len(got) != want {
+			t.Errorf("%s: listed %d, want %d", query, len(got), want)
+		}
+	}
+	s.do(s.stranger, "GET", path, nil).refused(404, "not_found")
+	if n := scan[int](s, reads); n != 3 {
+		t.Errorf("%d reads are recorded, want 3", n)
 	}
 }

@@ -56,3 +56,15 @@ func (dateSchema) Schema(huma.Registry) *huma.Schema {
 	s.PrecomputeMessages()
 	return s
 }
+
+// Day is a date as a parameter.
+type Day struct{ db.Date }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Day) UnmarshalText(text []byte) (err error) {
+	d.Date, err = db.ParseDate(string(text))
+	return err
+}
+
+// Schema implements huma.SchemaProvider.
+func (Day) Schema(r huma.Registry) *huma.Schema { return dateSchema{}.Schema(r) }

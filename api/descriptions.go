@@ -75,6 +75,7 @@ var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
 	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
+	"ListedDriver": "drivers", "PageListedDriver": "drivers",
 }
 
 // columnOf returns the column that a member shows.

@@ -104,6 +104,9 @@ func TestAPageHasAllOfItsOperation(t *testing.T) {
 		has("summary", item["summary"].(string))
 		for _, p := range objectsOf(item["parameters"]) {
 			has("parameter", p["name"].(string))
+			if format, ok := p["schema"].(object)["format"].(string); ok {
+				has("format", "("+format+")")
+			}
 		}
 		for _, schema := range d.schemasOf(op.body) {
 			properties, _ := schema["properties"].(object)

@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"waybill/db"
@@ -19,7 +22,12 @@ func (a *server) registerDrivers() {
 	}, a.createDriver)
 	register(a, operation{
 		id: "list-drivers", method: http.MethodGet, replicas: true, path: "/v1/drivers", tag: "drivers",
-		summary: "List the drivers", about: "Drivers only see themselves.", roles: everyRole,
+		summary: "List the drivers",
+		about: "Newest first, or from near_latitude and near_longitude on by distance, those without a location last; " +
+			"drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to " +
+			"them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see " +
+			"themselves.",
+		roles: everyRole,
 	}, a.listDrivers)
 	register(a, operation{
 		id: "get-driver", method: http.MethodGet, replicas: true, path: "/v1/drivers/{driver_id}", tag: "drivers",
@@ -79,15 +87,92 @@ func (a *server) driver(ctx context.Context, v db.Viewer, id uuid.UUID) (db.Driv
 		db.GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 }
 
-func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Driver], error) {
+// ListedDriver is a driver in a list.
+type ListedDriver struct {
+	db.Driver
+	DistanceMeters *float64 `json:"distance_meters" nullable:"true" minimum:"0" doc:"The distance from near_latitude and near_longitude; null without them, or if the driver's location is not known" example:"1250.5"`
+}
+
+type listDriversInput struct {
+	Keyset
+	State         string  `query:"state" enum:"free,busy,off_duty" doc:"Only drivers who do this now"`
+	NearLatitude  float64 `query:"near_latitude" minimum:"-90" maximum:"90" doc:"Order by the distance from this point; with near_longitude" example:"37.7599"`
+	NearLongitude float64 `query:"near_longitude" minimum:"-180" maximum:"180" doc:"Order by the distance from this point; with near_latitude" example:"-122.4148"`
+
+	isNear        bool
+	afterDistance float64 // in metres
+	afterID       uuid.UUID
+}
+
+// Resolve implements huma.Resolver.
+func (in *listDriversInput) Resolve(ctx huma.Context) []error {
+	latitude, longitude := ctx.Query("near_latitude"), ctx.Query("near_longitude")
+	switch {
+	case latitude == "" && longitude == "":
+		return in.Keyset.Resolve(ctx)
+	case latitude == "":
+		return []error{problem(db.ValidationFailed, "near_latitude", nearTogether)}
+	case longitude == "":
+		return []error{problem(db.ValidationFailed, "near_longitude", nearTogether)}
+	}
+	in.isNear, in.afterDistance = true, -1
+	place, err := in.openOrdered(ctx, "?near="+latitude+","+longitude)
+	if err != nil || place == "" {
+		return asErrors(err)
+	}
+	if len(place) != 8+len(in.afterID) {
+		return []error{badCursor()}
+	}
+	in.afterDistance = math.Float64frombits(binary.BigEndian.Uint64([]byte(place)))
+	copy(in.afterID[:], place[8:])
+	return nil
+}
+
+const nearTogether = "near_latitude and near_longitude are sent together, or neither."
+
+func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *listDriversInput) (*ListOf[ListedDriver], error) {
+	if in.isNear {
+		return a.listNearestDrivers(ctx, v, in)
+	}
 	rows, err := a.store.ListDrivers(ctx, db.ListDriversParams{
-		TenantID: v.TenantID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		TenantID: v.TenantID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, State: given(in.State),
 		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(d db.Driver) string { return in.after(d.CreatedAt, d.ID) }), nil
+	drivers := make([]ListedDriver, len(rows))
+	for i, r := range rows {
+		drivers[i].Driver = r
+	}
+	return pageOf(in.Limit, drivers, func(d ListedDriver) string { return in.after(d.CreatedAt, d.ID) }), nil
+}
+
+func (a *server) listNearestDrivers(
+	ctx context.Context, v db.Viewer, in *listDriversInput,
+) (*ListOf[ListedDriver], error) {
+	rows, err := a.store.ListNearestDrivers(ctx, db.ListNearestDriversParams{
+		TenantID: v.TenantID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, State: given(in.State),
+		NearLatitude: in.NearLatitude, NearLongitude: in.NearLongitude,
+		AfterDistance: in.afterDistance, AfterID: in.afterID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	drivers := make([]ListedDriver, len(rows))
+	for i, r := range rows {
+		drivers[i].Driver = r.Driver
+		if !math.IsInf(r.Distance, 0) {
+			drivers[i].DistanceMeters = &rows[i].Distance
+		}
+	}
+	return pageOf(in.Limit, drivers, func(d ListedDriver) string {
+		distance := math.Inf(1)
+		if d.DistanceMeters != nil {
+			distance = *d.DistanceMeters
+		}
+		return in.cursor(string(append(binary.BigEndian.AppendUint64(nil, math.Float64bits(distance)), d.ID[:]...)))
+	}), nil
 }
 
 // DriverPath identifies a driver by their id in the path.

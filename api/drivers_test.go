@@ -1,8 +1,12 @@
 package api_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"waybill/db"
 )
@@ -85,4 +89,68 @@ func TestDriversAreCreatedOnce(t *testing.T) {
 		"If-Match", `"2"`).want(200); moved.str("located_at") == "" {
 		t.Errorf("got %s", moved)
 	}
+}
+
+// Drivers are listed by what they do and by their distance from a point, those who are nowhere last.
+func TestDriversAreListedByWhatTheyDoAndWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	s.exec("UPDATE drivers SET on_duty = false, latitude = NULL, longitude = NULL, located_at = NULL WHERE tenant_id = $1",
+		s.tenant.id)
+	s.exec("UPDATE driver_slots SET pickup_id = NULL WHERE tenant_id = $1", s.tenant.id)
+	ids := map[string]string{}
+	for name, at := range map[string][]any{
+		"here": {37.7599, -122.4148}, "a degree north": {38.7599, -122.4148}, "behind": {37.7599, 57.5852}, "nowhere": nil,
+	} {
+		body := object{"name": name, "on_duty": true}
+		if at != nil {
+			body["latitude"], body["longitude"] = at[0], at[1]
+		}
+		ids[name] = s.do(s.admin, "POST", "/v1/drivers", body).fresh(201).str("id")
+	}
+	pickup := s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.facility, uuid.Nil)
+	s.do(s.dispatcher, "POST", fmt.Sprint("/v1/pickups/", pickup, "/assign"),
+		object{"driver_id": ids["a degree north"]}).want(200)
+	const near = "near_latitude=37.7599&near_longitude=-122.4148"
+	for query, want := range map[string][]string{
+		"state=busy": {ids["a degree north"]}, "state=busy&" + near: {ids["a degree north"]},
+		"state=free&" + near: {ids["here"], ids["behind"], ids["nowhere"]},
+	} {
+		if got := s.do(s.staff, "GET", "/v1/drivers?"+query, nil).want(200).ids(); !slices.Equal(got, want) {
+			t.Errorf("%s: listed %v, want %v", query, got, want)
+		}
+		if got := s.pagesIn(s.staff, "/v1/drivers?limit=1&"+query); !slices.Equal(got, want) {
+			t.Errorf("%s: in pages %v, want %v", query, got, want)
+		}
+	}
+	free, off := s.listed(s.staff, "/v1/drivers", "state", "free"), s.listed(s.staff, "/v1/drivers", "state", "off_duty")
+	all := s.listed(s.staff, "/v1/drivers")
+	if len(free) != 3 || len(off) == 0 || len(free)+len(off)+1 != len(all) {
+		t.Errorf("%d free, %d off duty and 1 busy of %d", len(free), len(off), len(all))
+	}
+	for _, d := range s.do(s.staff, "GET", "/v1/drivers?limit=200&"+near, nil).want(200).items() {
+		got, _ := d["distance_meters"].(float64)
+		want := map[any][2]float64{ids["here"]: {0, 0.001}, ids["a degree north"]: {111_100, 111_300},
+			ids["behind"]: {11_600_000, 11_700_000}}[d["id"]]
+		if _, known := d["latitude"].(float64); !known && d["distance_meters"] != nil || got < want[0] || got > want[1] {
+			t.Errorf("%s is %v metres away, want %v", d["name"], d["distance_meters"], want)
+		}
+	}
+	for _, d := range s.do(s.staff, "GET", "/v1/drivers", nil).want(200).items() {
+		if distance, has := d["distance_meters"]; !has || distance != nil {
+			t.Errorf("without a point, %s is %v metres away", d["name"], distance)
+		}
+	}
+	if got := s.do(s.driver, "GET", "/v1/drivers?"+near, nil).want(200).ids(); !slices.Equal(got,
+		[]string{s.driverID.String()}) {
+		t.Errorf("a driver sees %v", got)
+	}
+	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0", nil).refused(422, "validation_failed", "near_longitude")
+	s.do(s.staff, "GET", "/v1/drivers?near_longitude=0", nil).refused(422, "validation_failed", "near_latitude")
+	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0&near_longitude=181", nil).
+		refused(422, "validation_failed", "near_longitude")
+	next := s.do(s.staff, "GET", "/v1/drivers?limit=1&"+near, nil).want(200).str("next_cursor")
+	s.do(s.staff, "GET", "/v1/drivers?cursor="+next, nil).refused(422, "validation_failed", "cursor")
+	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0&near_longitude=0&cursor="+next, nil).
+		refused(422, "validation_failed", "cursor")
 }

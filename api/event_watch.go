@@ -21,7 +21,7 @@ type eventWatch struct {
 	mu      sync.Mutex
 	tenants map[uuid.UUID]*watchedTenant
 	history string             // of the horizons
-	seen    uint64             // the horizon of the last poll; it never decreases
+	seen    uint64             // the highest horizon of the polls
 	lag     streamLag          // the lag measured by the polls
 	end     context.CancelFunc // stops the polling goroutine; nil if there is none
 }
@@ -158,7 +158,7 @@ func (f follower) news() (news <-chan struct{}, horizon uint64) {
 	return f.tenant.news, f.tenant.horizon
 }
 
-// horizon returns the horizon of the last poll, whether it found events or not.
+// horizon returns the highest horizon of the polls, whether they found events or not.
 func (f follower) horizon() uint64 {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
@@ -221,7 +221,8 @@ func (w *eventWatch) look() {
 		return
 	}
 	w.lag.saw(at, found.StreamHorizon)
-	// Within a history, the horizon never decreases.
+	// A transaction that got its id long before its first event takes the horizon back to that id. What was passed
+	// before stays so: the event's position is not below.
 	w.seen = max(w.seen, found.Sendable)
 	for _, t := range asked { // tenants added during the poll were not part of it
 		t.since = max(t.since, found.Sendable)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,7 +30,9 @@ func (a *server) registerPatients() {
 	}, a.createPatient)
 	register(a, operation{
 		id: "list-patients", method: http.MethodGet, path: "/v1/patients", tag: "patients",
-		summary: "List the patients that you see", about: "Ordered by id. " + withFacility,
+		summary: "List the patients that you see",
+		about: "Ordered by id, unless they are searched by name, birth_date, phone or external_id. " + aboutNames +
+			" " + withFacility,
 		roles: patientRoles,
 	}, a.listPatients)
 	register(a, operation{
@@ -114,11 +117,36 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 
 type listPatientsInput struct {
 	ByID
-	FacilityID uuid.UUID `query:"facility_id" format:"uuid" doc:"Only patients that this facility sees"`
+	FacilityID uuid.UUID  `query:"facility_id" format:"uuid" doc:"Only patients that this facility sees"`
+	Name       SearchName `query:"name" doc:"Only patients with these words, or beginnings of words, in their names" example:"love ada"`
+	BirthDate  Day        `query:"birth_date" doc:"Only patients born on this day" example:"1990-05-17"`
+	Phone      E164       `query:"phone" doc:"Only patients with this number; encode its + as %2B" example:"+14155550123"`
+	ExternalID string     `query:"external_id" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" doc:"Only patients with this id in the records of their facility; blanks around it are ignored" example:"4711"`
+
+	birthDate string // "" if not sent
+	found     searchPlace
+}
+
+// Resolve implements huma.Resolver.
+func (in *listPatientsInput) Resolve(ctx huma.Context) (errs []error) {
+	in.ExternalID = trimID(in.ExternalID)
+	if in.BirthDate != (Day{}) {
+		in.birthDate = in.BirthDate.String()
+	}
+	words := url.Values{"name": {string(in.Name)}, "birth_date": {in.birthDate}, "phone": {string(in.Phone)},
+		"external_id": {in.ExternalID}}
+	if in.Name == "" && in.birthDate == "" && in.Phone == "" && in.ExternalID == "" {
+		return in.ByID.Resolve(ctx)
+	}
+	in.found, errs = in.openSearch(ctx, words.Encode())
+	return errs
 }
 
 // listPatients reads no extra row beyond the page: it would be audited as read.
 func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatientsInput) (*ListOf[db.Patient], error) {
+	if in.found.isSearch {
+		return a.findPatients(ctx, v, in)
+	}
 	rows, err := a.store.As(v).ListPatients(ctx, db.ListPatientsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: given(in.FacilityID),
 		AfterID: in.after, MaxRows: in.Limit,
@@ -134,6 +162,18 @@ func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatients
 		}
 	}
 	return &ListOf[db.Patient]{page}, nil
+}
+
+func (a *server) findPatients(ctx context.Context, v db.Viewer, in *listPatientsInput) (*ListOf[db.Patient], error) {
+	found, err := a.store.FindPatients(ctx, v, db.FindPatientsParams{
+		FacilityID: given(in.FacilityID), Name: string(in.Name), BirthDate: in.birthDate, Phone: string(in.Phone),
+		ExternalID: in.ExternalID,
+		AfterTerm:  in.found.term, AfterID: in.found.id, MaxRows: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return foundPage(in.Paging, found), nil
 }
 
 // PatientPath identifies a patient by their id in the path.

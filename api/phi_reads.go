@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
 	"waybill/db"
 )
 
@@ -12,25 +15,33 @@ func (a *server) registerPHIReads() {
 		id: "list-patient-reads", method: http.MethodGet, path: "/v1/patients/{patient_id}/reads", tag: "patients",
 		summary: "List the audit log of a patient",
 		about: "Newest first: the user, the time and the operation, including sync-appointments when it wrote " +
-			"the patient; no patient data. Works for every patient of the tenant.",
+			"the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
 }
 
-type listOfPatientInput struct {
+type listPatientReadsInput struct {
 	PatientPath
 	Keyset
+	TimeRange
+	UserID uuid.UUID `query:"user_id" format:"uuid" doc:"Only what this user read"`
+}
+
+// Resolve implements huma.Resolver.
+func (in *listPatientReadsInput) Resolve(ctx huma.Context) []error {
+	return append(in.Keyset.Resolve(ctx), in.check()...)
 }
 
 func (a *server) listPatientReads(
-	ctx context.Context, v db.Viewer, in *listOfPatientInput,
+	ctx context.Context, v db.Viewer, in *listPatientReadsInput,
 ) (*ListOf[db.PhiRead], error) {
 	if err := a.mustExist(ctx, v, in.PatientID); err != nil {
 		return nil, err
 	}
 	rows, err := a.store.ListPatientReads(ctx, db.ListPatientReadsParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, BeforeCreatedAt: in.before,
-		BeforeID: in.beforeID, MaxRows: in.more(),
+		TenantID: v.TenantID, PatientID: in.PatientID, UserID: given(in.UserID),
+		FromTime: sentTime(in.From), ToTime: sentTime(in.To),
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"waybill/db"
 )
@@ -31,6 +32,8 @@ func (a *server) registerPickupEvents() {
 type listPickupEventsInput struct {
 	PickupPath
 	Paging
+	TimeRange
+	ActorID uuid.UUID `query:"actor_id" format:"uuid" doc:"Only what this user did"`
 
 	after   int64
 	history string // of after; "" for the first page
@@ -40,7 +43,7 @@ type listPickupEventsInput struct {
 func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
 	place, err := in.open(ctx)
 	if err != nil || place == "" {
-		return asErrors(err)
+		return append(asErrors(err), in.check()...)
 	}
 	history, version, isNow := strings.Cut(place, "-")
 	if !isNow { // the cursors of former versions had no history
@@ -52,7 +55,7 @@ func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
 	if in.history = history; history == "" {
 		return []error{problem(db.StreamRestarted, "cursor", "")}
 	}
-	return nil
+	return in.check()
 }
 
 func (a *server) listPickupEvents(
@@ -63,6 +66,7 @@ func (a *server) listPickupEvents(
 	}
 	rows, history, err := a.store.ListPickupEvents(ctx, in.history, db.ListPickupEventsParams{
 		TenantID: v.TenantID, PickupID: in.PickupID, AfterVersion: in.after, MaxRows: in.more(),
+		ActorID: given(in.ActorID), FromTime: sentTime(in.From), ToTime: sentTime(in.To),
 		ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 	})
 	if err != nil {

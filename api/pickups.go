@@ -183,15 +183,16 @@ type CreatedRange struct {
 	CreatedTo   Time `query:"created_to" doc:"Only those created before this time"`
 }
 
+// Resolve implements huma.Resolver.
+func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
+	return append(in.Keyset.Resolve(ctx), checkRange("created_from", in.CreatedFrom, "created_to", in.CreatedTo)...)
+}
+
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
-	to := in.CreatedTo.Time
-	if to.IsZero() {
-		to = endOfTime
-	}
 	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
-		CreatedFrom: in.CreatedFrom.Time, CreatedTo: to,
+		CreatedFrom: in.CreatedFrom.Time, CreatedTo: untilOr(in.CreatedTo),
 		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.Limit,
 	})
 	if err != nil {

@@ -67,16 +67,19 @@ var table = map[string]rights{
 	"assign-pickup":        {"-A---", "pickup"},
 	"resend-message":       {"AAO--", "text"},
 	"dispatch-pickup":      {"-A---", "pickup"},
-	"release-pickup":       {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
-	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
+	"release-pickup":       {"-A---", "pickup"},
+	"cancel-pickup":        {"AAO--", "pickup"},
+	"collect-pickup":       {"-A-O-", "pickup"},
+	"receive-pickup":       {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
 	"reprice-pickup": {"AA---", "pickup"}, "refund-pickup": {"AA---", "pickup"},
 
 	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"},
 	"edit-patient":           {"OOO--", "patient"},
 	"allow-patient-facility": {"OOO--", "allowed"}, "disallow-patient-facility": {"OOO--", "allowed"},
-	"get-pickup-patient": {"OOOO-", "pickup"},
-	"list-appointments":  {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
+	"get-pickup-patient":        {"OOOO-", "pickup"},
+	"list-patient-appointments": {"OOO--", "patient"},
+	"list-appointments":         {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
@@ -295,6 +298,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 		ids["message_id"] = s.refusedText(op, role, which, t).String()
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
+	case op.id == "list-patient-appointments":
+		ids["patient_id"] = s.appointmentFor(role, which, t).String()
 	case on == "patient" || on == "allowed":
 		patient := s.patientFor(role, which, t)
 		ids["patient_id"], ids["facility_id"] = patient.String(), t.hidden.String()

@@ -7,54 +7,47 @@ import (
 	"waybill/db"
 )
 
-const aboutNames = "With name, ordered by the word found, and a row is found if each word of name is the beginning of " +
-	"a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens " +
-	"divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a " +
-	"limited number of names: where many begin like one word of name and few like another, a page can have fewer " +
-	"items than limit, or none, although next_cursor says that the list goes on."
+const aboutNames = "With name, ordered by the word found: a row is found if each word of name is the beginning of " +
+	"a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens " +
+	"divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: " +
+	"where many begin like one word of name and few like another, a page can have fewer items than limit, or none, " +
+	"although next_cursor says that the list goes on."
 
 // SearchName is a name that rows are searched by. It is not logged.
 type SearchName string
 
 // Schema implements huma.SchemaProvider.
 func (SearchName) Schema(huma.Registry) *huma.Schema {
-	return patternedText(`\S`, "text that is not blank", 1, 200)
+	return patternedText(`\S`, "text that is not blank", 1, 400)
 }
 
-// SearchPaging paginates a list newest first, or what is found in it by a name, by (term, id).
-type SearchPaging struct {
-	Keyset
-
-	search    SearchName // "" if none is
-	afterTerm string
-	afterID   uuid.UUID
+// searchPlace is a position in what was found by a search: (term, id).
+type searchPlace struct {
+	isSearch bool // whether the list is searched, and not listed in its own order
+	term     string
+	id       uuid.UUID
 }
 
-// Resolve hides that of Keyset, which does not know what is searched: see resolve.
-func (*SearchPaging) Resolve(huma.Context) []error { return nil }
-
-// resolve opens the cursor of what is found by a name, "" for the list. A cursor belongs to its name: the order
-// depends on it.
-func (p *SearchPaging) resolve(ctx huma.Context, name SearchName) []error {
-	if p.search = name; name == "" {
-		return p.Keyset.Resolve(ctx)
-	}
-	place, err := p.openOrdered(ctx, "?name="+string(name))
+// openSearch opens the cursor of a search for some words. A cursor belongs to them: the order depends on them.
+func (p *Paging) openSearch(ctx huma.Context, words string) (s searchPlace, errs []error) {
+	s.isSearch = true
+	place, err := p.openOrdered(ctx, "?"+words)
 	if err != nil || place == "" {
-		return asErrors(err)
+		return s, asErrors(err)
 	}
-	if len(place) <= len(p.afterID) || !isText(place[len(p.afterID):]) {
-		return []error{badCursor()}
+	if len(place) <= len(s.id) || !isText(place[len(s.id):]) {
+		return s, []error{badCursor()}
 	}
-	copy(p.afterID[:], place)
-	p.afterTerm = place[len(p.afterID):]
-	return nil
+	copy(s.id[:], place)
+	s.term = place[len(s.id):]
+	return s, nil
 }
 
-// cursorAfter encodes where a search goes on, "" if nowhere.
-func (p SearchPaging) cursorAfter(next *db.FoundPlace) string {
-	if next == nil {
-		return ""
+// foundPage is the page of what a search found.
+func foundPage[T any](p Paging, found db.Found[T]) *ListOf[T] {
+	page := &Page[T]{Items: found.Rows}
+	if found.Next != nil {
+		page.NextCursor = p.cursor(string(found.Next.ID[:]) + found.Next.Term)
 	}
-	return p.cursor(string(next.ID[:]) + next.Term)
+	return &ListOf[T]{page}
 }

@@ -94,3 +94,55 @@ func TestACursorBelongsToItsSearch(t *testing.T) {
 		t.Errorf("found %v, want 5 users", found)
 	}
 }
+
+// list-patients answers a search with those whom the viewer sees, and records each as read; the search is in no log.
+func TestPatientsAreListedByEachFilter(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	family, phone := newCanary(), newCanaryPhone()
+	create := func(as *user, facility any, more object) string {
+		return s.do(as, "POST", "/v1/patients", with(object{"facility_id": facility, "given_name": "Zoë",
+			"family_name": "O’" + family, "birth_date": canaryBirth}, more)).fresh(201).str("id")
+	}
+	zoe := create(s.staff, s.facility, object{"phone": phone, "external_id": "p 1/&%"})
+	zora := create(s.staff, s.facility, object{"given_name": "Zora", "birth_date": "1931-07-14"})
+	hidden := newID()
+	s.exec(`WITH p AS (INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date, phone)
+			VALUES ($1, $2, $3, 'Zora', $4, $5, $6))
+		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)`,
+		s.tenant.id, hidden, s.hidden, family, canaryBirth, phone)
+	for _, q := range []struct{ parameters, want []string }{
+		{[]string{"name", strings.ToLower(family)}, []string{zoe, zora}},
+		{[]string{"name", "zo o'" + family[:20]}, []string{zoe, zora}},
+		{[]string{"name", family + " zoe"}, []string{zoe}},
+		{[]string{"name", family, "birth_date", canaryBirth}, []string{zoe}},
+		{[]string{"phone", phone}, []string{zoe}},
+		{[]string{"external_id", " p 1/&% "}, []string{zoe}},
+		{[]string{"name", family, "facility_id", s.hidden.String()}, nil},
+		{[]string{"name", "?"}, nil},
+	} {
+		before := s.listReads(zoe) + s.listReads(zora)
+		got := s.listed(s.staff, "/v1/patients", q.parameters...)
+		slices.Sort(got)
+		if slices.Sort(q.want); !slices.Equal(got, q.want) {
+			t.Errorf("%q: found %v, want %v", q.parameters, got, q.want)
+		}
+		if n := s.listReads(zoe) + s.listReads(zora) - before; n != len(got) {
+			t.Errorf("%q: %d reads are recorded, want %d", q.parameters, n, len(got))
+		}
+		if none := s.listed(s.stranger, "/v1/patients", q.parameters...); len(none) > 0 || s.listReads(hidden.String()) > 0 {
+			t.Errorf("%q: a stranger is shown %v", q.parameters, none)
+		}
+	}
+	for parameter, value := range map[string]string{"name": " ", "birth_date": "1931-02-30", "phone": "555",
+		"external_id": " "} {
+		s.do(s.staff, "GET", "/v1/patients?"+url.Values{parameter: {value}}.Encode(), nil).
+			refused(422, "validation_failed", parameter)
+	}
+}
+
+// listReads is the number of recorded reads of a patient by list-patients.
+func (s *server) listReads(patient string) int {
+	s.t.Helper()
+	return scan[int](s, "SELECT count(*) FROM phi_reads WHERE patient_id = $1 AND operation = 'list-patients'", patient)
+}

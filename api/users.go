@@ -98,28 +98,30 @@ func (a *server) userParams(v db.Viewer, id uuid.UUID) db.GetUserParams {
 }
 
 type listUsersInput struct {
-	SearchPaging
+	Keyset
 	Email  EmailAddress `query:"email" doc:"Only the user with this email address, whatever its case"`
 	Name   SearchName   `query:"name" doc:"Only users with these words, or beginnings of words, in their name" example:"ada love"`
 	Role   db.UserRole  `query:"role" doc:"Only users with this role"`
 	Active bool         `query:"active" doc:"Only active users, or only deactivated ones"`
 
 	active *bool
+	found  searchPlace
 }
 
 // Resolve implements huma.Resolver.
-func (in *listUsersInput) Resolve(ctx huma.Context) []error {
+func (in *listUsersInput) Resolve(ctx huma.Context) (errs []error) {
 	if ctx.Query("active") != "" {
 		in.active = &in.Active
 	}
-	if in.Email != "" { // at most one user, so that the order does not matter
-		return in.resolve(ctx, "")
+	if in.Name == "" || in.Email != "" { // of one address there is one user: no order, and nothing to search
+		return in.Keyset.Resolve(ctx)
 	}
-	return in.resolve(ctx, in.Name)
+	in.found, errs = in.openSearch(ctx, string(in.Name))
+	return errs
 }
 
 func (a *server) listUsers(ctx context.Context, v db.Viewer, in *listUsersInput) (*ListOf[db.User], error) {
-	if in.search != "" {
+	if in.found.isSearch {
 		return a.findUsers(ctx, v, in)
 	}
 	rows, err := a.store.ListUsers(ctx, db.ListUsersParams{
@@ -140,13 +142,13 @@ func (a *server) listUsers(ctx context.Context, v db.Viewer, in *listUsersInput)
 // findUsers lists users by their names.
 func (a *server) findUsers(ctx context.Context, v db.Viewer, in *listUsersInput) (*ListOf[db.User], error) {
 	found, err := a.store.FindUsers(ctx, v, db.FindUsersParams{
-		Name: string(in.search), Role: given(in.Role), Active: in.active,
-		AfterTerm: in.afterTerm, AfterID: in.afterID, MaxRows: in.Limit,
+		Name: string(in.Name), Role: given(in.Role), Active: in.active,
+		AfterTerm: in.found.term, AfterID: in.found.id, MaxRows: in.Limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ListOf[db.User]{&Page[db.User]{found.Rows, in.cursorAfter(found.Next)}}, nil
+	return foundPage(in.Paging, found), nil
 }
 
 // UserPath identifies a user by their id in the path.

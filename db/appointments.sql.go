@@ -134,3 +134,123 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 	}
 	return items, nil
 }
+
+const listPatientAppointments = `-- name: ListPatientAppointments :many
+WITH found AS MATERIALIZED (
+    SELECT a.tenant_id, a.id, a.facility_id, a.patient_id, a.external_id, a.starts_at, a.ends_at, a.status, a.created_at, a.updated_at, p.given_name, p.family_name
+    FROM appointments AS a
+    CROSS JOIN LATERAL (
+        SELECT k.given_name, k.family_name
+        FROM patients AS k
+        WHERE k.tenant_id = a.tenant_id
+            AND k.id = a.patient_id
+            AND EXISTS (
+                SELECT FROM facility_patients AS f
+                WHERE f.tenant_id = k.tenant_id
+                    AND f.facility_id = a.facility_id
+                    AND f.patient_id = k.id
+                    AND f.allowed)
+        LIMIT 1
+    ) AS p
+    WHERE a.tenant_id = $2
+        AND a.patient_id = $3
+        AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = a.tenant_id AND v.facility_id = a.facility_id AND v.user_id = $4::uuid)
+        AND (a.starts_at, a.id) > (
+            greatest($5::timestamptz, ($6::timestamptz) - longest_appointment()), $7::uuid)
+        AND a.starts_at < $8::timestamptz
+        AND a.ends_at > $6
+        AND ($9::appointment_status IS NULL OR a.status = $9)
+    ORDER BY a.starts_at, a.id
+    LIMIT (SELECT 1 + $1::int)
+), shown AS MATERIALIZED (
+    SELECT tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status, created_at, updated_at, given_name, family_name
+    FROM found AS f
+    ORDER BY f.starts_at, f.id
+    LIMIT $1::int
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT DISTINCT s.tenant_id, s.patient_id, $4::uuid, 'list-patient-appointments'
+    FROM shown AS s
+)
+SELECT
+    s.id, s.facility_id, s.patient_id, s.external_id, s.given_name, s.family_name,
+    s.starts_at, s.ends_at, s.status, s.created_at, s.updated_at,
+    ((SELECT count(*) FROM found) > $1::int)::boolean AS more
+FROM shown AS s
+ORDER BY s.starts_at, s.id
+`
+
+type ListPatientAppointmentsParams struct {
+	MaxRows       int32              `json:"max_rows"`
+	TenantID      uuid.UUID          `format:"uuid" json:"-"`
+	PatientID     uuid.UUID          `format:"uuid" json:"patient_id"`
+	ViewerID      uuid.UUID          `format:"uuid" json:"viewer_id"`
+	AfterStartsAt time.Time          `json:"after_starts_at"`
+	FromTime      time.Time          `json:"from_time"`
+	AfterID       uuid.UUID          `format:"uuid" json:"after_id"`
+	ToTime        time.Time          `json:"to_time"`
+	Status        *AppointmentStatus `json:"status"`
+}
+
+type ListPatientAppointmentsRow struct {
+	ID         uuid.UUID         `format:"uuid" json:"id"`
+	FacilityID uuid.UUID         `format:"uuid" json:"facility_id"`
+	PatientID  uuid.UUID         `format:"uuid" json:"patient_id"`
+	ExternalID string            `json:"external_id"`
+	GivenName  string            `json:"given_name"`
+	FamilyName string            `json:"family_name"`
+	StartsAt   time.Time         `json:"starts_at"`
+	EndsAt     time.Time         `json:"ends_at"`
+	Status     AppointmentStatus `json:"status"`
+	CreatedAt  time.Time         `json:"created_at"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	More       bool              `json:"more"`
+}
+
+// Lists the appointments of a patient that overlap [from, to), where the viewer sees the facility and the patient
+// allows it: a viewer who sees the patient through another facility is shown none of these. The longest appointment
+// bounds the start as in ListAppointments. The patient is audited if any is shown.
+func (q *Queries) ListPatientAppointments(ctx context.Context, arg ListPatientAppointmentsParams) ([]ListPatientAppointmentsRow, error) {
+	rows, err := q.db.Query(ctx, listPatientAppointments,
+		arg.MaxRows,
+		arg.TenantID,
+		arg.PatientID,
+		arg.ViewerID,
+		arg.AfterStartsAt,
+		arg.FromTime,
+		arg.AfterID,
+		arg.ToTime,
+		arg.Status,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientAppointmentsRow{}
+	for rows.Next() {
+		var i ListPatientAppointmentsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.FacilityID,
+			&i.PatientID,
+			&i.ExternalID,
+			&i.GivenName,
+			&i.FamilyName,
+			&i.StartsAt,
+			&i.EndsAt,
+			&i.Status,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.More,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

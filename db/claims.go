@@ -181,6 +181,14 @@ func (all claims) settle(decision int32) {
 	}
 }
 
+// tenant returns the tenant of a request's claims.
+func (all claims) tenant() key {
+	if len(all) == 0 {
+		return key{}
+	}
+	return key{tenantID: all[0].cached.TenantID}
+}
+
 func (all claims) ofOneSession() bool {
 	for _, c := range all {
 		if c.cached.authority.tokenHash != all[0].cached.authority.tokenHash {

@@ -23,6 +23,7 @@ var violations = map[string]violation{
 	"users_email_folded_key": {EmailTaken, "email"},
 	"users_email_check":      {ValidationFailed, "email"},
 	"users_name_check":       {ValidationFailed, "name"},
+	"user_terms_pkey":        {Internal, ""}, // inserted with the user by a trigger
 
 	"phone_numbers_pkey":         {IDReused, "id"},
 	"phone_numbers_user_fkey":    {UserNotFound, ""}, // the path identifies the user
@@ -132,6 +133,7 @@ var violations = map[string]violation{
 	"patients_phone_check":              {ValidationFailed, "phone"},
 	"patients_allowed_facilities_check": {LastFacility, ""},
 
+	"patient_terms_pkey":               {Internal, ""}, // inserted by triggers
 	"patient_facilities_pkey":          {IDReused, ""},
 	"patient_facilities_patient_fkey":  {NotFound, ""}, // the path identifies both
 	"patient_facilities_facility_fkey": {FacilityNotFound, ""},

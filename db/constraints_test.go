@@ -71,6 +71,8 @@ var breaches = map[string]string{
 	"users_email_check": "UPDATE users SET email = 'nobody' WHERE id = $staff",
 	"users_name_check":  "UPDATE users SET name = '' WHERE id = $staff",
 
+	"user_terms_pkey": "INSERT INTO user_terms VALUES ($w, 'n', $staff, 'hub', true, ''), ($w, 'n', $staff, 'hub', " +
+		"true, '')",
 	"phone_numbers_pkey":         "INSERT INTO phone_numbers VALUES ($w, $phone, $staff, '+14155550188', '', now())",
 	"phone_numbers_user_fkey":    "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
 	"phone_numbers_number_key":   "INSERT INTO phone_numbers VALUES ($w, $new, $hub, '+14155550123', '', now())",
@@ -196,6 +198,8 @@ var breaches = map[string]string{
 
 	"patients_allowed_facilities_check": "UPDATE patients SET allowed_facilities = 0 WHERE id = $patient",
 
+	"patient_terms_pkey": "INSERT INTO patient_terms VALUES ($w, $facility, 'n', $patient, ''), ($w, $facility, 'n', " +
+		"$patient, '')",
 	"patient_facilities_pkey":          "INSERT INTO patient_facilities VALUES ($w, $patient, $facility)",
 	"patient_facilities_patient_fkey":  "INSERT INTO patient_facilities VALUES ($w, $new, $facility)",
 	"patient_facilities_facility_fkey": "INSERT INTO patient_facilities VALUES ($w, $patient, $new)",

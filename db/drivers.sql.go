@@ -185,28 +185,39 @@ func (q *Queries) GetDriver(ctx context.Context, arg GetDriverParams) (Driver, e
 }
 
 const listDrivers = `-- name: ListDrivers :many
-SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at, user_since FROM drivers
-WHERE tenant_id = $1
-    AND ($2::user_role <> 'driver' OR id = $3::uuid)
-    AND (created_at, id) < ($4::timestamptz, $5::uuid)
-ORDER BY created_at DESC, id DESC
-LIMIT $6::int
+WITH doing AS MATERIALIZED (
+    SELECT s.driver_id
+    FROM driver_slots AS s
+    WHERE s.tenant_id = $1::uuid AND driver_state(s.on_duty, s.pickup_id) = $4::text
+)
+SELECT d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at, d.user_since
+FROM drivers AS d
+WHERE d.tenant_id = $1::uuid
+    AND ($2::user_role <> 'driver' OR d.id = $3::uuid)
+    -- IS TRUE keeps the planner from a join, which would read all drivers.
+    AND ($4::text IS NULL OR (d.id IN (SELECT s.driver_id FROM doing AS s)) IS TRUE)
+    AND (d.created_at, d.id) < ($5::timestamptz, $6::uuid)
+ORDER BY d.created_at DESC, d.id DESC
+LIMIT $7::int
 `
 
 type ListDriversParams struct {
-	TenantID        uuid.UUID `format:"uuid" json:"-"`
+	TenantID        uuid.UUID `format:"uuid" json:"tenant_id"`
 	ViewerRole      UserRole  `json:"viewer_role"`
 	ViewerDriverID  uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	State           *string   `json:"state"`
 	BeforeCreatedAt time.Time `json:"before_created_at"`
 	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
 	MaxRows         int32     `json:"max_rows"`
 }
 
+// Lists drivers, newest first. Who does what is read from the slots of the tenant, and only if it is asked for.
 func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Driver, error) {
 	rows, err := q.db.Query(ctx, listDrivers,
 		arg.TenantID,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
+		arg.State,
 		arg.BeforeCreatedAt,
 		arg.BeforeID,
 		arg.MaxRows,
@@ -232,6 +243,101 @@ func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Dri
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.UserSince,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNearestDrivers = `-- name: ListNearestDrivers :many
+WITH placed AS MATERIALIZED (
+    SELECT
+        d.id,
+        coalesce(
+            distance_meters(d.latitude, d.longitude, $2::float8, $3::float8),
+            'Infinity') AS distance
+    FROM drivers AS d
+    JOIN driver_slots AS s ON s.tenant_id = d.tenant_id AND s.driver_id = d.id
+    WHERE d.tenant_id = $1
+        AND s.tenant_id = $1
+        AND ($4::user_role <> 'driver' OR d.id = $5::uuid)
+        AND ($6::text IS NULL OR driver_state(s.on_duty, s.pickup_id) = $6)
+), page AS MATERIALIZED (
+    SELECT p.id, p.distance
+    FROM placed AS p
+    WHERE (p.distance, p.id) > ($7::float8, $8::uuid)
+    ORDER BY p.distance, p.id
+    LIMIT $9::int
+)
+SELECT d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at, d.user_since, p.distance::float8 AS distance
+FROM page AS p
+CROSS JOIN LATERAL (
+    SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at, user_since
+    FROM drivers AS d
+    WHERE d.tenant_id = $1 AND d.id = p.id
+    LIMIT 1
+) AS d
+ORDER BY p.distance, p.id
+`
+
+type ListNearestDriversParams struct {
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	NearLatitude   float64   `json:"near_latitude"`
+	NearLongitude  float64   `json:"near_longitude"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	State          *string   `json:"state"`
+	AfterDistance  float64   `json:"after_distance"`
+	AfterID        uuid.UUID `format:"uuid" json:"after_id"`
+	MaxRows        int32     `json:"max_rows"`
+}
+
+type ListNearestDriversRow struct {
+	Driver   Driver  `json:"driver"`
+	Distance float64 `json:"distance"`
+}
+
+// Lists drivers by their distance from a point, those without a location last. It reads the drivers and slots of the
+// tenant, as dispatch does: an index of places would be written with each move.
+func (q *Queries) ListNearestDrivers(ctx context.Context, arg ListNearestDriversParams) ([]ListNearestDriversRow, error) {
+	rows, err := q.db.Query(ctx, listNearestDrivers,
+		arg.TenantID,
+		arg.NearLatitude,
+		arg.NearLongitude,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.State,
+		arg.AfterDistance,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListNearestDriversRow{}
+	for rows.Next() {
+		var i ListNearestDriversRow
+		if err := rows.Scan(
+			&i.Driver.TenantID,
+			&i.Driver.ID,
+			&i.Driver.UserID,
+			&i.Driver.Name,
+			&i.Driver.OnDuty,
+			&i.Driver.Latitude,
+			&i.Driver.Longitude,
+			&i.Driver.LocatedAt,
+			&i.Driver.LocationVersion,
+			&i.Driver.Version,
+			&i.Driver.RequestDigest,
+			&i.Driver.CreatedAt,
+			&i.Driver.UserSince,
+			&i.Distance,
 		); err != nil {
 			return nil, err
 		}

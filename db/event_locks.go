@@ -8,10 +8,9 @@ import (
 	"waybill/db/quota"
 )
 
-// briefLockWait bounds each wait for a lock of a statement that serves others too: the other requests of a
-// batch, and the streams of all tenants. For a transaction that writes events may have an id by the time it
-// waits, as it locks several rows, and until it ends no stream goes beyond that id (GetStreamHorizon). So
-// it gives up soon, and who needs the locked row tries again, alone, for as long as the setting says.
+// briefLockWait bounds each wait for a lock of a statement that serves others too: the other requests of its batch,
+// and the batches behind it. So it gives up soon, and who needs the locked row tries again, alone, for as long as
+// the setting says. Streams do not wait for it: see GetStreamHorizon.
 const briefLockWait = 50 * time.Millisecond
 
 // lockWaits are how long writes wait for locks. The zero value is one wait, as long as the session's

@@ -47,6 +47,14 @@ func (s *Store) FindUsersLooking(ctx context.Context, v Viewer, p FindUsersParam
 	return s.findUsers(ctx, v, p)
 }
 
+// FindPatientsLooking is FindPatients with another number of entries to look at.
+func (s *Store) FindPatientsLooking(
+	ctx context.Context, v Viewer, p FindPatientsParams, looks int64,
+) (Found[Patient], error) {
+	p.MaxLooks = looks
+	return s.findPatients(ctx, v, p)
+}
+
 // StoreOver returns a store whose statements go to q: a store's, a connection or a transaction. rewrite
 // may change them on the way.
 func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {

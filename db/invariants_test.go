@@ -26,6 +26,19 @@ var invariants = []struct{ name, query string }{
 		FULL JOIN user_terms AS e ON e.tenant_id = want.tenant_id AND e.user_id = want.id AND e.term = want.term
 		WHERE (e.role, e.active, e.terms) IS DISTINCT FROM (want.role, want.active, want.terms)
 			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
+	{"patients are found for each facility that sees them by what they are now", `
+		SELECT count(*) FROM (
+			SELECT f.tenant_id, f.facility_id, t.term, f.patient_id, joined_terms(n.terms) AS terms
+			FROM patients AS p
+			JOIN patient_facilities AS f ON f.tenant_id = p.tenant_id AND f.patient_id = p.id AND f.allowed
+			CROSS JOIN LATERAL (
+				SELECT terms_of_patient(p.given_name, p.family_name, p.birth_date, p.phone, p.external_id) AS terms
+				OFFSET 0) AS n
+			CROSS JOIN LATERAL unnest(n.terms) AS t (term)) AS want
+		FULL JOIN patient_terms AS e ON e.tenant_id = want.tenant_id AND e.facility_id = want.facility_id
+			AND e.term = want.term AND e.patient_id = want.patient_id
+		WHERE e.terms IS DISTINCT FROM want.terms
+			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
 	{"an entry knows the balance before it, which covers it, and its account when it was booked", `
 		SELECT count(*) FROM (
 			SELECT

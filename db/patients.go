@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -66,6 +67,38 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 		return refuse(IDReused, "id")
 	}
 	return errRetry
+}
+
+// FindPatients finds patients that v sees by their names and other data, p.MaxRows of them. If p.Name has no word, it
+// finds nobody. The caller gives at least one of them.
+func (s *Store) FindPatients(ctx context.Context, v Viewer, p FindPatientsParams) (Found[Patient], error) {
+	p.MaxLooks = maxLooks
+	return s.findPatients(ctx, v, p)
+}
+
+func (s *Store) findPatients(ctx context.Context, v Viewer, p FindPatientsParams) (found Found[Patient], _ error) {
+	p.TenantID, p.ViewerID = v.TenantID, v.UserID
+	rows, err := s.as(v).FindPatients(ctx, p)
+	found.Rows = make([]Patient, 0, len(rows))
+	for _, r := range rows {
+		if *r.ID != uuid.Nil { // otherwise nobody is on this page
+			found.Rows = append(found.Rows, r.patient())
+		}
+		if *r.NextID != uuid.Nil {
+			found.Next = &FoundPlace{*r.NextTerm, *r.NextID}
+		}
+	}
+	return found, err
+}
+
+// patient returns the patient of a row. Its columns are never NULL, which sqlc cannot know.
+func (r FindPatientsRow) patient() Patient {
+	return Patient{
+		TenantID: *r.TenantID, ID: *r.ID, FacilityID: *r.FacilityID, ExternalID: r.ExternalID,
+		GivenName: *r.GivenName, FamilyName: *r.FamilyName, BirthDate: *r.BirthDate, Phone: r.Phone,
+		Version: *r.Version, RequestDigest: r.RequestDigest, CreatedAt: *r.CreatedAt,
+		AllowedFacilities: r.AllowedFacilities, Consents: *r.Consents,
+	}
 }
 
 // EditPatient edits the patient of p, whose tenant and viewer are v's. It returns NotFound, StaleVersion,

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -245,6 +246,189 @@ func (q *Queries) ExplainEditPatient(ctx context.Context, arg ExplainEditPatient
 	var i ExplainEditPatientRow
 	err := row.Scan(&i.Version, &i.MaySetExternalID)
 	return i, err
+}
+
+const findPatients = `-- name: FindPatients :many
+WITH asked AS MATERIALIZED (
+    SELECT a.first, a.past, a.patterns
+    FROM asked_patient_terms(
+        nullif($1::text, ''), nullif($2::text, '')::date, nullif($3::text, ''),
+        nullif($4::text, '')) AS a
+), mine AS MATERIALIZED (
+    SELECT m.facility_id, greatest(($5::bigint) / count(*) OVER (), least($5, 500)) AS looks
+    FROM (
+        SELECT DISTINCT v.facility_id
+        FROM facility_viewers AS v
+        WHERE v.tenant_id = $6
+            AND v.user_id = $7
+            AND ($8::uuid IS NULL OR v.facility_id = $8)
+    ) AS m
+), places AS MATERIALIZED (
+    -- Facilities to merge, in the order of their next patients. Several may have the same one.
+    SELECT m.facility_id, m.looks, a.first, a.past, a.patterns,
+        dense_rank() OVER (ORDER BY n.term, n.patient_id) AS place
+    FROM asked AS a
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL next_patient_terms(
+        $6, m.facility_id, a.first, a.past, a.patterns, $9::text, $10::uuid, m.looks, 1) AS n
+), found AS MATERIALIZED (
+    SELECT n.term, n.patient_id, n.fits, n.is_last
+    FROM places AS p
+    -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
+    CROSS JOIN LATERAL next_patient_terms(
+        $6, p.facility_id, p.first, p.past, p.patterns, $9, $10, p.looks,
+        2 - p.place + $11::int) AS n
+    WHERE p.place <= 1 + $11::int
+), ended AS MATERIALIZED (
+    -- Where the first facility ended whose entries were not all looked at.
+    SELECT f.term, f.patient_id
+    FROM found AS f
+    WHERE f.is_last
+    ORDER BY f.term, f.patient_id
+    LIMIT 1
+), known AS MATERIALIZED (
+    SELECT k.term, k.patient_id, row_number() OVER (ORDER BY k.term, k.patient_id) AS place, count(*) OVER () AS known
+    FROM (
+        SELECT DISTINCT f.term, f.patient_id
+        FROM found AS f
+        WHERE f.fits
+            AND NOT EXISTS (SELECT FROM ended AS e WHERE (f.term, f.patient_id) > (e.term, e.patient_id))
+        ORDER BY f.term, f.patient_id
+        LIMIT 1 + $11::int
+    ) AS k
+), next AS MATERIALIZED (
+    SELECT k.term, k.patient_id FROM known AS k WHERE k.place = $11::int AND k.known > $11::int
+    UNION ALL
+    SELECT e.term, e.patient_id FROM ended AS e WHERE (SELECT count(*) FROM known) <= $11::int
+), shown AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version,
+        p.request_digest, p.created_at, p.allowed_facilities, p.consents
+    FROM (
+        SELECT k.patient_id FROM known AS k WHERE k.place <= $11::int
+    ) AS k
+    CROSS JOIN LATERAL (
+        SELECT
+            p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone,
+            p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
+        FROM patients AS p
+        WHERE p.tenant_id = $6 AND p.id = k.patient_id
+        LIMIT 1
+    ) AS p
+    WHERE ($1 = '' OR name_matches(p.family_name || ' ' || p.given_name, $1))
+        AND ($4 = '' OR p.external_id = $4)
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.id, $7, 'list-patients'
+    FROM shown AS s
+)
+SELECT
+    coalesce(s.tenant_id, r.nobody)::uuid AS tenant_id,
+    coalesce(s.id, r.nobody)::uuid AS id,
+    coalesce(s.facility_id, r.nobody)::uuid AS facility_id,
+    s.external_id,
+    coalesce(s.given_name, '')::text AS given_name,
+    coalesce(s.family_name, '')::text AS family_name,
+    coalesce(s.birth_date, '1800-01-01')::date AS birth_date,
+    s.phone,
+    coalesce(s.version, 0)::bigint AS version,
+    s.request_digest,
+    coalesce(s.created_at, now())::timestamptz AS created_at,
+    s.allowed_facilities,
+    coalesce(s.consents, 0)::bigint AS consents,
+    coalesce(n.term, '')::text AS next_term,
+    coalesce(n.patient_id, r.nobody)::uuid AS next_id
+FROM (SELECT '00000000-0000-0000-0000-000000000000'::uuid AS nobody) AS r
+LEFT JOIN next AS n ON true
+LEFT JOIN shown AS s ON true
+LEFT JOIN known AS k ON k.patient_id = s.id
+ORDER BY k.place
+`
+
+type FindPatientsParams struct {
+	Name       string     `json:"name"`
+	BirthDate  string     `json:"birth_date"`
+	Phone      string     `json:"phone"`
+	ExternalID string     `json:"external_id"`
+	MaxLooks   int64      `json:"max_looks"`
+	TenantID   uuid.UUID  `format:"uuid" json:"-"`
+	ViewerID   uuid.UUID  `format:"uuid" json:"viewer_id"`
+	FacilityID *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
+	AfterTerm  string     `json:"after_term"`
+	AfterID    uuid.UUID  `format:"uuid" json:"after_id"`
+	MaxRows    int32      `json:"max_rows"`
+}
+
+type FindPatientsRow struct {
+	TenantID          *uuid.UUID `format:"uuid" json:"tenant_id" nullable:"true"`
+	ID                *uuid.UUID `format:"uuid" json:"id" nullable:"true"`
+	FacilityID        *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
+	ExternalID        *string    `json:"external_id"`
+	GivenName         *string    `json:"given_name"`
+	FamilyName        *string    `json:"family_name"`
+	BirthDate         *Date      `json:"birth_date" nullable:"true"`
+	Phone             *string    `example:"+14155550123" json:"phone"`
+	Version           *int64     `json:"version"`
+	RequestDigest     []byte     `json:"-"`
+	CreatedAt         *time.Time `json:"created_at" nullable:"true"`
+	AllowedFacilities *int32     `json:"-"`
+	Consents          *int64     `json:"consents"`
+	NextTerm          *string    `json:"next_term"`
+	NextID            *uuid.UUID `format:"uuid" json:"next_id" nullable:"true"`
+}
+
+// Finds the patients that the viewer sees by the beginnings of the words of their names, birth date, phone and
+// external id, in the order of the term by which they are looked for: see asked_patient_terms. The cost grows with
+// the page and the viewer's facilities: it merges the first that each facility sees (next_patient_terms). It looks at
+// max_looks entries at most, divided among the facilities, but at 500 of each; where one of them ended there, the
+// page ends too, and the next one continues. Entries have only the beginnings of long words and ids: the rows decide.
+// Only returned patients are audited. What is ” is not asked for. A page of none has one row, whose id is nil.
+func (q *Queries) FindPatients(ctx context.Context, arg FindPatientsParams) ([]FindPatientsRow, error) {
+	rows, err := q.db.Query(ctx, findPatients,
+		arg.Name,
+		arg.BirthDate,
+		arg.Phone,
+		arg.ExternalID,
+		arg.MaxLooks,
+		arg.TenantID,
+		arg.ViewerID,
+		arg.FacilityID,
+		arg.AfterTerm,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindPatientsRow{}
+	for rows.Next() {
+		var i FindPatientsRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.FacilityID,
+			&i.ExternalID,
+			&i.GivenName,
+			&i.FamilyName,
+			&i.BirthDate,
+			&i.Phone,
+			&i.Version,
+			&i.RequestDigest,
+			&i.CreatedAt,
+			&i.AllowedFacilities,
+			&i.Consents,
+			&i.NextTerm,
+			&i.NextID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const getPatient = `-- name: GetPatient :one

@@ -267,6 +267,8 @@ var patientRules = []check{
 			return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
 		}},
 	{"ListPatients", "a list of patients is not what its viewer sees", patientListsOfEveryViewer},
+	{"FindPatients", "a search of patients is not what its viewer sees", patientSearchesOfEveryViewer},
+	{"FindPatients", "a search finds others than are asked for", patientsAreFoundByWhatIsAskedFor},
 	{"ListPatients", "a list of patients looks at more than it needs", patientListsLookAtFew},
 }
 

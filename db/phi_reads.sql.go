@@ -16,24 +16,40 @@ const listPatientReads = `-- name: ListPatientReads :many
 SELECT tenant_id, id, patient_id, user_id, operation, created_at FROM phi_reads
 WHERE tenant_id = $1
     AND patient_id = $2
-    AND (created_at, id) < ($3::timestamptz, $4::uuid)
+    AND ($3::uuid IS NULL OR user_id = $3)
+    AND created_at >= coalesce($4::timestamptz, '-infinity')
+    -- One upper bound: of a row comparison and a plain bound, PostgreSQL would use only the row comparison for the
+    -- index.
+    AND (created_at, id) < (
+        least($5::timestamptz, $6::timestamptz),
+        CASE
+            WHEN $6 <= $5 THEN '00000000-0000-0000-0000-000000000000'
+            ELSE $7::uuid
+        END)
 ORDER BY created_at DESC, id DESC
-LIMIT $5::int
+LIMIT $8::int
 `
 
 type ListPatientReadsParams struct {
-	TenantID        uuid.UUID `format:"uuid" json:"-"`
-	PatientID       uuid.UUID `format:"uuid" json:"patient_id"`
-	BeforeCreatedAt time.Time `json:"before_created_at"`
-	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
-	MaxRows         int32     `json:"max_rows"`
+	TenantID        uuid.UUID  `format:"uuid" json:"-"`
+	PatientID       uuid.UUID  `format:"uuid" json:"patient_id"`
+	UserID          *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
+	FromTime        *time.Time `json:"from_time" nullable:"true"`
+	BeforeCreatedAt time.Time  `json:"before_created_at"`
+	ToTime          *time.Time `json:"to_time" nullable:"true"`
+	BeforeID        uuid.UUID  `format:"uuid" json:"before_id"`
+	MaxRows         int32      `json:"max_rows"`
 }
 
+// Lists who read a patient, newest first, all or one user's, in [from, to).
 func (q *Queries) ListPatientReads(ctx context.Context, arg ListPatientReadsParams) ([]PhiRead, error) {
 	rows, err := q.db.Query(ctx, listPatientReads,
 		arg.TenantID,
 		arg.PatientID,
+		arg.UserID,
+		arg.FromTime,
 		arg.BeforeCreatedAt,
+		arg.ToTime,
 		arg.BeforeID,
 		arg.MaxRows,
 	)

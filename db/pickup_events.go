@@ -84,8 +84,8 @@ type EventPage struct {
 	IsLast bool
 }
 
-// StreamPickupEvents reads the next MaxRows events of the tenant after a position and below a horizon, and
-// returns those that the viewer sees. A page without any may be followed by more.
+// StreamPickupEvents reads the next events of the tenant, or of the viewer's facilities, after a position and below
+// a horizon, about MaxRows, and returns those that the viewer sees. A page without any may be followed by more.
 // It returns StreamRestarted if the server does not write this history any more.
 func (s *Store) StreamPickupEvents(
 	ctx context.Context, history string, p StreamPickupEventsParams,
@@ -99,7 +99,7 @@ func (s *Store) StreamPickupEvents(
 		if r.Seen {
 			page.Events = append(page.Events, r.event())
 		}
-		page.LastXid, page.LastSeq, page.IsLast = r.Xid, r.Seq, r.PageRows < int64(p.MaxRows)
+		page.LastXid, page.LastSeq, page.IsLast = r.Xid, r.Seq, !r.More
 	}
 	return page, nil
 }

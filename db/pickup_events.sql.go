@@ -202,22 +202,13 @@ func (q *Queries) GetPickupEvent(ctx context.Context, arg GetPickupEventParams) 
 
 const getStreamHorizon = `-- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
-    SELECT l.virtualtransaction, l.transactionid, l.relation
+    SELECT l.virtualtransaction, l.locktype, l.transactionid
     FROM pg_locks AS l
     WHERE (l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')
-        OR (l.locktype = 'relation'
-            AND l.mode = 'RowExclusiveLock'
-            AND l.relation = 'pickup_events'::regclass
+        OR (l.locktype = 'advisory'
+            AND l.classid = 20561
+            AND l.objsubid = 2
             AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-), writers AS (
-    SELECT l.virtualtransaction, count(l.transactionid) > 0 AS has_xid
-    FROM locks AS l
-    GROUP BY l.virtualtransaction
-    HAVING count(l.relation) > 0
-), running AS (
-    SELECT x.xid, l.virtualtransaction
-    FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
-    LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
 ), history AS MATERIALIZED (
     SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
@@ -225,11 +216,11 @@ SELECT
     least(
         pg_snapshot_xmax(pg_current_snapshot()),
         (
-            SELECT r.xid
-            FROM running AS r
-            WHERE r.virtualtransaction IN (SELECT w.virtualtransaction FROM writers AS w)
-                OR (r.virtualtransaction IS NULL AND EXISTS (SELECT FROM writers AS w WHERE NOT w.has_xid))
-            ORDER BY r.xid
+            SELECT x.xid
+            FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+            JOIN locks AS l ON l.transactionid = x.xid::xid
+            WHERE l.virtualtransaction IN (SELECT w.virtualtransaction FROM locks AS w WHERE w.locktype = 'advisory')
+            ORDER BY x.xid
             LIMIT 1
         )
     )::text AS xid,
@@ -249,13 +240,12 @@ type GetStreamHorizonRow struct {
 // an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
 // the commit order. Newest is the horizon if no transaction were running.
 //
-// A transaction that writes events locks their table, ROW EXCLUSIVE, and then writes them at positions
-// that are not below its id, nor below the xmax of a snapshot under the lock (late_event_position). The
-// statement's snapshot is taken first: every id below its xmax had been assigned by then, and a running
-// writer among them still shows its lock in pg_locks, which is read live, in one call; one that does not
-// show it yet writes at the xmax or above. A writer whose id is not in pg_locks may have just got it, before
-// the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
-// however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
+// A transaction that writes an event gets an id, then locks 20561 and its process id, and then writes the
+// event at a position that is neither below its id nor below the xmax of a snapshot under the lock
+// (late_event_position). This statement's snapshot is taken before pg_locks is read, which shows locks
+// and ids at one moment. So a running writer that it shows is not passed: its id is among those that run, or
+// beyond the xmax here. One that it does not show yet writes at that xmax or above. Other transactions do not
+// matter, however long they run or wait: those that write events neither, until they write the first.
 //
 // Events must be read by a later statement: its snapshot includes all writers that had ended here.
 //
@@ -284,26 +274,32 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
-        OR $4::user_role = 'staff' AND EXISTS (
+    AND ($4::uuid IS NULL OR e.actor_id = $4)
+    AND e.created_at >= coalesce($5::timestamptz, '-infinity')
+    AND e.created_at < coalesce($6::timestamptz, 'infinity')
+    AND (role_sees_pickup($7::user_role, p.status, p.driver_id, $8::uuid)
+        OR $7::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
-    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
-    AND ($4 <> 'driver' OR e.created_at >= (
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $9))
+    AND ($7 = 'staff' OR role_sees_event($7, e.after, e.driver_id, $8))
+    AND ($7 <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
-        WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6))
+        WHERE d.tenant_id = $1 AND d.id = $8 AND d.user_id = $9))
 ORDER BY e.version
-LIMIT $7::int
+LIMIT $10::int
 `
 
 type ListPickupEventsParams struct {
-	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
-	AfterVersion   int64     `json:"after_version"`
-	ViewerRole     UserRole  `json:"viewer_role"`
-	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
-	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
-	MaxRows        int32     `json:"max_rows"`
+	TenantID       uuid.UUID  `format:"uuid" json:"-"`
+	PickupID       uuid.UUID  `format:"uuid" json:"pickup_id"`
+	AfterVersion   int64      `json:"after_version"`
+	ActorID        *uuid.UUID `format:"uuid" json:"actor_id" nullable:"true"`
+	FromTime       *time.Time `json:"from_time" nullable:"true"`
+	ToTime         *time.Time `json:"to_time" nullable:"true"`
+	ViewerRole     UserRole   `json:"viewer_role"`
+	ViewerDriverID uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID  `format:"uuid" json:"viewer_id"`
+	MaxRows        int32      `json:"max_rows"`
 }
 
 type ListPickupEventsRow struct {
@@ -319,6 +315,9 @@ func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsPara
 		arg.TenantID,
 		arg.PickupID,
 		arg.AfterVersion,
+		arg.ActorID,
+		arg.FromTime,
+		arg.ToTime,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
 		arg.ViewerID,
@@ -384,65 +383,126 @@ func (q *Queries) RequireEventHistory(ctx context.Context, history string) error
 }
 
 const streamPickupEvents = `-- name: StreamPickupEvents :many
-WITH page AS MATERIALIZED (
-    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
-    FROM pickup_events AS e
-    WHERE e.tenant_id = $1
-        AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
-        AND e.xid < ($4::text)::xid8
-        AND e.seq > $5::bigint
-    ORDER BY e.xid, e.seq
-    LIMIT $6::int
-), mine AS MATERIALIZED (
+WITH mine AS MATERIALIZED (
     SELECT DISTINCT v.facility_id
     FROM facility_viewers AS v
-    WHERE v.tenant_id = $1 AND v.user_id = $7 AND $8::user_role = 'staff'
+    WHERE v.tenant_id = $2 AND v.user_id = $3 AND $4::user_role = 'staff'
+), near AS MATERIALIZED (
+    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
+    FROM pickup_events AS e
+    WHERE e.tenant_id = $2
+        AND (e.xid, e.seq) > (($5::text)::xid8, $6::bigint)
+        AND e.xid < ($7::text)::xid8
+        AND e.seq > $8::bigint
+    ORDER BY e.xid, e.seq
+    LIMIT $1::int
+), sparse AS MATERIALIZED (
+    -- One row if facilities are merged: how many events of each are read.
+    SELECT greatest(4, ($1::int) / greatest(1, count(*)))::int AS most
+    FROM mine
+    HAVING $4 = 'staff'
+        AND count(*) <= 50
+        AND (SELECT count(*) FROM near) = $1::int
+        AND (20 + count(*)) * (
+            SELECT count(*) FROM near AS e WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < $1::int
+), merged AS MATERIALIZED (
+    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
+    FROM sparse AS s
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL (
+        -- Compared and sorted by all columns of the index after the tenant, so that no other one seems to do as
+        -- well, whatever the statistics say: see newest_pickups.
+        SELECT k.tenant_id, k.id, k.pickup_id, k.version, k.transition, k.actor_id, k.before, k.after, k.driver_id, k.idempotency_key, k.request_digest, k.created_at, k.xid, k.seq, k.facility_id
+        FROM (
+            SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
+            FROM pickup_events AS e
+            WHERE e.tenant_id = $2
+                AND (e.facility_id, e.xid, e.seq) > (m.facility_id, ($5::text)::xid8, $6::bigint)
+                AND (e.facility_id, e.xid, e.seq) < (m.facility_id, ($7::text)::xid8, 0::bigint)
+                AND e.seq > $8::bigint
+            ORDER BY e.facility_id, e.xid, e.seq
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.facility_id, k.xid, k.seq
+        LIMIT s.most
+    ) AS e
+    UNION ALL
+    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
+    FROM sparse AS s
+    CROSS JOIN LATERAL (
+        SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
+        FROM pickup_events AS e
+        WHERE e.tenant_id = $2
+            AND e.facility_id IS NULL
+            AND (e.xid, e.seq) > (($5::text)::xid8, $6::bigint)
+            AND e.xid < ($7::text)::xid8
+            AND e.seq > $8::bigint
+        ORDER BY e.facility_id, e.xid, e.seq -- the index's order: PostgreSQL does not see that there is one facility_id
+        LIMIT s.most
+    ) AS e
+), ends AS MATERIALIZED (
+    -- Where the first facility that may have more was read to.
+    SELECT p.xid, p.seq
+    FROM sparse AS s
+    CROSS JOIN (
+        SELECT e.xid, e.seq, row_number() OVER (PARTITION BY e.facility_id ORDER BY e.xid, e.seq) AS place
+        FROM merged AS e
+    ) AS p
+    WHERE p.place = s.most
+    ORDER BY p.xid, p.seq
+    LIMIT 1
+), page AS MATERIALIZED (
+    SELECT n.tenant_id, n.id, n.pickup_id, n.version, n.transition, n.actor_id, n.before, n.after, n.driver_id, n.idempotency_key, n.request_digest, n.created_at, n.xid, n.seq, n.facility_id FROM near AS n WHERE NOT EXISTS (SELECT FROM sparse)
+    UNION ALL
+    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id FROM merged AS e WHERE NOT EXISTS (SELECT FROM ends AS z WHERE (e.xid, e.seq) > (z.xid, z.seq))
 ), staffs AS MATERIALIZED (
     SELECT p.id
     FROM (SELECT DISTINCT e.pickup_id FROM page AS e WHERE e.facility_id IS NULL) AS k
     CROSS JOIN LATERAL (
         SELECT p.id
         FROM pickups AS p
-        WHERE p.tenant_id = $1 AND p.id = k.pickup_id
+        WHERE p.tenant_id = $2 AND p.id = k.pickup_id
             AND (p.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
         LIMIT 1
     ) AS p
-    WHERE $8 = 'staff'
+    WHERE $4 = 'staff'
 ), judged AS MATERIALIZED (
     SELECT
         e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id,
         coalesce(
-            (role_sees_event($8::user_role, e.after, e.driver_id, $9::uuid)
-                OR $8 = 'staff' AND (
+            (role_sees_event($4::user_role, e.after, e.driver_id, $9::uuid)
+                OR $4 = 'staff' AND (
                     e.facility_id IN (SELECT m.facility_id FROM mine AS m)
                     OR e.pickup_id IN (SELECT s.id FROM staffs AS s)))
-            AND ($8 <> 'driver' OR e.created_at >= (
+            AND ($4 <> 'driver' OR e.created_at >= (
                 SELECT d.user_since FROM drivers AS d
-                WHERE d.tenant_id = $1 AND d.id = $9 AND d.user_id = $7)),
+                WHERE d.tenant_id = $2 AND d.id = $9 AND d.user_id = $3)),
             false) AS seen,
-        row_number() OVER (ORDER BY e.xid, e.seq) AS place,
-        count(*) OVER () AS page_rows
+        row_number() OVER (ORDER BY e.xid DESC, e.seq DESC) = 1 AS is_last
     FROM page AS e
 )
 SELECT
     j.tenant_id, j.id, j.pickup_id, j.version, j.transition, j.actor_id, j.before, j.after, j.driver_id,
     j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq, j.facility_id,
     j.seen::boolean AS seen,
-    j.page_rows::bigint AS page_rows
+    CASE
+        WHEN EXISTS (SELECT FROM sparse) THEN EXISTS (SELECT FROM ends)
+        ELSE (SELECT count(*) FROM near) = $1::int
+    END::boolean AS more
 FROM judged AS j
-WHERE (j.seen OR j.place = j.page_rows)
+WHERE (j.seen OR j.is_last)
 ORDER BY j.xid, j.seq
 `
 
 type StreamPickupEventsParams struct {
+	MaxRows        int32     `json:"max_rows"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
 	AfterXid       string    `json:"after_xid"`
 	AfterSeq       int64     `json:"after_seq"`
 	Horizon        string    `json:"horizon"`
 	FirstSeq       int64     `json:"first_seq"`
-	MaxRows        int32     `json:"max_rows"`
-	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
-	ViewerRole     UserRole  `json:"viewer_role"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
 }
 
@@ -463,26 +523,29 @@ type StreamPickupEventsRow struct {
 	Seq            int64          `json:"seq"`
 	FacilityID     *uuid.UUID     `format:"uuid" json:"facility_id" nullable:"true"`
 	Seen           bool           `json:"seen"`
-	PageRows       int64          `json:"page_rows"`
+	More           bool           `json:"more"`
 }
 
-// Looks at the next events after a position and below a horizon, max_rows at most, and returns those that
-// the viewer sees, and the last one in any case: its position is where to continue, also if nothing was
-// seen. So a call reads no more than its window, however far back it resumes and whatever the viewer sees.
+// Looks at the next events after a position and below a horizon, and returns those that the viewer sees, and
+// the last one in any case: its position is where to continue, also if nothing was seen. A call reads no more
+// than its share, however far back it resumes and whatever the viewer sees.
+// If staff of up to fifty facilities see few of the next events, the call merges those of each facility instead,
+// up to where one of them has more. A merge costs an index lookup for each facility, which is more than what
+// many facilities save. Stored rows decide between the two, not the planner.
 // For staff, an event tells its facility. Where it does not (it is from before migration 00043), its pickup is
-// looked up, once a window and by its key. A driver sees the events that assign a pickup to them or remove it,
+// looked up, once a call and by its key. A driver sees the events that assign a pickup to them or remove it,
 // since their login was linked. What admins, dispatchers and hubs see depends only on their role: their
 // streams share reads.
 func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]StreamPickupEventsRow, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
+		arg.MaxRows,
 		arg.TenantID,
+		arg.ViewerID,
+		arg.ViewerRole,
 		arg.AfterXid,
 		arg.AfterSeq,
 		arg.Horizon,
 		arg.FirstSeq,
-		arg.MaxRows,
-		arg.ViewerID,
-		arg.ViewerRole,
 		arg.ViewerDriverID,
 	)
 	if err != nil {
@@ -509,7 +572,7 @@ func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEvents
 			&i.Seq,
 			&i.FacilityID,
 			&i.Seen,
-			&i.PageRows,
+			&i.More,
 		); err != nil {
 			return nil, err
 		}

@@ -36,6 +36,8 @@ func races() []check {
 // affected.
 func rules() []check {
 	return slices.Concat(
+		appointmentRules, patientAppointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules,
+		jobRules,
 		adjustmentRules, appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,

@@ -209,7 +209,7 @@ func (r *replica) read(ctx context.Context, ask replicaAsk, wait time.Duration) 
 	conn, err := r.pool.Acquire(limited)
 	cancel()
 	if err != nil {
-		if stat := r.pool.Stat(); stat.AcquiredConns() < stat.MaxConns() { // not for want of a free one
+		if stat := r.pool.Stat(); stat.AcquiredConns()+stat.IdleConns() == 0 { // not for want of one that is free
 			r.failed(ctx)
 		}
 		return nil, err

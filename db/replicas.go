@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,9 @@ type replicaSet struct {
 	turn    atomic.Uint32
 	known   atomic.Pointer[primaryState] // the newest one
 	states  *batcher[struct{}, *primaryState]
-	counts  [readRefused + 1]atomic.Int64
+	// confirms confirms the sessions of concurrent reads in one statement, and reads the state.
+	confirms *batcher[claims, *primaryState]
+	counts   [readRefused + 1]atomic.Int64
 }
 
 // readOutcome says who served a read that a replica might have served, and why.
@@ -106,6 +109,7 @@ func openReplicas(ctx context.Context, c Config, primary pooled, lineage *Lineag
 		return mapSlice(asks, func(struct{}) *primaryState { return state }), err
 	}
 	set.states = oneAtATime(c.OneByOne, flush)
+	set.confirms = batchedReads(c.OneByOne, claims.tenant, set.confirmAll)
 	for i, url := range c.ReplicaURLs {
 		r, err := openReplica(ctx, c, set, lineage, url)
 		if err != nil {
@@ -136,6 +140,13 @@ func (set *replicaSet) primaryState(ctx context.Context, pending claims) (*prima
 		set.known.Store(state)
 	}
 	return state, err
+}
+
+// confirmAll confirms the claims of several reads, and reads the primary's state. If one is refused, the batch is
+// split.
+func (set *replicaSet) confirmAll(ctx context.Context, asks []claims) ([]*primaryState, error) {
+	state, err := set.primaryState(ctx, slices.Concat(asks...))
+	return mapSlice(asks, func(claims) *primaryState { return state }), err
 }
 
 // read has a replica serve a statement. ok is false if the primary must.
@@ -218,7 +229,7 @@ func (set *replicaSet) confirm(
 	ctx context.Context, r *replicaRead, pending claims, base *primaryState, shown *replicaAnswer,
 ) (pgx.Rows, readOutcome, error) {
 	begun := time.Now()
-	now, err := set.primaryState(ctx, pending)
+	now, err := set.confirms.do(unconfirmed(ctx), pending)
 	if err != nil {
 		shown.rows.Close()
 		return nil, readRefused, err

@@ -2,11 +2,15 @@ package db_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -110,11 +114,233 @@ func TestASearchIsCompleteHoweverLittleACallLooksAt(t *testing.T) {
 				}
 				p.AfterTerm, p.AfterID = found.Next.Term, found.Next.ID
 			}
-			byID := func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) }
-			slices.SortFunc(want, byID)
-			if slices.SortFunc(got, byID); !slices.Equal(got, want) {
+			if want = sortedIDs(want); !slices.Equal(sortedIDs(got), want) {
 				t.Errorf("pages of %d, %d looks, active %v: found %v, want %v", size[0], size[1], deref(active), got, want)
 			}
 		}
 	}
+}
+
+// manyNamed makes patients of the staff's facility, and one who is not, and returns their ids' numbers.
+func (w *fixture) manyNamed(ctx context.Context) map[uuid.UUID]string {
+	ids := map[uuid.UUID]string{}
+	for n, p := range []struct{ given, family, birth, phone, external string }{
+		{"Zoë", "O’Quill", "1931-07-13", "", ""}, {"Zora", "Quill", "1931-07-13", "+19998000000001", "x_1%"},
+		{"Quirin", "Zo-Bar", "1931-07-13", "+19998000000002", ""}, {"Azo", "Quill", "1931-07-13", "", "x_1"},
+		{"Oquilla", "Zoë", "1931-07-13", "", ""},
+		{strings.Repeat("w", 40) + "y", "Z", "1931-07-14", "", strings.Repeat("7", 199) + "5"},
+		{"Zora", "Quill", "1931-07-13", "+19998000000001", "x_1%"},
+	} {
+		facility := w.facility
+		if n == 6 {
+			facility = w.hidden
+		}
+		if n == 2 {
+			p.external = "x_1%" // of another facility, which they are known to besides
+			facility = w.clinic(ctx)
+		}
+		id := newID()
+		ids[id] = strconv.Itoa(n)
+		must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date,
+			phone, external_id) VALUES ($1, $2, $3, $4, $5, $6::text::date, nullif($7, ''), nullif($8, ''))`,
+			w.tenant, id, facility, p.given, p.family, p.birth, p.phone, p.external))
+		must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)",
+			w.tenant, id, facility))
+		if n == 2 {
+			must(w.owner.Exec(ctx, `WITH f AS (INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+				VALUES ($1, $2, $3)) UPDATE patients SET allowed_facilities = 2 WHERE id = $2`, w.tenant, id, w.facility))
+		}
+	}
+	return ids
+}
+
+// clinic makes a facility that nobody sees.
+func (w *fixture) clinic(ctx context.Context) uuid.UUID { return w.clinics(ctx, 1)[0] }
+
+// readBy returns the patients that are recorded as read by the user, in the order of their ids.
+func (w *fixture) readBy(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := w.owner.Query(ctx, `SELECT patient_id FROM phi_reads
+		WHERE tenant_id = $1 AND user_id = $2 AND operation = 'list-patients' ORDER BY patient_id`, w.tenant, user)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+}
+
+func idsOf(patients []db.Patient) (ids []uuid.UUID) {
+	for _, p := range patients {
+		ids = append(ids, p.ID)
+	}
+	return sortedIDs(ids)
+}
+
+func sortedIDs(ids []uuid.UUID) []uuid.UUID {
+	slices.SortFunc(ids, compareIDs)
+	return ids
+}
+
+// patientSearches are what patients are asked for by, and the numbers of those of manyNamed whom it finds.
+var patientSearches = []struct {
+	ask  db.FindPatientsParams
+	want string
+}{
+	{db.FindPatientsParams{Name: "zo"}, "0 1 2 4"},
+	{db.FindPatientsParams{Name: "quill zo"}, "0 1"},
+	{db.FindPatientsParams{Name: "o'quill zoë"}, "0 4"},
+	{db.FindPatientsParams{BirthDate: "1931-07-13"}, "0 1 2 3 4"},
+	{db.FindPatientsParams{BirthDate: "1931-07-14"}, "5"},
+	{db.FindPatientsParams{Phone: "+19998000000001"}, "1"},
+	{db.FindPatientsParams{Phone: "+1999800000000"}, ""},
+	{db.FindPatientsParams{ExternalID: "x_1%"}, "1 2"},
+	{db.FindPatientsParams{ExternalID: "x_1"}, "3"},
+	{db.FindPatientsParams{ExternalID: strings.Repeat("7", 199) + "5"}, "5"},
+	{db.FindPatientsParams{ExternalID: strings.Repeat("7", 199) + "6"}, ""},
+	{db.FindPatientsParams{ExternalID: "x_1%", Name: "zo", BirthDate: "1931-07-13", Phone: "+19998000000001"}, "1"},
+	{db.FindPatientsParams{ExternalID: "x_1%", Name: "zo", BirthDate: "1931-07-14"}, ""},
+	{db.FindPatientsParams{ExternalID: "x_1%", Name: "-"}, ""},
+	{db.FindPatientsParams{Name: strings.Repeat("w", 40) + "y"}, "5"},
+	{db.FindPatientsParams{Name: strings.Repeat("w", 40) + "z"}, ""},
+	{db.FindPatientsParams{}, ""},
+}
+
+// patientsAreFoundByWhatIsAskedFor searches by each kind of data, alone and together, as those who see the patients and
+// as those who do not. Each who is shown is recorded, and nobody else.
+func patientsAreFoundByWhatIsAskedFor(ctx context.Context, w *fixture) error {
+	ids := w.manyNamed(ctx)
+	for _, q := range patientSearches {
+		for name, v := range map[string]db.Viewer{"staff": w.staff, "stranger": w.stranger, "admin": w.admin} {
+			must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
+			p := q.ask
+			p.MaxRows = 50
+			found, err := w.Store.FindPatients(ctx, v, p)
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, p := range found.Rows {
+				got = append(got, ids[p.ID])
+			}
+			want := strings.Fields(q.want)
+			if name != "staff" {
+				want = nil
+			}
+			if slices.Sort(got); !slices.Equal(got, want) || found.Next != nil {
+				return fmt.Errorf("%s asks for %+v: found %v, want %v", name, q.ask, got, want)
+			}
+			if read := must(w.readBy(ctx, v.UserID)); !slices.Equal(read, idsOf(found.Rows)) {
+				return fmt.Errorf("%s asks for %+v: recorded as read %v, want %v", name, q.ask, read, idsOf(found.Rows))
+			}
+		}
+	}
+	return nil
+}
+
+// patientSearchesOfEveryViewer searches, in pages, as staff of no, one, some and many facilities, and compares what is
+// found with the rows.
+func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
+	facilities := w.manyPatients(ctx)
+	must(w.owner.Exec(ctx, `UPDATE patients SET given_name = (ARRAY['Anna', 'Ann Arbor', 'Bea'])[1 + k.n % 3],
+			family_name = 'Quetzal' || k.n % 5, birth_date = '1931-07-13'::date + k.n % 2
+		FROM (SELECT id, ('x' || right(id::text, 4))::bit(16)::int AS n FROM patients WHERE tenant_id = $1) AS k
+		WHERE tenant_id = $1 AND patients.id = k.id`, w.tenant))
+	viewers := map[string]db.Viewer{"stranger": w.user(ctx, db.UserRoleStaff)}
+	for name, of := range map[string][]uuid.UUID{
+		"staff of one": facilities[3:4], "staff of some": facilities[2:9], "staff of all": facilities,
+	} {
+		viewers[name] = w.staffOf(ctx, of)
+	}
+	for name, v := range viewers {
+		for _, facility := range []*uuid.UUID{nil, &facilities[3], &facilities[60]} {
+			for _, ask := range []db.FindPatientsParams{
+				{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"}, {Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
+			} {
+				ask.FacilityID = facility
+				for _, size := range [][2]int{{7, 2}, {7, 20_000}, {200, 20_000}} {
+					ask.MaxRows = int32(size[0])
+					if err := w.patientsFoundAre(ctx, v, ask, int64(size[1])); err != nil {
+						return fmt.Errorf("%s asks for %+v: %w", name, ask, err)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// patientsFoundAre searches to the end, and compares what is found with the rows.
+func (w *fixture) patientsFoundAre(ctx context.Context, v db.Viewer, p db.FindPatientsParams, looks int64) error {
+	var want, got []uuid.UUID
+	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(k.id ORDER BY k.term, k.id), '{}')
+		FROM (
+			SELECT p.id, min(t.term) AS term
+			FROM asked_patient_terms(nullif($4, ''), nullif($5, '')::date, NULL, NULL) AS a, patient_facilities AS f
+			JOIN group_facilities AS g ON g.tenant_id = f.tenant_id AND g.facility_id = f.facility_id
+			JOIN group_members AS m ON m.tenant_id = g.tenant_id AND m.group_id = g.group_id
+			JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id
+			CROSS JOIN LATERAL unnest(terms_of_patient(
+				p.given_name, p.family_name, p.birth_date, p.phone, p.external_id)) AS t (term)
+			WHERE f.tenant_id = $1 AND m.user_id = $2 AND f.allowed AND ($3::uuid IS NULL OR f.facility_id = $3)
+				AND ($4 = '' OR name_matches(p.given_name || ' ' || p.family_name, $4))
+				AND ($5 = '' OR p.birth_date = nullif($5, '')::date)
+				AND t.term COLLATE "C" >= a.first AND t.term COLLATE "C" < a.past
+			GROUP BY p.id) AS k`,
+		w.tenant, v.UserID, p.FacilityID, p.Name, p.BirthDate).Scan(&want))
+	for more := true; more && len(got) <= len(want); {
+		found, err := w.Store.FindPatientsLooking(ctx, v, p, looks)
+		if err != nil {
+			return err
+		}
+		if len(found.Rows) > int(p.MaxRows) {
+			return fmt.Errorf("a page has %d patients", len(found.Rows))
+		}
+		for _, p := range found.Rows {
+			got = append(got, p.ID)
+		}
+		if more = found.Next != nil; more {
+			p.AfterTerm, p.AfterID = found.Next.Term, found.Next.ID
+			if looks == 20_000 && len(found.Rows) < int(p.MaxRows) {
+				return fmt.Errorf("a page has %d patients, and is not the last", len(found.Rows))
+			}
+		}
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("found %d patients, want %d: %v, %v", len(got), len(want), got, want)
+	}
+	return nil
+}
+
+// Whoever edits a patient and whoever allows and disallows facilities at the same time, the patient is found for each
+// facility that sees them by what they are then: the invariants say so when the test ends.
+func TestPatientsAreFoundByWhatTheyBecameInRaces(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.fixture(ctx)
+	facilities := w.clinics(ctx, 3)
+	id := w.patient(ctx)
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 20 {
+				facility := facilities[(n+i)%3]
+				switch {
+				case n < 3:
+					must(w.owner.Exec(ctx, "UPDATE patients SET family_name = $2 WHERE id = $1", id, fmt.Sprint("N", n, " M", i)))
+				case n < 5: // as no statement does, without a lock of the patient
+					must(w.owner.Exec(ctx, `INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id)
+						VALUES ($1, $2, $3) ON CONFLICT (tenant_id, patient_id, facility_id)
+						DO UPDATE SET allowed = NOT f.allowed`, w.tenant, id, facility))
+				case n < 7:
+					must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE patient_id = $1 AND facility_id = $2", id,
+						facility))
+				default:
+					must(w.owner.Exec(ctx, "UPDATE patients SET phone = $2 WHERE id = $1", id,
+						fmt.Sprint("+1999800000000", i%10)))
+				}
+			}
+		})
+	}
+	all.Wait()
+	must(w.owner.Exec(ctx, `UPDATE patients AS p SET allowed_facilities = (SELECT count(*) FROM patient_facilities AS f
+		WHERE f.patient_id = p.id AND f.allowed) WHERE p.id = $1`, id))
 }

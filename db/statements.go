@@ -23,6 +23,7 @@ type statements interface {
 
 	GetDriver(context.Context, GetDriverParams) (Driver, error)
 	ListDrivers(context.Context, ListDriversParams) ([]Driver, error)
+	ListNearestDrivers(context.Context, ListNearestDriversParams) ([]ListNearestDriversRow, error)
 
 	GetFacility(context.Context, GetFacilityParams) (Facility, error)
 	ListFacilities(context.Context, ListFacilitiesParams) ([]Facility, error)
@@ -44,6 +45,7 @@ type statements interface {
 	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
 	GetTenantBySlug(context.Context, string) (Tenant, error)
 
+	SeesPatient(context.Context, SeesPatientParams) (bool, error)
 	PatientExists(context.Context, PatientExistsParams) (bool, error)
 	ListConsents(context.Context, ListConsentsParams) ([]PatientConsent, error)
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
@@ -62,6 +64,7 @@ type patientStatements interface {
 	ListPatients(context.Context, ListPatientsParams) ([]ListPatientsRow, error)
 	GetPickupPatient(context.Context, GetPickupPatientParams) (GetPickupPatientRow, error)
 	ListAppointments(context.Context, ListAppointmentsParams) ([]ListAppointmentsRow, error)
+	ListPatientAppointments(context.Context, ListPatientAppointmentsParams) ([]ListPatientAppointmentsRow, error)
 }
 
 // systemStatements are the additional ones of a System, for workers and operators' commands. They name no

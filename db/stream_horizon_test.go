@@ -42,11 +42,14 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		{"a long transaction", func() { begin(d, id) }},
 		{"a transaction that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
 		{"a transaction that locks them", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
+		{"one that is about to write events", func() {
+			begin(d, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE", id)
+		}},
 		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
 		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
 		{"one of another database", func() { begin(elsewhere, id) }},
 		{"one of another database that writes events there",
-			func() { begin(elsewhere, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE", id) }},
+			func() { begin(elsewhere, id, "SELECT pg_advisory_xact_lock(20561, pg_backend_pid())") }},
 		{"a writer that waits before it has an id",
 			func() { begin(d, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE") }},
 	} {
@@ -82,91 +85,87 @@ func writersOfEvents(t *testing.T) map[string]string {
 			}
 		}
 	}
-	if len(all) != 4 { // TransitionPickups, its two variants, and DispatchPickup
-		t.Fatalf("%d statements write events", len(all))
-	}
-	return all
+	return all // TransitionPickups, its two variants, and DispatchPickup
 }
 
-// held returns what a session holds: the lock of the writers of events, and a transaction id.
-func held(ctx context.Context, w *fixture, pid uint32) (lock, xid bool) {
+// marks returns whether a session has an id, and the lock of those who have written events.
+func marks(ctx context.Context, w *fixture, pid uint32) (hasID, hasLock bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
-			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass
-			    AND mode = 'RowExclusiveLock'), false),
-			coalesce(bool_or(locktype = 'transactionid' AND mode = 'ExclusiveLock'), false)
-		FROM pg_locks WHERE pid = $1 AND granted`, int32(pid)).Scan(&lock, &xid))
-	return lock, xid
+			coalesce(bool_or(locktype = 'transactionid' AND mode = 'ExclusiveLock'), false),
+			coalesce(bool_or(locktype = 'advisory' AND classid = 20561 AND objsubid = 2), false)
+		FROM pg_locks WHERE pid = $1 AND granted`, int32(pid)).Scan(&hasID, &hasLock))
+	return hasID, hasLock
 }
 
-// The stream's horizon relies on this: a statement that is planned and has not run yet has the lock and no
-// transaction id.
-func TestEventWritersLockBeforeTheyHaveAnID(t *testing.T) {
+// The stream's horizon relies on this: whoever has written an event, by whatever statement, has the lock until the
+// transaction ends.
+func TestWhoHasWrittenAnEventHasTheLock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := open(t)
-	w := d.fixture(ctx)
-	for name, text := range writersOfEvents(t) {
-		tx := must(w.pool.Begin(ctx))
-		prepared := must(tx.Prepare(ctx, "", text))
-		w.must(tx.Rollback(ctx)) // with the locks of the preparation
-		tx = must(w.pool.Begin(ctx))
-		must(tx.Exec(ctx, "EXPLAIN "+text, make([]any, len(prepared.ParamOIDs))...))
-		if lock, xid := held(ctx, w, tx.Conn().PgConn().PID()); !lock || xid {
-			t.Errorf("%s: planned it has the lock: %t, an id: %t", name, lock, xid)
+	w := open(t).fixture(ctx)
+	w.driver(ctx, 1, 1)
+	moved := w.submitted(ctx)
+	for what, write := range map[string]func(tx pgx.Tx, id uuid.UUID){
+		"a submit": func(tx pgx.Tx, id uuid.UUID) {
+			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
+		},
+		"a dispatch": func(tx pgx.Tx, _ uuid.UUID) {
+			w.must(w.moving(ctx, db.TransitionNameDispatch, moved)(w.over(tx)))
+		},
+		"a cancel that skips locked rows": func(tx pgx.Tx, id uuid.UUID) {
+			must(w.over(tx).MovePastLocks(ctx, w.dispatcher, db.TransitionNameCancel, ids(id, w.pickup(ctx)), nil))
+		},
+		"an insert": func(tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
+		"a subtransaction": func(tx pgx.Tx, id uuid.UUID) {
+			sub := must(tx.Begin(ctx))
+			must(sub.Exec(ctx, insertEvent, id))
+			w.must(sub.Commit(ctx))
+		},
+	} {
+		tx := must(w.owner.Begin(ctx))
+		write(tx, w.pickup(ctx))
+		must(tx.Exec(ctx, "SELECT 1"))
+		if hasID, hasLock := marks(ctx, w, tx.Conn().PgConn().PID()); !hasID || !hasLock {
+			t.Errorf("%s: it has an id: %t, the lock: %t", what, hasID, hasLock)
 		}
 		w.must(tx.Rollback(ctx))
 	}
+	if n := len(writersOfEvents(t)); n != 4 {
+		t.Errorf("%d statements write events", n)
+	}
 }
 
-// The same with a cached plan, and the statement as the store sends it: blocked at the first row that it
-// locks, it already has the lock.
-func TestEventWritersLockBeforeTheFirstRow(t *testing.T) {
+// A transaction that waits for a row before its event holds no stream back, however long, and its event is told
+// after those of the others.
+func TestAWriterThatWaitsBeforeItsEventHoldsNoStreamBack(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := open(t)
-	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
-		w := d.fixture(ctx)
-		first, second := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
-		conn := must(w.pool.Acquire(ctx))
-		defer conn.Release()
-		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
-		s := w.over(conn)
-		for _, c := range []struct {
-			name string
-			at   func() uuid.UUID
-			act  func(id uuid.UUID, round int) error
-		}{
-			{"submit", func() uuid.UUID { return w.pickup(ctx) }, func(id uuid.UUID, _ int) error {
-				return w.moving(ctx, db.TransitionNameSubmit, id)(s)
-			}},
-			{"assign", func() uuid.UUID { return w.submitted(ctx) }, func(id uuid.UUID, round int) error {
-				return assign(ctx, s, w.dispatcher, id, []db.Viewer{first, second}[round])
-			}},
-			{"release", func() uuid.UUID { return w.assigned(ctx, w.driver(ctx, 3, 3)) },
-				func(id uuid.UUID, _ int) error {
-					return w.moving(ctx, db.TransitionNameRelease, id)(s)
-				}},
-			{"dispatch", func() uuid.UUID { w.driver(ctx, 4, 4); return w.submitted(ctx) },
-				func(id uuid.UUID, _ int) error {
-					return w.moving(ctx, db.TransitionNameDispatch, id)(s)
-				}},
-		} {
-			w.must(c.act(c.at(), 0))
-			id := c.at()
-			holder := must(w.owner.Begin(ctx))
-			must(holder.Exec(ctx, "SELECT FROM pickups WHERE id = $1 FOR UPDATE", id))
-			ended := make(chan error, 1)
-			go func() { ended <- c.act(id, 1) }()
-			w.awaitBlockedBy(ctx, holder)
-			if lock, xid := held(ctx, w, conn.Conn().PgConn().PID()); !lock || xid {
-				t.Errorf("%s, %s: it has the lock: %t, an id: %t", c.name, mode, lock, xid)
-			}
-			w.must(holder.Rollback(ctx))
-			if err := <-ended; err != nil {
-				t.Errorf("%s: %v", c.name, err)
-			}
-		}
+	w := open(t).fixture(ctx)
+	account := w.fundedAccount(ctx, 10_000)
+	slow, fast := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
+	f := &follower{w: w, by: w.staff}
+	tx := must(w.pool.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	finish := w.midway(ctx, tx, account, slow)
+	if hasID, hasLock := marks(ctx, w, tx.Conn().PgConn().PID()); !hasID || hasLock {
+		t.Errorf("while it waits it has an id: %t, the lock: %t", hasID, hasLock)
+	}
+	w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
+	for tries := 0; len(f.seen) == 0 && tries < 50; tries++ {
+		f.read(ctx)
+		must(w.MoveStreamHorizon(ctx))
+	}
+	if !slices.Equal(f.seen, ids(fast)) {
+		t.Errorf("while it waits, the events of %v are told", f.seen)
+	}
+	finish()
+	w.must(tx.Commit(ctx))
+	if err := f.catchUp(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.seen, ids(fast, slow)) {
+		t.Errorf("the events of %v are told", f.seen)
 	}
 }
 

@@ -18,23 +18,38 @@ import (
 // eventsOf gives a pickup n more events, in one transaction, every other one as from before events told their
 // facility.
 func (w *fixture) eventsOf(ctx context.Context, pickup uuid.UUID, driver *uuid.UUID, after db.PickupStatus, n int) {
+	w.insertEvents(ctx, pickup, driver, after, n, 2)
+}
+
+// facilityEvents gives a pickup n more events that tell their facility.
+func (w *fixture) facilityEvents(ctx context.Context, pickup uuid.UUID, n int) {
+	w.insertEvents(ctx, pickup, nil, db.PickupStatusSUBMITTED, n, 1)
+}
+
+// insertEvents gives a pickup n more events, in one transaction, one of which in so many tells its facility.
+func (w *fixture) insertEvents(
+	ctx context.Context, pickup uuid.UUID, driver *uuid.UUID, after db.PickupStatus, n, told int,
+) {
 	must(w.owner.Exec(ctx, `
 		INSERT INTO pickup_events (
 			tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key,
 			request_digest, facility_id)
 		SELECT p.tenant_id, gen_random_uuid(), p.id, last.version + n, 'cancel', p.requested_by, 'DRAFT',
 			$2::text::pickup_status, $3, gen_random_uuid()::text, 'digest',
-			CASE WHEN (last.version + n) % 2 = 0 THEN p.facility_id END
+			CASE WHEN (last.version + n) % $5 = 0 THEN p.facility_id END
 		FROM pickups AS p
 		CROSS JOIN (SELECT coalesce(max(version), 1) FROM pickup_events WHERE pickup_id = $1) AS last (version)
 		CROSS JOIN generate_series(1, $4) AS n
-		WHERE p.id = $1`, pickup, string(after), driver, n))
+		WHERE p.id = $1`, pickup, string(after), driver, n, told))
 }
 
 // hiddenPickup makes one of the facility that staff do not see.
-func (w *fixture) hiddenPickup(ctx context.Context) (id uuid.UUID) {
+func (w *fixture) hiddenPickup(ctx context.Context) (id uuid.UUID) { return w.pickupOf(ctx, w.hidden) }
+
+// pickupOf makes one of a facility, by the dispatcher.
+func (w *fixture) pickupOf(ctx context.Context, facility uuid.UUID) (id uuid.UUID) {
 	p := w.seeded.Pickup()
-	p.By, p.FacilityID = w.dispatcher, w.hidden
+	p.By, p.FacilityID = w.dispatcher, facility
 	w.make(ctx, func(r *seed.Rows) { id = r.Pickup(p) })
 	return id
 }
@@ -72,7 +87,8 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 				t.Fatal(err)
 			}
 			found, removed := plan.scanned("pickup_events")
-			if dearest = max(dearest, plan.Hit+plan.Read); dearest > most || found+removed > looked {
+			// Staff look at the next ones, then at the next ones of their facility, and at those that tell none.
+			if dearest = max(dearest, plan.Hit+plan.Read); dearest > most || found+removed > 3*looked {
 				t.Fatalf("%s: %.0f events and %d pages in one step", v.Role, found+removed, dearest)
 			}
 			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), p))
@@ -90,6 +106,56 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 			t.Errorf("%s: saw %d events, want %d", v.Role, len(seen), want)
 		}
 		t.Logf("%s: %d steps, %d pages at most", v.Role, steps, dearest)
+	}
+}
+
+// The stream of few clinics reads what it shows, and not the events of others in between.
+func TestTheStreamOfFewClinicsReadsWhatItShows(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := openUnchecked(t).fixture(ctx)
+	hidden, mine := w.hiddenPickup(ctx), w.pickup(ctx)
+	clinics := append(w.clinics(ctx, 20), w.facility)
+	others := make([]uuid.UUID, 20)
+	for i := range others {
+		others[i] = w.pickupOf(ctx, clinics[i])
+	}
+	for range 3 {
+		w.facilityEvents(ctx, hidden, 20_000)
+		w.facilityEvents(ctx, mine, 150)
+		for _, id := range others {
+			w.facilityEvents(ctx, id, 2)
+		}
+	}
+	w.facilityEvents(ctx, hidden, 20_000)
+	must(w.owner.Exec(ctx, "VACUUM ANALYZE pickup_events"))
+	for name, c := range map[string]struct {
+		v     db.Viewer
+		want  int
+		steps int
+		pages int64 // of all steps
+	}{
+		"of one":        {w.staff, 450, 4, 150},
+		"of twenty-one": {w.staffOf(ctx, clinics), 570, 10, 1_000},
+		"of none":       {w.stranger, 0, 1, 30},
+	} {
+		p, steps, events, pages := w.positioned(c.v, 0, 0, 200), 0, 0, int64(0)
+		for done := false; !done; steps++ {
+			var plan node
+			if _, err := w.explained(w.Raw, &plan).StreamPickupEvents(ctx, p); err == nil ||
+				!strings.Contains(err.Error(), errExplained.Error()) {
+				t.Fatal(err)
+			}
+			pages += plan.Hit + plan.Read
+			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), p))
+			events, done = events+len(page.Events), page.IsLast
+			p = w.positioned(c.v, page.LastXid, page.LastSeq, 200)
+		}
+		if events != c.want || steps > c.steps || pages > c.pages {
+			t.Errorf("staff %s: %d events of %d, in %d steps and %d pages, want %d and %d at most", name, events, c.want,
+				steps, pages, c.steps, c.pages)
+		}
+		t.Logf("staff %s: %d events in %d steps and %d pages", name, events, steps, pages)
 	}
 }
 
@@ -140,13 +206,18 @@ func TestThePagesOfTheStreamAreWhatItsViewerSees(t *testing.T) {
 	statuses := []db.PickupStatus{db.PickupStatusDRAFT, db.PickupStatusSUBMITTED, db.PickupStatusASSIGNED,
 		db.PickupStatusCOLLECTED, db.PickupStatusDELIVERED, db.PickupStatusCANCELED}
 	drivers := []*uuid.UUID{nil, &first.DriverID, &second.DriverID, &late.DriverID}
-	for range 80 {
+	clinics := w.clinics(ctx, 3)
+	for i := range 80 {
 		w.eventsOf(ctx, pickups[random.IntN(3)], drivers[random.IntN(4)], statuses[random.IntN(6)], 1+random.IntN(3))
+		if i%10 < 3 { // few, so that their stream merges them
+			w.eventsOf(ctx, w.pickupOf(ctx, clinics[i%10]), nil, statuses[random.IntN(6)], 1+random.IntN(6))
+		}
 	}
+	few, one := w.staffOf(ctx, clinics), w.staffOf(ctx, clinics[:1])
 	must(w.owner.Exec(ctx, `UPDATE drivers SET user_since = (
 		SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY created_at) FROM pickup_events WHERE tenant_id = $1)
 		WHERE id = $2`, w.tenant, late.DriverID))
-	for _, v := range []db.Viewer{w.admin, w.dispatcher, w.hub, w.staff, w.stranger, first, second, late} {
+	for _, v := range []db.Viewer{w.admin, w.dispatcher, w.hub, w.staff, w.stranger, few, one, first, second, late} {
 		all := w.seenEvents(ctx, v)
 		if len(all) == 0 && v.UserID != w.stranger.UserID {
 			t.Errorf("%s sees nothing", v.Role)

@@ -8,43 +8,29 @@ import (
 )
 
 // Waybill may serve reads from replicas of its database. Each answer then has a Waybill-Consistency: what its client
-// has read and written by then. A client with a token keeps the newest and sends it, so that it always reads what it
-// wrote, and nothing older than what it has read. Where an answer has none, or there is no answer, it forgets it: a
-// request without one is answered with what is there when it arrives.
+// has read and written by then. A client keeps the newest and sends it, so that it always reads what it wrote, and
+// nothing older than what it has read. Where an answer has none, or there is no answer, it forgets it: a request
+// without one is answered with what is there when it arrives.
 
 // consistencyHeader is the name of the header.
 const consistencyHeader = "Waybill-Consistency"
 
-// consistent is the Doer of one client.
-type consistent struct {
-	next HttpRequestDoer
-
+// consistency is what one client keeps.
+type consistency struct {
 	mu        sync.Mutex
 	newest    string
 	forgotten int // how often: what was asked before does not know what was forgotten
 }
 
-// keepConsistency wraps the client's Doer, once.
-func keepConsistency(c *Client) {
-	if _, ok := c.Client.(*consistent); ok {
-		return
-	}
-	next := c.Client
-	if next == nil {
-		next = &http.Client{}
-	}
-	c.Client = &consistent{next: next}
-}
-
-// Do implements HttpRequestDoer.
-func (c *consistent) Do(r *http.Request) (*http.Response, error) {
+// do sends a request with the newest position, and keeps that of the answer.
+func (c *consistency) do(send *http.Client, r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	newest, forgotten := c.newest, c.forgotten
 	c.mu.Unlock()
 	if newest != "" {
 		r.Header.Set(consistencyHeader, newest)
 	}
-	answer, err := c.next.Do(r)
+	answer, err := send.Do(r)
 	if err != nil {
 		c.forget()
 		return answer, err
@@ -57,7 +43,7 @@ func (c *consistent) Do(r *http.Request) (*http.Response, error) {
 }
 
 // keep keeps what an answer told, unless something was forgotten since it was asked for.
-func (c *consistent) keep(told string, forgotten int) {
+func (c *consistency) keep(told string, forgotten int) {
 	if told == "" {
 		c.forget()
 		return
@@ -69,7 +55,7 @@ func (c *consistent) keep(told string, forgotten int) {
 	}
 }
 
-func (c *consistent) forget() {
+func (c *consistency) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.newest = ""
@@ -79,7 +65,7 @@ func (c *consistent) forget() {
 // forgetting is an event stream: what it tells may be newer than the last answer.
 type forgetting struct {
 	io.ReadCloser
-	of *consistent
+	of *consistency
 }
 
 // Read implements io.Reader.

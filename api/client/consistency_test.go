@@ -1,120 +1,105 @@
 package client_test
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/uuid"
 
 	"waybill/api/client"
 )
 
-// told answers what the test says, and records what was sent.
-type told struct {
-	t       *testing.T
-	answers chan *http.Response // nil for no answer
-	sent    chan string
-}
+// at returns a step that answers with a position.
+func at(position string) step { return answers(200, "{}", "Waybill-Consistency", position) }
 
-func (d *told) Do(r *http.Request) (*http.Response, error) {
-	answers := d.answers
-	d.sent <- r.Header.Get("Waybill-Consistency")
-	if answer := <-answers; answer != nil {
-		return answer, nil
+func (n *network) positions() (positions []string) {
+	for _, s := range n.sent {
+		positions = append(positions, s.position)
 	}
-	return nil, errors.New("no answer")
+	return positions
 }
 
-func answer(consistency string) *http.Response {
-	w := httptest.NewRecorder()
-	if consistency != "" {
-		w.Header().Set("Waybill-Consistency", consistency)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprint(w, "{}")
-	return w.Result()
-}
-
-func newTold(t *testing.T) (*told, *client.ClientWithResponses) {
+func get(t *testing.T, c *client.Client) {
 	t.Helper()
-	d := &told{t, make(chan *http.Response, 1), make(chan string, 1)}
-	c, err := client.NewClientWithResponses("http://waybill.example", client.WithHTTPClient(d), client.WithToken("token"))
-	check(t, err)
-	return d, c
+	value(c.Accounts.Get(t.Context(), uuid.New()))(t)
 }
 
 // A client sends the newest position that it was told, and none once an answer may have told more than it knows.
 func TestAClientSendsTheNewestPosition(t *testing.T) {
 	t.Parallel()
-	d, c := newTold(t)
-	for i, step := range []struct {
-		sends string
-		told  *http.Response
-	}{
-		{"", answer("a1")}, {"a1", answer("a3")}, {"a3", answer("a2")}, {"a3", answer("b1")}, {"b1", answer("")},
-		{"", answer("a4")}, {"a4", nil}, {"", answer("a5")}, {"a5", answer("a5")},
-	} {
-		d.answers <- step.told
-		c.GetAccountWithResponse(t.Context(), uuid.New(), nil)
-		if sent := <-d.sent; sent != step.sends {
-			t.Errorf("step %d sends %q, want %q", i, sent, step.sends)
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{steps: []step{at("a1"), at("a3"), at("a2"), at("b1"), answers(200, "{}"), at("a4"), loses,
+			at("a5"), at("a5")}}
+		c := n.client()
+		for range 8 { // one of which is sent twice
+			get(t, c)
 		}
-	}
+		want := []string{"", "a1", "a3", "a3", "b1", "", "a4", "", "a5"}
+		if got := n.positions(); !slices.Equal(got, want) {
+			t.Errorf("sends %q, want %q", got, want)
+		}
+	})
 }
 
 // What was asked before something was forgotten does not know it.
 func TestAClientDoesNotTrustWhatWasAskedBefore(t *testing.T) {
 	t.Parallel()
-	d, c := newTold(t)
-	var wait sync.WaitGroup
-	wait.Go(func() { c.GetAccountWithResponse(t.Context(), uuid.New(), nil) }) // is answered last
-	<-d.sent
-	first, late := make(chan struct{}), d.answers
-	d.answers = make(chan *http.Response, 1)
-	go func() { defer close(first); c.GetAccountWithResponse(t.Context(), uuid.New(), nil) }()
-	<-d.sent
-	d.answers <- answer("") // of a write, perhaps
-	<-first
-	late <- answer("a1")
-	wait.Wait()
-	d.answers <- answer("a2")
-	c.GetAccountWithResponse(t.Context(), uuid.New(), nil)
-	if sent := <-d.sent; sent != "" {
-		t.Errorf("sends %q", sent)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		isForgotten, done := make(chan struct{}), make(chan struct{})
+		late := func(r *http.Request) (*http.Response, error) {
+			<-isForgotten
+			return at("a1")(r)
+		}
+		n := &network{steps: []step{late, answers(200, "{}"), at("a2")}}
+		c := n.client()
+		go func() {
+			defer close(done)
+			get(t, c)
+		}()
+		synctest.Wait()
+		get(t, c) // a write, perhaps
+		close(isForgotten)
+		<-done
+		get(t, c)
+		if got := n.positions(); !slices.Equal(got, []string{"", "", ""}) {
+			t.Errorf("sends %q", got)
+		}
+	})
 }
 
 // An event tells of what the client's position does not know.
 func TestAClientForgetsItsPositionWithEachEvent(t *testing.T) {
 	t.Parallel()
-	d, c := newTold(t)
-	stream := answer("a1")
-	stream.Header.Set("Content-Type", "text/event-stream; charset=utf-8")
-	events, write := io.Pipe()
-	stream.Body = events
-	d.answers <- stream
-	body, err := c.StreamPickups(t.Context(), nil)
-	check(t, err)
-	<-d.sent
-	read := func() string {
-		d.answers <- answer("a2")
-		c.GetAccountWithResponse(t.Context(), uuid.New(), nil)
-		return <-d.sent
-	}
-	if sent := read(); sent != "a1" {
-		t.Errorf("before an event it sends %q", sent)
-	}
-	go io.Copy(write, strings.NewReader("id: 1\n\n"))
-	_, err = body.Body.Read(make([]byte, 100))
-	check(t, err)
-	if sent := read(); sent != "" {
-		t.Errorf("after an event it sends %q", sent)
-	}
-	check(t, body.Body.Close())
+	synctest.Test(t, func(t *testing.T) {
+		events, write := io.Pipe()
+		stream := func(r *http.Request) (*http.Response, error) {
+			answer, err := answers(200, "", "Waybill-Consistency", "a1",
+				"Content-Type", "text/event-stream; charset=utf-8")(r)
+			answer.Body = events
+			return answer, err
+		}
+		n := &network{steps: []step{stream, at("a2")}}
+		c, done := n.client(), make(chan struct{})
+		go func() {
+			defer close(done)
+			for range c.Pickups.Stream(t.Context(), nil) {
+				break
+			}
+		}()
+		synctest.Wait()
+		get(t, c)
+		if _, err := io.Copy(write, strings.NewReader(event(1))); err != nil {
+			t.Error(err)
+		}
+		<-done
+		get(t, c)
+		get(t, c)
+		if got := n.positions(); !slices.Equal(got, []string{"", "a1", "", "a2"}) {
+			t.Errorf("sends %q", got)
+		}
+	})
 }

@@ -104,8 +104,8 @@ func (s *Site) typeOf(schema *huma.Schema) string {
 		return "array of " + s.typeOf(of.Items)
 	}
 	words := of.Type
-	if of.Format != "" {
-		words += " (" + of.Format + ")"
+	if format := samples.Format(of); format != "" {
+		words += " (" + format + ")"
 	}
 	if of.Nullable {
 		words += " or null"

@@ -91,6 +91,14 @@ func resolve(schemas huma.Registry, schema *huma.Schema) *huma.Schema {
 	return schema
 }
 
+// Format returns the format of a schema, which may be one that huma does not check.
+func Format(schema *huma.Schema) string {
+	if extension, ok := schema.Extensions["format"].(string); ok {
+		return extension
+	}
+	return schema.Format
+}
+
 // refName returns the name of the schema that one refers to, also as the items of an array; "" for none.
 func refName(schema *huma.Schema) string {
 	switch {

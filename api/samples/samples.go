@@ -96,13 +96,10 @@ func (c *call) value() (string, *huma.Schema) {
 
 func (c *call) isStream() bool { return c.answer("text/event-stream") != nil }
 
-// items reports whether it is a list, and whether one of many pages.
-func (c *call) items() (isList, isPaged bool) {
+// isList reports whether it is a list, which has pages. A statement has items too, and is one value.
+func (c *call) isList() bool {
 	_, s := c.value()
-	if s == nil || c.method != "GET" || s.Properties["items"] == nil {
-		return false, false
-	}
-	return true, s.Properties["next_cursor"] != nil
+	return s != nil && c.method == "GET" && s.Properties["items"] != nil && s.Properties["next_cursor"] != nil
 }
 
 func (c *call) isEdit() bool {

@@ -26,11 +26,10 @@ func (c *call) typeScriptBody(all []*call) string {
 	function := "waybill." + c.tag + "." + camel(c.name)
 	called := function + "(" + strings.Join(c.typeScriptArguments(), ", ") + ")"
 	name, schema := c.value()
-	isList, _ := c.items()
 	switch {
 	case c.isStream():
 		return "for await (const { event } of " + called + ") {\n  if (event) console.log(event.pickup_id, event.to_status);\n}\n"
-	case isList:
+	case c.isList():
 		row := variable(itemName(schema))
 		return fmt.Sprintf("for await (const %s of %s) {\n  console.log(%[1]s);\n}\n", row, called)
 	case c.isEdit():

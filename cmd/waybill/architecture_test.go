@@ -42,6 +42,7 @@ var layers = []layer{
 	{"api/webhook", nil},
 	{"cmd/comments", nil},
 	{"cmd/begin", nil},
+	{"cmd/goclient", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/schemaguard", []string{"db/localpg", "cmd/schemaguard/...", "cmd/sqlguard/project", "cmd/sqlguard/sqltext",
 		"cmd/sqlguard/syntax"}},

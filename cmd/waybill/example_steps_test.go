@@ -108,7 +108,8 @@ func exampleCustomers() []exampleStep {
 		{operation: "get-account-entry", as: admin,
 			parameters: []any{"account_id", exampleAccount, "entry_id", exampleCharge}},
 		{operation: "create-driver", as: admin, body: in{"id": exampleDriver, "name": "Katherine", "on_duty": true}},
-		{operation: "list-drivers", as: admin, parameters: []any{"limit", 2}},
+		{operation: "list-drivers", as: admin, parameters: []any{"near_latitude", 37.7599, "near_longitude", -122.4148,
+			"limit", 2}},
 		{operation: "get-driver", as: admin, parameters: driver},
 		{operation: "locate-driver", as: admin, parameters: driver,
 			body: in{"latitude": 37.7599, "longitude": -122.4148, "located_at": "2026-01-05T09:00:00Z"}},
@@ -131,6 +132,7 @@ func exampleCustomers() []exampleStep {
 					"birth_date": "1990-05-17", "phone": "+14155550124"}}}},
 		{operation: "list-appointments", as: staff, parameters: []any{"facility_id", clinic,
 			"from", "2030-01-07T00:00:00Z", "to", "2030-01-08T00:00:00Z"}},
+		{operation: "list-patient-appointments", as: staff, parameters: patient},
 	}
 }
 

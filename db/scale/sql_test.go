@@ -27,7 +27,7 @@ const (
 	unplanned = `
 		SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class
 		WHERE relname IN ('pickups', 'pickup_events', 'messages', 'ledger_entries', 'patients', 'patient_facilities',
-			'patient_consents', 'appointments', 'phi_reads', 'facilities', 'users', 'drivers')
+			'patient_consents', 'patient_terms', 'appointments', 'phi_reads', 'facilities', 'users', 'drivers')
 			AND (reltuples < 1 OR relallvisible = 0)`
 )
 

@@ -17,13 +17,54 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid);
 
+-- Lists drivers, newest first. Who does what is read from the slots of the tenant, and only if it is asked for.
 -- name: ListDrivers :many
-SELECT * FROM drivers
-WHERE tenant_id = @tenant_id
-    AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid)
-    AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
-ORDER BY created_at DESC, id DESC
+WITH doing AS MATERIALIZED (
+    SELECT s.driver_id
+    FROM driver_slots AS s
+    WHERE s.tenant_id = @tenant_id::uuid AND driver_state(s.on_duty, s.pickup_id) = sqlc.narg('state')::text
+)
+SELECT d.*
+FROM drivers AS d
+WHERE d.tenant_id = @tenant_id::uuid
+    AND (@viewer_role::user_role <> 'driver' OR d.id = @viewer_driver_id::uuid)
+    -- IS TRUE keeps the planner from a join, which would read all drivers.
+    AND (sqlc.narg('state')::text IS NULL OR (d.id IN (SELECT s.driver_id FROM doing AS s)) IS TRUE)
+    AND (d.created_at, d.id) < (@before_created_at::timestamptz, @before_id::uuid)
+ORDER BY d.created_at DESC, d.id DESC
 LIMIT @max_rows::int;
+
+-- Lists drivers by their distance from a point, those without a location last. It reads the drivers and slots of the
+-- tenant, as dispatch does: an index of places would be written with each move.
+-- name: ListNearestDrivers :many
+WITH placed AS MATERIALIZED (
+    SELECT
+        d.id,
+        coalesce(
+            distance_meters(d.latitude, d.longitude, @near_latitude::float8, @near_longitude::float8),
+            'Infinity') AS distance
+    FROM drivers AS d
+    JOIN driver_slots AS s ON s.tenant_id = d.tenant_id AND s.driver_id = d.id
+    WHERE d.tenant_id = @tenant_id
+        AND s.tenant_id = @tenant_id
+        AND (@viewer_role::user_role <> 'driver' OR d.id = @viewer_driver_id::uuid)
+        AND (sqlc.narg('state')::text IS NULL OR driver_state(s.on_duty, s.pickup_id) = sqlc.narg('state'))
+), page AS MATERIALIZED (
+    SELECT p.id, p.distance
+    FROM placed AS p
+    WHERE (p.distance, p.id) > (@after_distance::float8, @after_id::uuid)
+    ORDER BY p.distance, p.id
+    LIMIT @max_rows::int
+)
+SELECT sqlc.embed(d), p.distance::float8 AS distance
+FROM page AS p
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM drivers AS d
+    WHERE d.tenant_id = @tenant_id AND d.id = p.id
+    LIMIT 1
+) AS d
+ORDER BY p.distance, p.id;
 
 -- Closes: an edit overwrites an unseen edit
 -- Closes: an edit and an assign of one driver wait for each other

@@ -156,6 +156,108 @@ SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows::int)::bo
 FROM shown AS patients
 ORDER BY patients.id;
 
+-- Finds the patients that the viewer sees by the beginnings of the words of their names, birth date, phone and
+-- external id, in the order of the term by which they are looked for: see asked_patient_terms. The cost grows with
+-- the page and the viewer's facilities: it merges the first that each facility sees (next_patient_terms). It looks at
+-- max_looks entries at most, divided among the facilities, but at 500 of each; where one of them ended there, the
+-- page ends too, and the next one continues. Entries have only the beginnings of long words and ids: the rows decide.
+-- Only returned patients are audited. What is '' is not asked for. A page of none has one row, whose id is nil.
+-- name: FindPatients :many
+WITH asked AS MATERIALIZED (
+    SELECT a.first, a.past, a.patterns
+    FROM asked_patient_terms(
+        nullif(@name::text, ''), nullif(@birth_date::text, '')::date, nullif(@phone::text, ''),
+        nullif(@external_id::text, '')) AS a
+), mine AS MATERIALIZED (
+    SELECT m.facility_id, greatest((@max_looks::bigint) / count(*) OVER (), least(@max_looks, 500)) AS looks
+    FROM (
+        SELECT DISTINCT v.facility_id
+        FROM facility_viewers AS v
+        WHERE v.tenant_id = @tenant_id
+            AND v.user_id = @viewer_id
+            AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
+    ) AS m
+), places AS MATERIALIZED (
+    -- Facilities to merge, in the order of their next patients. Several may have the same one.
+    SELECT m.facility_id, m.looks, a.first, a.past, a.patterns,
+        dense_rank() OVER (ORDER BY n.term, n.patient_id) AS place
+    FROM asked AS a
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL next_patient_terms(
+        @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term::text, @after_id::uuid, m.looks, 1) AS n
+), found AS MATERIALIZED (
+    SELECT n.term, n.patient_id, n.fits, n.is_last
+    FROM places AS p
+    -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
+    CROSS JOIN LATERAL next_patient_terms(
+        @tenant_id, p.facility_id, p.first, p.past, p.patterns, @after_term, @after_id, p.looks,
+        2 - p.place + @max_rows::int) AS n
+    WHERE p.place <= 1 + @max_rows::int
+), ended AS MATERIALIZED (
+    -- Where the first facility ended whose entries were not all looked at.
+    SELECT f.term, f.patient_id
+    FROM found AS f
+    WHERE f.is_last
+    ORDER BY f.term, f.patient_id
+    LIMIT 1
+), known AS MATERIALIZED (
+    SELECT k.term, k.patient_id, row_number() OVER (ORDER BY k.term, k.patient_id) AS place, count(*) OVER () AS known
+    FROM (
+        SELECT DISTINCT f.term, f.patient_id
+        FROM found AS f
+        WHERE f.fits
+            AND NOT EXISTS (SELECT FROM ended AS e WHERE (f.term, f.patient_id) > (e.term, e.patient_id))
+        ORDER BY f.term, f.patient_id
+        LIMIT 1 + @max_rows::int
+    ) AS k
+), next AS MATERIALIZED (
+    SELECT k.term, k.patient_id FROM known AS k WHERE k.place = @max_rows::int AND k.known > @max_rows::int
+    UNION ALL
+    SELECT e.term, e.patient_id FROM ended AS e WHERE (SELECT count(*) FROM known) <= @max_rows::int
+), shown AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version,
+        p.request_digest, p.created_at, p.allowed_facilities, p.consents
+    FROM (
+        SELECT k.patient_id FROM known AS k WHERE k.place <= @max_rows::int
+    ) AS k
+    CROSS JOIN LATERAL (
+        SELECT
+            p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone,
+            p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
+        FROM patients AS p
+        WHERE p.tenant_id = @tenant_id AND p.id = k.patient_id
+        LIMIT 1
+    ) AS p
+    WHERE (@name = '' OR name_matches(p.family_name || ' ' || p.given_name, @name))
+        AND (@external_id = '' OR p.external_id = @external_id)
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.id, @viewer_id, 'list-patients'
+    FROM shown AS s
+)
+SELECT
+    coalesce(s.tenant_id, r.nobody)::uuid AS tenant_id,
+    coalesce(s.id, r.nobody)::uuid AS id,
+    coalesce(s.facility_id, r.nobody)::uuid AS facility_id,
+    s.external_id,
+    coalesce(s.given_name, '')::text AS given_name,
+    coalesce(s.family_name, '')::text AS family_name,
+    coalesce(s.birth_date, '1800-01-01')::date AS birth_date,
+    s.phone,
+    coalesce(s.version, 0)::bigint AS version,
+    s.request_digest,
+    coalesce(s.created_at, now())::timestamptz AS created_at,
+    s.allowed_facilities,
+    coalesce(s.consents, 0)::bigint AS consents,
+    coalesce(n.term, '')::text AS next_term,
+    coalesce(n.patient_id, r.nobody)::uuid AS next_id
+FROM (SELECT '00000000-0000-0000-0000-000000000000'::uuid AS nobody) AS r
+LEFT JOIN next AS n ON true
+LEFT JOIN shown AS s ON true
+LEFT JOIN known AS k ON k.patient_id = s.id
+ORDER BY k.place;
+
 -- Edits a patient. The consent by which the viewer sees the patient is locked until the edit is done: a
 -- withdrawal waits, or makes the edit match no row. An external id belongs to the facility whose
 -- records contain the patient: a viewer who does not see that facility cannot change it, nor learn

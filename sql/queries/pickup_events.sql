@@ -53,6 +53,9 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND e.pickup_id = @pickup_id
     AND e.version > @after_version::bigint
+    AND (sqlc.narg('actor_id')::uuid IS NULL OR e.actor_id = sqlc.narg('actor_id'))
+    AND e.created_at >= coalesce(sqlc.narg('from_time')::timestamptz, '-infinity')
+    AND e.created_at < coalesce(sqlc.narg('to_time')::timestamptz, 'infinity')
     AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
         OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
@@ -68,35 +71,25 @@ LIMIT @max_rows::int;
 -- an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
 -- the commit order. Newest is the horizon if no transaction were running.
 --
--- A transaction that writes events locks their table, ROW EXCLUSIVE, and then writes them at positions
--- that are not below its id, nor below the xmax of a snapshot under the lock (late_event_position). The
--- statement's snapshot is taken first: every id below its xmax had been assigned by then, and a running
--- writer among them still shows its lock in pg_locks, which is read live, in one call; one that does not
--- show it yet writes at the xmax or above. A writer whose id is not in pg_locks may have just got it, before
--- the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
--- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
+-- A transaction that writes an event gets an id, then locks 20561 and its process id, and then writes the
+-- event at a position that is neither below its id nor below the xmax of a snapshot under the lock
+-- (late_event_position). This statement's snapshot is taken before pg_locks is read, which shows locks
+-- and ids at one moment. So a running writer that it shows is not passed: its id is among those that run, or
+-- beyond the xmax here. One that it does not show yet writes at that xmax or above. Other transactions do not
+-- matter, however long they run or wait: those that write events neither, until they write the first.
 --
 -- Events must be read by a later statement: its snapshot includes all writers that had ended here.
 --
 -- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
-    SELECT l.virtualtransaction, l.transactionid, l.relation
+    SELECT l.virtualtransaction, l.locktype, l.transactionid
     FROM pg_locks AS l
     WHERE (l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')
-        OR (l.locktype = 'relation'
-            AND l.mode = 'RowExclusiveLock'
-            AND l.relation = 'pickup_events'::regclass
+        OR (l.locktype = 'advisory'
+            AND l.classid = 20561
+            AND l.objsubid = 2
             AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-), writers AS (
-    SELECT l.virtualtransaction, count(l.transactionid) > 0 AS has_xid
-    FROM locks AS l
-    GROUP BY l.virtualtransaction
-    HAVING count(l.relation) > 0
-), running AS (
-    SELECT x.xid, l.virtualtransaction
-    FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
-    LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
 ), history AS MATERIALIZED (
     SELECT h.id, h.first_seq FROM event_histories AS h WHERE h.id = current_event_history()
 )
@@ -104,11 +97,11 @@ SELECT
     least(
         pg_snapshot_xmax(pg_current_snapshot()),
         (
-            SELECT r.xid
-            FROM running AS r
-            WHERE r.virtualtransaction IN (SELECT w.virtualtransaction FROM writers AS w)
-                OR (r.virtualtransaction IS NULL AND EXISTS (SELECT FROM writers AS w WHERE NOT w.has_xid))
-            ORDER BY r.xid
+            SELECT x.xid
+            FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+            JOIN locks AS l ON l.transactionid = x.xid::xid
+            WHERE l.virtualtransaction IN (SELECT w.virtualtransaction FROM locks AS w WHERE w.locktype = 'advisory')
+            ORDER BY x.xid
             LIMIT 1
         )
     )::text AS xid,
@@ -148,15 +141,22 @@ CROSS JOIN LATERAL (
 -- name: MoveStreamHorizon :one
 SELECT pg_current_xact_id()::text AS xid;
 
--- Looks at the next events after a position and below a horizon, max_rows at most, and returns those that
--- the viewer sees, and the last one in any case: its position is where to continue, also if nothing was
--- seen. So a call reads no more than its window, however far back it resumes and whatever the viewer sees.
+-- Looks at the next events after a position and below a horizon, and returns those that the viewer sees, and
+-- the last one in any case: its position is where to continue, also if nothing was seen. A call reads no more
+-- than its share, however far back it resumes and whatever the viewer sees.
+-- If staff of up to fifty facilities see few of the next events, the call merges those of each facility instead,
+-- up to where one of them has more. A merge costs an index lookup for each facility, which is more than what
+-- many facilities save. Stored rows decide between the two, not the planner.
 -- For staff, an event tells its facility. Where it does not (it is from before migration 00043), its pickup is
--- looked up, once a window and by its key. A driver sees the events that assign a pickup to them or remove it,
+-- looked up, once a call and by its key. A driver sees the events that assign a pickup to them or remove it,
 -- since their login was linked. What admins, dispatchers and hubs see depends only on their role: their
 -- streams share reads.
 -- name: StreamPickupEvents :many
-WITH page AS MATERIALIZED (
+WITH mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.user_id = @viewer_id AND @viewer_role::user_role = 'staff'
+), near AS MATERIALIZED (
     SELECT e.*
     FROM pickup_events AS e
     WHERE e.tenant_id = @tenant_id
@@ -165,10 +165,65 @@ WITH page AS MATERIALIZED (
         AND e.seq > @first_seq::bigint
     ORDER BY e.xid, e.seq
     LIMIT @max_rows::int
-), mine AS MATERIALIZED (
-    SELECT DISTINCT v.facility_id
-    FROM facility_viewers AS v
-    WHERE v.tenant_id = @tenant_id AND v.user_id = @viewer_id AND @viewer_role::user_role = 'staff'
+), sparse AS MATERIALIZED (
+    -- One row if facilities are merged: how many events of each are read.
+    SELECT greatest(4, (@max_rows::int) / greatest(1, count(*)))::int AS most
+    FROM mine
+    HAVING @viewer_role = 'staff'
+        AND count(*) <= 50
+        AND (SELECT count(*) FROM near) = @max_rows::int
+        AND (20 + count(*)) * (
+            SELECT count(*) FROM near AS e WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < @max_rows::int
+), merged AS MATERIALIZED (
+    SELECT e.*
+    FROM sparse AS s
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL (
+        -- Compared and sorted by all columns of the index after the tenant, so that no other one seems to do as
+        -- well, whatever the statistics say: see newest_pickups.
+        SELECT k.*
+        FROM (
+            SELECT e.*
+            FROM pickup_events AS e
+            WHERE e.tenant_id = @tenant_id
+                AND (e.facility_id, e.xid, e.seq) > (m.facility_id, (@after_xid::text)::xid8, @after_seq::bigint)
+                AND (e.facility_id, e.xid, e.seq) < (m.facility_id, (@horizon::text)::xid8, 0::bigint)
+                AND e.seq > @first_seq::bigint
+            ORDER BY e.facility_id, e.xid, e.seq
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.facility_id, k.xid, k.seq
+        LIMIT s.most
+    ) AS e
+    UNION ALL
+    SELECT e.*
+    FROM sparse AS s
+    CROSS JOIN LATERAL (
+        SELECT e.*
+        FROM pickup_events AS e
+        WHERE e.tenant_id = @tenant_id
+            AND e.facility_id IS NULL
+            AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
+            AND e.xid < (@horizon::text)::xid8
+            AND e.seq > @first_seq::bigint
+        ORDER BY e.facility_id, e.xid, e.seq -- the index's order: PostgreSQL does not see that there is one facility_id
+        LIMIT s.most
+    ) AS e
+), ends AS MATERIALIZED (
+    -- Where the first facility that may have more was read to.
+    SELECT p.xid, p.seq
+    FROM sparse AS s
+    CROSS JOIN (
+        SELECT e.xid, e.seq, row_number() OVER (PARTITION BY e.facility_id ORDER BY e.xid, e.seq) AS place
+        FROM merged AS e
+    ) AS p
+    WHERE p.place = s.most
+    ORDER BY p.xid, p.seq
+    LIMIT 1
+), page AS MATERIALIZED (
+    SELECT n.* FROM near AS n WHERE NOT EXISTS (SELECT FROM sparse)
+    UNION ALL
+    SELECT e.* FROM merged AS e WHERE NOT EXISTS (SELECT FROM ends AS z WHERE (e.xid, e.seq) > (z.xid, z.seq))
 ), staffs AS MATERIALIZED (
     SELECT p.id
     FROM (SELECT DISTINCT e.pickup_id FROM page AS e WHERE e.facility_id IS NULL) AS k
@@ -192,15 +247,17 @@ WITH page AS MATERIALIZED (
                 SELECT d.user_since FROM drivers AS d
                 WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id)),
             false) AS seen,
-        row_number() OVER (ORDER BY e.xid, e.seq) AS place,
-        count(*) OVER () AS page_rows
+        row_number() OVER (ORDER BY e.xid DESC, e.seq DESC) = 1 AS is_last
     FROM page AS e
 )
 SELECT
     j.tenant_id, j.id, j.pickup_id, j.version, j.transition, j.actor_id, j.before, j.after, j.driver_id,
     j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq, j.facility_id,
     j.seen::boolean AS seen,
-    j.page_rows::bigint AS page_rows
+    CASE
+        WHEN EXISTS (SELECT FROM sparse) THEN EXISTS (SELECT FROM ends)
+        ELSE (SELECT count(*) FROM near) = @max_rows::int
+    END::boolean AS more
 FROM judged AS j
-WHERE (j.seen OR j.place = j.page_rows)
+WHERE (j.seen OR j.is_last)
 ORDER BY j.xid, j.seq;

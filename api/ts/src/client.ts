@@ -26,7 +26,8 @@ export type Options = ClientOptions & {
  *     }
  */
 export function createClient({ token, ...options }: Options): Client {
-  const client = createFetchClient<paths>(options);
+  // The present fetch, not that of now: what replaces it, like Mock Service Worker, may begin later.
+  const client = createFetchClient<paths>({ fetch: (request) => globalThis.fetch(request), ...options });
   client.use({
     onRequest: ({ request }) => {
       const present = typeof token === "function" ? token() : token;

@@ -101,5 +101,15 @@ function isNext(base: Row, current: Row): boolean {
 }
 
 function contains(row: Row, change: object): boolean {
-  return Object.entries(change).every(([name, value]) => JSON.stringify(row[name] ?? null) === JSON.stringify(value));
+  return Object.entries(change).every(([name, value]) => isSame(row[name] ?? null, value));
+}
+
+const time = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
+
+/** Compares two values of JSON. One time may be written in several ways, and the database rounds it. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a === "string" && typeof b === "string" && time.test(a) && time.test(b)) {
+    return Math.abs(Date.parse(a) - Date.parse(b)) <= 1;
+  }
+  return JSON.stringify(a) === JSON.stringify(b);
 }

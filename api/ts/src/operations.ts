@@ -31,13 +31,15 @@ export interface Operations {
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
     /** Get the statement of an account: get-account-statement. */
-    getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Listing<"get-account-statement">;
+    getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Promise<Result<"get-account-statement">>;
   };
   appointments: {
     /** List a facility's appointments in a time range: list-appointments. */
     list(query: Query<"list-appointments">, options?: CallOptions): Listing<"list-appointments">;
     /** Synchronize a facility's appointments with its records: sync-appointments. */
     sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: CallOptions): Promise<Result<"sync-appointments">>;
+    /** List a patient's appointments: list-patient-appointments. */
+    listPatientAppointments(patientId: string, query?: Query<"list-patient-appointments">, options?: CallOptions): Listing<"list-patient-appointments">;
   };
   drivers: {
     /** List the drivers: list-drivers. */
@@ -95,7 +97,7 @@ export interface Operations {
     /** Send a failed text again: resend-message. */
     resendMessage(messageId: string, options?: KeyedOptions): Promise<Result<"resend-message">>;
     /** Count the pickups that you see by status: get-pickup-counts. */
-    getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Listing<"get-pickup-counts">;
+    getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Promise<Result<"get-pickup-counts">>;
     /** List the transition rules: list-pickup-transitions. */
     listTransitions(options?: CallOptions): Listing<"list-pickup-transitions">;
     /** List the pickups that you see: list-pickups. */
@@ -227,6 +229,7 @@ export interface Arguments {
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
+  "list-patient-appointments": [patientId: string, query?: Query<"list-patient-appointments">];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
   "disallow-patient-facility": [patientId: string, facilityId: string];
   "allow-patient-facility": [patientId: string, facilityId: string];
@@ -277,7 +280,7 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
-  "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
+  "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"call","key":"none","params":["account_id"],"body":false,"query":true},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-drivers": {"tag":"drivers","name":"list","method":"GET","path":"/v1/drivers","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-driver": {"tag":"drivers","name":"create","method":"POST","path":"/v1/drivers","kind":"call","key":"key","params":[],"body":true,"query":false},
@@ -307,11 +310,12 @@ export const operations = {
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},
   "edit-patient": {"tag":"patients","name":"edit","method":"PATCH","path":"/v1/patients/{patient_id}","kind":"edit","key":"none","params":["patient_id"],"body":true,"query":false},
+  "list-patient-appointments": {"tag":"appointments","name":"listPatientAppointments","method":"GET","path":"/v1/patients/{patient_id}/appointments","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
-  "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"list","key":"none","params":[],"body":false,"query":true},
+  "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"call","key":"none","params":[],"body":false,"query":true},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-pickup": {"tag":"pickups","name":"create","method":"POST","path":"/v1/pickups","kind":"call","key":"key","params":[],"body":true,"query":false},

@@ -255,7 +255,7 @@ export interface paths {
         };
         /**
          * List the drivers
-         * @description Drivers only see themselves.
+         * @description Newest first, or from near_latitude and near_longitude on by distance, those without a location last; drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see themselves.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -631,7 +631,7 @@ export interface paths {
         };
         /**
          * List the patients that you see
-         * @description Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         * @description Ordered by id, unless they are searched by name, birth_date, phone or external_id. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -676,6 +676,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         patch: operations["edit-patient"];
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a patient's appointments
+         * @description Ordered by start; with from and to those that overlap the range. Requires, whatever the role, that you see the patient, and lists the appointments at facilities of your groups that the patient allows to see them. The read is audited if an appointment is shown: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-patient-appointments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/patients/{patient_id}/consents": {
@@ -737,7 +759,7 @@ export interface paths {
         };
         /**
          * List the audit log of a patient
-         * @description Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
+         * @description Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.
          *
          *     Roles: admin.
          */
@@ -1283,7 +1305,7 @@ export interface paths {
         };
         /**
          * List the users
-         * @description Newest first. With name, ordered by the word found, and a row is found if each word of name is the beginning of a word of the row's name, in any order: case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words and 32 characters of each are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+         * @description Newest first. With name, ordered by the word found: a row is found if each word of name is the beginning of a word of the row's name, in any order. Case, accents and the kind of apostrophe do not matter, and hyphens divide words. Of a name, the first twelve words are searched. A request looks at a limited number of names: where many begin like one word of name and few like another, a page can have fewer items than limit, or none, although next_cursor says that the list goes on.
          *
          *     Roles: admin, dispatcher.
          */
@@ -1927,6 +1949,54 @@ export interface components {
              */
             pickup_id: string | null;
         };
+        /** @description A driver, whom pickups are assigned to */
+        ListedDriver: {
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /**
+             * Format: double
+             * @description The distance from near_latitude and near_longitude; null without them, or if the driver's location is not known
+             * @example 1250.5
+             */
+            distance_meters: number | null;
+            /**
+             * Format: uuid
+             * @description Id of the driver
+             */
+            id: string;
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
+            latitude: number | null;
+            /**
+             * Format: date-time
+             * @description When the driver was observed at latitude and longitude
+             */
+            located_at: string | null;
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
+            longitude: number | null;
+            /** @description The name shown to users */
+            name: string;
+            /** @description Whether dispatch-pickup may choose the driver */
+            on_duty: boolean;
+            /**
+             * Format: uuid
+             * @description The user who logs in as this driver
+             */
+            user_id: string | null;
+            /**
+             * @description Incremented by each edit; compared by If-Match
+             * @example 1
+             */
+            version: number;
+        };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
             /** @description False if a newer observation is known */
@@ -2213,7 +2283,10 @@ export interface components {
         };
         /** @description The new price of a pickup */
         NewPrice: {
-            /** @example 3500 */
+            /**
+             * @description The new price
+             * @example 3500
+             */
             price_cents: number;
         };
         /** @description A request to create: a person who works with the tenant's data */
@@ -2258,13 +2331,6 @@ export interface components {
             next_cursor?: string;
         };
         /** @description A page of a list */
-        PageDriver: {
-            /** @description The rows of the page, in the order of the list */
-            items: components["schemas"]["Driver"][];
-            /** @description Pass it as cursor to get the next page; absent on the last page */
-            next_cursor?: string;
-        };
-        /** @description A page of a list */
         PageFacility: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
@@ -2303,6 +2369,13 @@ export interface components {
         PageLedgerEntry: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["LedgerEntry"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageListedDriver: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["ListedDriver"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -5411,6 +5484,18 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only drivers who do this now */
+                state?: "free" | "busy" | "off_duty";
+                /**
+                 * @description Order by the distance from this point; with near_longitude
+                 * @example 37.7599
+                 */
+                near_latitude?: number;
+                /**
+                 * @description Order by the distance from this point; with near_latitude
+                 * @example -122.4148
+                 */
+                near_longitude?: number;
             };
             header?: {
                 /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
@@ -5434,22 +5519,24 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-0001-7000-8000-000000000008",
-                     *           "latitude": null,
-                     *           "located_at": null,
-                     *           "longitude": null,
-                     *           "name": "Katherine",
+                     *           "distance_meters": 0,
+                     *           "id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "latitude": 37.7599,
+                     *           "located_at": "2026-01-05T09:00:00Z",
+                     *           "longitude": -122.4148,
+                     *           "name": "Demo driver",
                      *           "on_duty": true,
-                     *           "user_id": null,
+                     *           "user_id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
                      *           "version": 1
                      *         },
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "b405b401-dfb8-597e-b069-1bfdee44270e",
-                     *           "latitude": 37.8044,
+                     *           "distance_meters": 2193.1475330753824,
+                     *           "id": "9f5ae795-ee9a-5c26-9c36-621d34d077bd",
+                     *           "latitude": 37.7793,
                      *           "located_at": "2026-01-05T09:00:00Z",
-                     *           "longitude": -122.2712,
-                     *           "name": "Joan",
+                     *           "longitude": -122.4193,
+                     *           "name": "Grace",
                      *           "on_duty": true,
                      *           "user_id": null,
                      *           "version": 1
@@ -5458,7 +5545,7 @@ export interface operations {
                      *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
                      *     }
                      */
-                    "application/json": components["schemas"]["PageDriver"];
+                    "application/json": components["schemas"]["PageListedDriver"];
                 };
             };
             400: components["responses"]["UnreadableBody"];
@@ -7515,6 +7602,14 @@ export interface operations {
                  * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
                  */
                 facility_id?: string;
+                /** @description Only patients with these words, or beginnings of words, in their names */
+                name?: string;
+                /** @description Only patients born on this day */
+                birth_date?: string;
+                /** @description Only patients with this number; encode its + as %2B */
+                phone?: string;
+                /** @description Only patients with this id in the records of their facility; blanks around it are ignored */
+                external_id?: string;
             };
             header?: never;
             path?: never;
@@ -7929,6 +8024,73 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-patient-appointments": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only those with this status */
+                status?: components["schemas"]["AppointmentStatus"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAppointment"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-patient-consents": {
         parameters: {
             query?: {
@@ -8157,6 +8319,12 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only what this user read */
+                user_id?: string;
             };
             header?: never;
             path: {
@@ -9890,6 +10058,12 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /** @description Only what this user did */
+                actor_id?: string;
             };
             header?: never;
             path: {

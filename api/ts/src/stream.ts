@@ -62,7 +62,7 @@ export class Stream implements AsyncIterable<Message> {
           failures = -1; // counted up to 0 when the connection ends: the first pause is short again
           after = message.id;
           watch.pause(); // while the caller is at work
-          if (isRestarted) await onRestart?.();
+          if (isRestarted) await restart(onRestart);
           isRestarted = false;
           yield message;
           watch.reset();
@@ -82,6 +82,15 @@ export class Stream implements AsyncIterable<Message> {
       const longest = Math.min(firstPause * 2 ** Math.max(failures, 0), longestPause);
       await sleep(Math.random() * longest, signal).catch(() => {});
     }
+  }
+}
+
+/** Has the caller read its state again. What refuses that is no refusal of the stream: it is tried again. */
+async function restart(onRestart: StreamOptions["onRestart"]): Promise<void> {
+  try {
+    await onRestart?.();
+  } catch (cause) {
+    throw new Error("the state was not read again", { cause });
   }
 }
 

@@ -7,7 +7,12 @@ export type Schema<Name extends keyof components["schemas"]> = components["schem
 /** The id of an operation of the document: "assign-pickup". */
 export type OperationId = keyof operations;
 
-type Content<Response> = Response extends { content: infer C } ? C[keyof C] : never;
+/** What an answer has in JSON, which is sent unless another form is asked for, or in the one form that there is. */
+type Content<Response> = Response extends { content: infer C }
+  ? C extends { "application/json": infer Json }
+    ? Json
+    : C[keyof C]
+  : never;
 
 type Answers<Id extends OperationId> = operations[Id]["responses"];
 

@@ -82,6 +82,11 @@ test("a page of another origin, built with the packed client, walks a pickup thr
   assert.deepEqual(problems, []);
 });
 
+test("a test in Node, with the packed client, goes through mocks of the server", async () => {
+  const walked = JSON.parse(await site.run("mocked.mjs"));
+  assert.deepEqual(walked, { draft: "DRAFT", refused: "driver_busy", assigned: "ASSIGNED" });
+});
+
 test("a page of an origin that is not allowed gets nothing", async () => {
   const page = await open("elsewhere.localhost");
   const outcome = await page.evaluate(
@@ -127,6 +132,38 @@ test("hooks show a call at once, take it back with its code when it is refused, 
   await other.locator(`#p-${second} button`).click();
   await status(other, second).getByText("ASSIGNED").waitFor();
   await status(mine, second).getByText("ASSIGNED").waitFor();
+});
+
+test("hooks read again what they show when the history of the stream has ended, and follow the new one", async () => {
+  const driver = unwrap(await as("admin").drivers.create({ name: "Restarted" }));
+  const id = await submitted(as("staff"));
+  const page = await open("127.0.0.1", "react.html");
+  let isRead = () => {};
+  const reading = new Promise<void>((resolve) => (isRead = resolve));
+  const asked: (string | undefined)[] = [];
+  await page.route("**/v1/pickups/stream", async (route) => {
+    asked.push(route.request().headers()["last-event-id"]);
+    if (asked.length === 1) {
+      // A connection to a database that was restored since: it tells a position, and ends.
+      const headers = { "Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream" };
+      return route.fulfill({ headers, body: "event: checkpoint\nid: 0123456789ab-1-2\ndata: {}\n\n" });
+    }
+    await reading;
+    return route.continue();
+  });
+  const { token } = userOf("dispatcher");
+  await page.evaluate((shown) => window.board(shown), { url: server.url, token, driver: driver.id });
+  const status = page.locator(`#p-${id} output`);
+  await status.getByText("SUBMITTED").waitFor();
+
+  // Neither history tells of this: the former has ended, and the new one is followed from later on.
+  unwrap(await as("dispatcher").pickups.assign(id, { driver_id: driver.id }));
+  isRead();
+  await status.getByText("ASSIGNED").waitFor();
+  await page.locator('main[data-state="open"]').waitFor();
+  unwrap(await as("dispatcher").pickups.cancel(id));
+  await status.getByText("CANCELED").waitFor();
+  assert.deepEqual(asked, [undefined, "0123456789ab-1-2", undefined]);
 });
 
 test("the client is small", async () => {

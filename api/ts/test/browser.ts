@@ -26,6 +26,8 @@ const run = promisify(execFile);
 /** A page that was built with the packed client, served from an origin of its own. */
 export type Site = {
   port: number;
+  /** Runs a module of the project in Node, and returns what it prints. */
+  run: (module: string) => Promise<string>;
   /** The size of the scripts of the page without React, in bytes. */
   scripts: () => Promise<number>;
   close: () => Promise<void>;
@@ -64,9 +66,10 @@ export async function serveSite(): Promise<Site> {
     }
     return bytes;
   };
+  const runModule = async (module: string) => (await run("node", [module], { cwd: folder })).stdout;
   const close = async () => {
     server.close();
     await rm(folder, { recursive: true });
   };
-  return { port: (server.address() as AddressInfo).port, scripts, close };
+  return { port: (server.address() as AddressInfo).port, run: runModule, scripts, close };
 }

@@ -55,6 +55,7 @@ func (f *Flags) Run(ctx context.Context, out io.Writer) error {
 	if f.Getenv == nil {
 		f.Getenv = os.Getenv
 	}
+	f.Measure.InCI = f.Getenv("CI") != ""
 	r, err := Run(ctx, Options{Settings: s, Base: cmp.Or(f.base, tree.Landed(f.Getenv)), Measure: f.Measure})
 	if err != nil {
 		return err

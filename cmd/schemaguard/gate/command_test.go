@@ -20,6 +20,7 @@ type project struct {
 	t      *testing.T
 	root   string
 	landed string // as CI says
+	ci     string // "true" there
 }
 
 func newProject(t *testing.T, name string) project {
@@ -78,7 +79,7 @@ func (p project) check(args ...string) (rules []string, err error) {
 func (p project) run(args []string) (out string, err error) {
 	p.t.Helper()
 	f := gate.Flags{Config: p.root, Getenv: func(name string) string {
-		return map[string]string{"GATE_BASE": p.landed}[name]
+		return map[string]string{"GATE_BASE": p.landed, "CI": p.ci}[name]
 	}}
 	set := flag.NewFlagSet("schemaguard", flag.ContinueOnError)
 	f.Define(set)
@@ -166,6 +167,19 @@ func TestTablesAreToldApartByTheirSchema(t *testing.T) {
 	p.refuses("statement-fails")
 	p.write("queries/archive/orders.sql", "-- name: Archive :exec\nUPDATE archive.orders SET year = year + 1;\n")
 	p.refuses("silent-write")
+}
+
+// A squawk that the settings name, and that is not installed, is told; in CI nothing passes without it.
+func TestSquawkIsAskedInCI(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.write("schemaguard.yaml", "migrations: migrations\nqueries: queries\nsquawk: ./no-such-program\n")
+	p.write("migrations/20250201120000_note.sql", "-- +goose Up\nCREATE TABLE log (id bigint CONSTRAINT log_pkey "+
+		"PRIMARY KEY);\n-- +goose Down\nDROP TABLE log;\n")
+	p.refuses()
+	has(t, p.text(), "squawk-missing (note)")
+	p.ci = "true"
+	p.refuses("squawk-missing")
 }
 
 // What the base has already refuses no change, where the settings want that told.

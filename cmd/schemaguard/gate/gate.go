@@ -82,7 +82,7 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.
 		}
 		j.found, complete = append(j.found, more...), through
 	}
-	more, err := squawk.Check(ctx, c)
+	more, err := squawk.Check(ctx, c, measure.InCI)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -34,6 +34,7 @@ type Measure struct {
 	Rows  int  // of the tables that grow; 0: none
 	Fill  Fill // nil: the file of the settings
 	Quick bool // no program of the base is built
+	InCI  bool // what is not installed is refused, where elsewhere it is told
 	load.Options
 }
 
@@ -41,8 +42,8 @@ type Measure struct {
 // setting fill, as the base has them.
 type Fill func(ctx context.Context, conn *pgx.Conn, statements fs.FS, rows int) error
 
-// attempts is how often a lock may be held too long before it is refused: another process may have had the
-// processor.
+// attempts is how often a lock may be held, or waited for, too long before that is refused: another process may have
+// had the processor.
 const attempts = 3
 
 // check tries the new migrations.
@@ -51,7 +52,7 @@ func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) 
 		if all, err = m.try(ctx, c, s); err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(all, func(f finding.Finding) bool { return f.Rule == load.HeldLong.Name }) {
+		if !slices.ContainsFunc(all, load.IsTooSlow) {
 			break
 		}
 	}

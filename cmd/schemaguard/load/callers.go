@@ -165,11 +165,19 @@ var (
 	Waits = finding.Rule{Name: "callers-waited"}
 )
 
+// IsTooSlow reports whether a finding is of a time that was too long, and not of what was done.
+func IsTooSlow(f finding.Finding) bool {
+	return f.Rule == HeldLong.Name ||
+		f.Rule == CallerFails.Name && strings.HasSuffix(f.Message, inState(lockNotAvailable))
+}
+
+func inState(code string) string { return fmt.Sprintf("(SQLSTATE %s)", code) }
+
 func (t *trial) judgeCallers(m *migration.Migration, c *callers) {
 	for _, name := range slices.Sorted(maps.Keys(c.failed)) {
 		t.add(CallerFails, m, first(m.Up), name, fmt.Sprintf(
-			"%s, called on a connection of before, while the migration ran or after it, failed (SQLSTATE %s)",
-			name, c.failed[name]))
+			"%s, called on a connection of before, while the migration ran or after it, failed %s", name,
+			inState(c.failed[name])))
 	}
 	if c.calls > 0 {
 		t.found = append(t.found, Waits.At(m.Path, first(m.Up), "", fmt.Sprintf(

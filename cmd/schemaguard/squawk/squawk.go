@@ -25,11 +25,16 @@ type report struct {
 // Unknown tells of what squawk finds and this gate has no words for.
 var Unknown = finding.Rule{Name: "squawk"}
 
-// Missing tells that squawk was not asked.
-var Missing = finding.Rule{Name: "squawk-missing", Safe: "install it as the settings (squawk) say"}
+// Missing is the rule that squawk is asked, if the settings name it.
+var Missing = finding.Rule{
+	Name: "squawk-missing",
+	Load: "what squawk alone knows is not refused: types that grow out of their range, names that are cut",
+	Safe: "install it as the settings (squawk) say",
+}
 
-// Check asks about the Up of each new migration. Where squawk is not installed, it tells so.
-func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err error) {
+// Check asks about the Up of each new migration. Where squawk is not installed, it tells so, or, if it must be there,
+// refuses.
+func Check(ctx context.Context, c *change.Change, must bool) (all []finding.Finding, err error) {
 	command := c.Settings.Squawk
 	if command == "" || len(c.New) == 0 {
 		return nil, nil
@@ -38,8 +43,9 @@ func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err er
 		command = filepath.Join(c.Settings.Root, command)
 	}
 	if command, err = exec.LookPath(command); err != nil {
-		return []finding.Finding{Missing.At(c.New[0].Path, 1, "", "squawk was not asked: it is not installed").Told()},
-			nil
+		f := Missing.At(c.New[0].Path, 1, "", "squawk was not asked: it is not installed")
+		f.Note = !must
+		return []finding.Finding{f}, nil
 	}
 	for _, m := range c.New {
 		reports, err := ask(ctx, command, m)

@@ -21,6 +21,7 @@ const (
 	mostPages        = 500
 	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient
 	mostPatientPages = 1000            // of patients, with their consent
+	mostSearchPages  = 11_000          // of patients found in the 2,000 facilities of a viewer, five of each
 )
 
 var (
@@ -32,7 +33,8 @@ var (
 	office      = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll}
 	ofPatients  = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome,
 		scale.StaffOfAll}
-	admin = []scale.Role{scale.Admin}
+	fewFacilities = []scale.Role{scale.Admin, scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome}
+	admin         = []scale.Role{scale.Admin}
 )
 
 // pickupFilters are filters of list-pickups: values that many rows have and values that few have, alone
@@ -125,6 +127,22 @@ func patientReads() []ScaleRead {
 		{Operation: "list-patients", Which: "facility, a small one",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients?facility_id={small}", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, everybody's", Viewers: fewFacilities, Path: "/v1/patients?name=f",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, everybody's, deep page", Viewers: fewFacilities,
+			Path: "/v1/patients?name=f", Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "two words of few",
+			Viewers: []scale.Role{scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome},
+			Path:    "/v1/patients?name=given0+f", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "birth date", Viewers: fewFacilities,
+			Path: "/v1/patients?birth_date=1930-01-01", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "phone", Viewers: fewFacilities, Path: "/v1/patients?phone=%2B13000000000",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "external id", Viewers: fewFacilities, Path: "/v1/patients?external_id=p0",
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "name, of 2,000 facilities",
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients?name=given+family7",
+			MostPages: mostSearchPages},
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
 		{Operation: "list-patient-consents", Viewers: admin, Path: "/v1/patients/{patient}/consents"},
@@ -132,6 +150,9 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads",
 			Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-patient-appointments",
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
+			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},
 		{Operation: "list-appointments", Which: "a month, a small clinic",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/appointments?facility_id={small}" + month, MostPages: mostPatientPages},
@@ -145,6 +166,12 @@ func patientReads() []ScaleRead {
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfSome, scale.StaffOfAll},
 			Path:    "/v1/appointments?facility_id={busiest}&status=CANCELED" + month, MostPages: mostPatientPages},
 	}
+}
+
+// driverFilters are the filters of list-drivers.
+var driverFilters = []struct{ which, query string }{
+	{"free", "state=free"}, {"nearest", "near_latitude=37.5&near_longitude=-122.5"},
+	{"nearest, free", "state=free&near_latitude=37.5&near_longitude=-122.5"},
 }
 
 // userFilters are the filters of list-users. All users have one word in their names.
@@ -169,6 +196,9 @@ func tenantReads() (all []ScaleRead) {
 	get("get-account-statement", "/v1/accounts/{busy_account}/statement?from={today}", office)
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
 	list("list-drivers", "/v1/drivers", everyone)
+	for _, f := range driverFilters {
+		all = append(all, ScaleRead{Operation: "list-drivers", Which: f.which, Viewers: office, Path: "/v1/drivers?" + f.query})
+	}
 	get("get-driver", "/v1/drivers/{driver}", everyone)
 	list("list-facilities", "/v1/facilities", everyone)
 	get("get-facility", "/v1/facilities/{small}", []scale.Role{scale.Admin, scale.Dispatcher, scale.Hub,

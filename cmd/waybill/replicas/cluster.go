@@ -84,7 +84,7 @@ func (c *cluster) serve(ctx context.Context) (err error) {
 		return err
 	}
 	config := db.Config{URL: primaries, MaxConns: 16, IdleConns: 4, AcquireTimeout: 2 * time.Second,
-		ReadStale: c.Control, ReplicaWait: 20 * time.Millisecond, ReplicaTimeout: 500 * time.Millisecond}
+		ReadStale: c.Control, ReplicaWait: 50 * time.Millisecond, ReplicaTimeout: 500 * time.Millisecond}
 	for _, s := range c.standbys {
 		config.ReplicaURLs = append(config.ReplicaURLs, s.URL(localpg.App, localpg.Database))
 	}

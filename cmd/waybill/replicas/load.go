@@ -80,28 +80,33 @@ type worker struct {
 	*load
 	number int
 	rand   *rand.Rand
-	client *client.ClientWithResponses
+	client *client.Client
 }
 
-// newClient returns a client that keeps its position, for three of four, or one that sends none.
-func (w *worker) newClient() *client.ClientWithResponses {
+// withoutPosition sends requests without what their client has read and written.
+type withoutPosition struct{}
+
+func (withoutPosition) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Del("Waybill-Consistency")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// newClient returns a client that keeps its position, for three of four, or one that sends none. It tries once: what
+// is refused had no effect.
+func (w *worker) newClient() *client.Client {
 	token := string(w.t.admin)
 	if w.number%4 == 3 { // whose rights depend on rows
 		token = string(w.t.staff)
 	}
-	option := client.WithToken(token)
+	options := []client.Option{
+		client.WithToken(token), client.WithAttemptTimeout(30 * time.Second), client.WithoutRetries(),
+		client.WithHTTPClient(&http.Client{}),
+	}
 	if w.number%4 == 2 {
-		option = client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+token)
-			return nil
-		})
+		options = append(options, client.WithHTTPClient(&http.Client{Transport: withoutPosition{}}))
 	}
-	c, err := client.NewClientWithResponses(w.c.url,
-		client.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}), option)
-	if err != nil {
-		panic(err) // no server is asked
-	}
-	return c
+	return client.New(w.c.url, options...)
 }
 
 func (w *worker) step(ctx context.Context) {
@@ -111,7 +116,7 @@ func (w *worker) step(ctx context.Context) {
 	case n == 0 && w.number%4 != 3:
 		err = w.append(ctx, key)
 	case n < 6:
-		_, _, err = w.readOne(ctx, key)
+		_, err = w.readOne(ctx, key)
 	default:
 		err = w.readAll(ctx)
 	}
@@ -142,37 +147,30 @@ func (w *worker) record(op listappend.Op) {
 var errNoAnswer = errors.New("no answer that tells anything")
 
 // readOne reads one list.
-func (w *worker) readOne(ctx context.Context, key int) (name, tag string, err error) {
-	res, err := w.client.GetAccountWithResponse(ctx, w.t.lists[key], nil)
+func (w *worker) readOne(ctx context.Context, key int) (*client.Account, error) {
+	account, err := w.client.Accounts.Get(ctx, w.t.lists[key])
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	if res.JSON200 == nil {
-		return "", "", errNoAnswer
-	}
-	list, err := parseList(res.JSON200.Name)
+	list, err := parseList(account.Name)
 	if err == nil {
 		w.record(listappend.Op{Reads: map[int][]int{key: list}})
 	}
-	return res.JSON200.Name, res.HTTPResponse.Header.Get("ETag"), err
+	return account, err
 }
 
 // readAll reads all lists in one statement.
 func (w *worker) readAll(ctx context.Context) error {
-	limit := int32(100)
-	res, err := w.client.ListAccountsWithResponse(ctx, &client.ListAccountsParams{Limit: &limit})
+	page, err := w.client.Accounts.ListPage(ctx, &client.ListQuery{Limit: 100}, "")
 	if err != nil {
 		return err
-	}
-	if res.JSON200 == nil {
-		return errNoAnswer
 	}
 	all := map[int][]int{}
 	for key := range w.t.lists { // one that is missing was not made yet
 		all[key] = nil
 	}
-	for _, row := range res.JSON200.Items {
-		if key, ok := w.keys[uuid.UUID(row.ID)]; ok {
+	for _, row := range page.Items {
+		if key, ok := w.keys[row.ID]; ok {
 			if all[key], err = parseList(row.Name); err != nil {
 				return err
 			}
@@ -184,22 +182,21 @@ func (w *worker) readAll(ctx context.Context) error {
 
 // append reads a list and appends a value, if nobody did in between.
 func (w *worker) append(ctx context.Context, key int) error {
-	name, tag, err := w.readOne(ctx, key)
+	account, err := w.readOne(ctx, key)
 	if err != nil {
 		return err
 	}
 	value := w.value()
-	name += "," + strconv.Itoa(value)
-	res, err := w.client.EditAccountWithResponse(ctx, w.t.lists[key], &client.EditAccountParams{IfMatch: tag},
-		client.AccountEdit{Name: &name})
+	name := account.Name + "," + strconv.Itoa(value)
+	edited, err := w.client.Accounts.Edit(ctx, account, client.AccountEdit{Name: &name})
 	switch {
-	case err == nil && res.JSON200 != nil:
-		list, err := parseList(res.JSON200.Name)
+	case err == nil:
+		list, err := parseList(edited.Name)
 		if err == nil {
 			w.record(listappend.Op{Key: key, Append: value, Reads: map[int][]int{key: list}})
 		}
 		return err
-	case err == nil && res.StatusCode() == http.StatusPreconditionFailed:
+	case client.CodeOf(err) == client.CodeStaleVersion:
 		return nil
 	}
 	w.mu.Lock()

@@ -1,6 +1,6 @@
-// Package replicas has clients append to lists and read them, over a cluster whose standbys serve reads, come late, stop
-// and take over, and checks the history of what they were answered (package listappend). A list is the name of an
-// account: an edit appends to it with If-Match, so that each append knows all before it.
+// Package replicas has clients append to lists and read them, over a cluster whose standbys serve reads, come late,
+// stop and take over, and checks the history of what they were answered (package listappend). A list is the name of
+// an account: an edit appends to it with If-Match, so that each append knows all before it.
 package replicas
 
 import (
@@ -54,12 +54,14 @@ func Run(ctx context.Context, o Options, tell func(format string, args ...any)) 
 		return r, err
 	}
 	begun := time.Now()
+	told := begun
 	for isLast := false; !isLast; r.Rounds++ {
 		isLast = r.Reads >= o.Reads-readsPerRound(o.Clients)
 		if err := c.round(ctx, &r, isLast); err != nil {
 			return r, fmt.Errorf("round %d: %w", r.Rounds, err)
 		}
-		if r.Rounds%20 == 0 {
+		if time.Since(told) > 10*time.Second {
+			told = time.Now()
 			tell("%d reads, %d appends, %d stale, %d long forks\n", r.Reads, r.Appends, r.Stale, r.LongForks)
 		}
 	}

@@ -6,7 +6,7 @@ DO $$
 DECLARE
     grown oid[] := ARRAY[
         'pickups', 'pickup_events', 'messages', 'ledger_entries', 'patients', 'patient_facilities',
-        'patient_consents', 'appointments', 'phi_reads']::regclass[]::oid[];
+        'patient_consents', 'patient_terms', 'appointments', 'phi_reads']::regclass[]::oid[];
     dropped record;
 BEGIN
     -- Foreign keys go first and come last: they need the keys that they refer to. The indexes
@@ -33,8 +33,10 @@ END
 $$;
 -- A pickup is inserted in the status that it has come to.
 ALTER TABLE pickups DISABLE TRIGGER pickups_refuse_undeclared_insert;
+-- Entries of patients are inserted by patients.sql.
+ALTER TABLE patient_facilities DISABLE TRIGGER patient_facilities_add_terms;
 -- The pickups are counted once, by restore.sql.
 ALTER TABLE pickups DISABLE TRIGGER pickups_count_insert;
 -- A table that is new in this transaction is written without the log under wal_level minimal.
 TRUNCATE pickups, pickup_events, messages, ledger_entries, patients, patient_facilities,
-    patient_consents, appointments, phi_reads;
+    patient_consents, patient_terms, appointments, phi_reads;

@@ -34,6 +34,16 @@ SELECT p.tenant_id, p.id, pg_temp.key_of(2, 0, 3), p.created_at, true, p.consent
 FROM patients AS p
 WHERE p.consents = 100;
 
+INSERT INTO patient_terms (tenant_id, facility_id, term, patient_id, terms)
+SELECT p.tenant_id, f.facility_id, t.term, p.id, joined_terms(n.terms)
+FROM patients AS p
+JOIN patient_facilities AS f ON f.tenant_id = p.tenant_id AND f.patient_id = p.id AND f.allowed
+CROSS JOIN LATERAL (
+    SELECT terms_of_patient(p.given_name, p.family_name, p.birth_date, p.phone, p.external_id) AS terms
+    OFFSET 0
+) AS n
+CROSS JOIN LATERAL unnest(n.terms) AS t (term);
+
 INSERT INTO patient_consents (tenant_id, id, patient_id, facility_id, allowed, actor_id, created_at, seq)
 SELECT
     p.tenant_id, pg_temp.id_of(s.begin_ms + n * s.every_ms, 13, t, n * 128 + seq), p.id, f.facility_id,
