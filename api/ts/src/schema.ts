@@ -4208,6 +4208,7 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-appointments"><span>List a patient&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
                      *     <details>
