@@ -59,7 +59,6 @@ const bodyTimeout = 5 * time.Second
 type server struct {
 	huma           huma.API
 	mux            *http.ServeMux
-	batch          operation
 	writes         map[string]operation // those that a batch can contain, by id
 	store          *db.Store
 	log            *slog.Logger

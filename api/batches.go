@@ -23,20 +23,15 @@ import (
 // operation's checks and its handler, all in one transaction. So an item means what it means alone.
 
 func (a *server) registerBatches() {
-	a.batch = operation{
+	register(a, operation{
 		id: "write-batch", method: http.MethodPost, path: "/v1/batch", tag: "batches",
 		summary: "Make up to 50 writes at once",
 		about: "Makes the writes in their order, all of them or none, in one transaction, and returns their answers. " +
 			"Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, " +
 			"so is the batch: with the error of that item, its position in item, and its field below items[n].",
 		roles: everyRole, together: true, codes: a.codesOfParts(),
-	}
-	register(a, a.batch, a.writeBatch)
-	a.describeBatch()
+	}, a.writeBatch)
 }
-
-// maxWrites is the size of a batch: all of it is one transaction, which holds its locks to the end.
-const maxWrites = 50
 
 // canBeIn reports whether a batch may contain the operation: a write that its client needs no answer of to go
 // on, and that has no stream of records or list of its own.
@@ -51,25 +46,9 @@ func (a *server) codesOfParts() (codes []db.Code) {
 	return slices.Compact(codes)
 }
 
-// Writes is the body of write-batch.
+// Writes is the body of write-batch. All of it is one transaction, which holds its locks to the end: hence the limit.
 type Writes struct {
 	Items []Write `json:"items" minItems:"1" maxItems:"50" doc:"The writes, in the order in which they are made"`
-}
-
-// Schema implements huma.SchemaProvider: by this, requests are checked before their items are served, which
-// check themselves. The document has a schema for each operation instead: see describeBatch.
-func (Writes) Schema(huma.Registry) *huma.Schema {
-	shortest := 1
-	text := &huma.Schema{Type: huma.TypeString}
-	header := &huma.Schema{Type: huma.TypeString, MinLength: &shortest}
-	texts := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: text}
-	item := objectOf(map[string]*huma.Schema{"operation": text, "path": texts, "query": texts, "body": {},
-		"headers": objectOf(map[string]*huma.Schema{"If-Match": header, idempotencyKey: header})}, "operation")
-	least, most := 1, maxWrites
-	s := objectOf(map[string]*huma.Schema{
-		"items": {Type: huma.TypeArray, Items: item, MinItems: &least, MaxItems: &most}}, "items")
-	s.PrecomputeMessages()
-	return s
 }
 
 // Write is one write of a batch: a request to an operation.
@@ -77,14 +56,14 @@ type Write struct {
 	Operation string            `json:"operation" doc:"The id of the operation"`
 	Path      map[string]string `json:"path,omitempty" doc:"The parameters in its path"`
 	Query     map[string]string `json:"query,omitempty" doc:"The parameters in its query"`
-	Headers   WriteHeaders      `json:"headers,omitzero" doc:"Its headers"`
+	Headers   WriteHeaders      `json:"headers,omitempty" doc:"Its headers"`
 	Body      json.RawMessage   `json:"body,omitempty" doc:"Its body"`
 }
 
 // WriteHeaders are the headers of an item.
 type WriteHeaders struct {
-	IfMatch string `json:"If-Match,omitempty" doc:"The ETag of the row that the write is based on"`
-	Key     string `json:"Idempotency-Key,omitempty" doc:"Unique for each write, and the same for its retries"`
+	IfMatch string `json:"If-Match,omitempty" minLength:"1" doc:"The ETag of the row that the write is based on"`
+	Key     string `json:"Idempotency-Key,omitempty" minLength:"1" doc:"Unique for each write, and the same for its retries"`
 }
 
 // Written is the answer of write-batch.

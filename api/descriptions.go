@@ -93,6 +93,9 @@ var columns = map[string]string{
 
 // describedSchemas are descriptions of schemas that are no row.
 var describedSchemas = map[string]string{
+	"Write":            "A write of a batch: a request to an operation",
+	"Writes":           "Writes that are made together",
+	"WriteHeaders":     "The headers of a write of a batch",
 	"WriteAnswer":      "The answer to one write of a batch",
 	"Written":          "The answers to the writes of a batch",
 	"Assignment":       "The driver of an assignment",

@@ -29,7 +29,7 @@ func (a *server) registerAdjustments() {
 
 // NewPrice is the body of reprice-pickup.
 type NewPrice struct {
-	PriceCents int64 `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3500"`
+	PriceCents int64 `json:"price_cents" minimum:"0" maximum:"9007199254740991" doc:"The new price" example:"3500"`
 }
 
 type repriceInput struct {

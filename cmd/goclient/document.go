@@ -57,6 +57,8 @@ type schema struct {
 	EnumDescriptions []string          `yaml:"x-enum-descriptions"`
 	Maximum          float64           `yaml:"maximum"`
 	Properties       map[string]schema `yaml:"properties"`
+	// Values is the schema of an object's values, or a boolean.
+	Values yaml.Node `yaml:"additionalProperties"`
 	Required         []string          `yaml:"required"`
 	Items            *schema           `yaml:"items"`
 	OneOf            []schema          `yaml:"oneOf"`
@@ -82,6 +84,11 @@ func (s schema) only() string {
 		return ""
 	}
 	return rest[0]
+}
+
+// isAny reports whether a schema says nothing of its values.
+func (s schema) isAny() bool {
+	return s.Ref == "" && len(s.Type) == 0 && len(s.OneOf) == 0 && len(s.Properties) == 0
 }
 
 // refName returns the name at the end of a reference.

@@ -12,6 +12,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 
@@ -41,7 +42,11 @@ func generate(text []byte) ([]byte, error) {
 	if err := g.types(); err != nil {
 		return nil, err
 	}
-	source, err := format.Source([]byte(strings.TrimSpace(g.out.String()) + "\n"))
+	written := g.out.String()
+	if !strings.Contains(written, "json.RawMessage") {
+		written = strings.Replace(written, "\t\"encoding/json\"\n", "", 1)
+	}
+	source, err := format.Source([]byte(strings.TrimSpace(written) + "\n"))
 	if err != nil {
 		return nil, fmt.Errorf("%w in:\n%s", err, g.out.String())
 	}

@@ -70,6 +70,14 @@ func (g *generator) goType(s schema) (string, error) {
 	case "string":
 		return map[string]string{"uuid": "uuid.UUID", "date-time": "time.Time", "date": "Date"}[s.Format], nil
 	}
+	var values schema
+	if s.only() == "object" && len(s.Properties) == 0 && s.Values.Decode(&values) == nil {
+		value, err := g.valueType(values)
+		return "map[string]" + value, err
+	}
+	if s.isAny() {
+		return "json.RawMessage", nil
+	}
 	return "", fmt.Errorf("a schema of type %v (%s) has no Go type yet", s.Type, s.Description)
 }
 
@@ -94,6 +102,10 @@ func (g *generator) member(name string, s schema, isRequired, isRequest bool) (g
 	if err != nil {
 		return "", "", err
 	}
+	if s.isAny() && isRequest {
+		t = "any"
+	}
+	isReference := s.only() == "array" || strings.HasPrefix(t, "map[") || s.isAny() // which has a value for none
 	switch {
 	case isRequired && !s.isNullable():
 		return t, name, nil
@@ -101,7 +113,7 @@ func (g *generator) member(name string, s schema, isRequired, isRequest bool) (g
 		return "*" + t, name, nil
 	case isRequest && s.isNullable():
 		return "Nullable[" + t + "]", name + ",omitzero", nil
-	case s.isNullable() || isRequest && s.only() != "array" || !isRequest && !g.zeroIsAbsent(s):
+	case s.isNullable() || isRequest && !isReference || !isRequest && !isReference && !g.zeroIsAbsent(s):
 		return "*" + t, name + ",omitempty", nil
 	}
 	return t, name + ",omitzero", nil
