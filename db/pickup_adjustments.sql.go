@@ -59,7 +59,7 @@ WITH asked AS (
         updated_at = now()
     FROM funded AS f
     WHERE p.tenant_id = f.tenant_id AND p.id = f.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), adjusted AS (
     INSERT INTO pickup_adjustments (
         tenant_id, pickup_id, version, adjustment, delta_cents, price_cents, actor_id, idempotency_key, request_digest)
@@ -93,7 +93,7 @@ WITH asked AS (
     CROSS JOIN funded AS f
     WHERE m.patient_id IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, pickups.submitted_at FROM moved AS pickups
 `
 
 type AdjustPickupParams struct {
@@ -165,6 +165,7 @@ func (q *Queries) AdjustPickup(ctx context.Context, arg AdjustPickupParams) (Adj
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
 		&i.Pickup.PatientID,
+		&i.Pickup.SubmittedAt,
 	)
 	return i, err
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // generator writes the types and methods of a document.
@@ -71,7 +73,7 @@ func (g *generator) goType(s schema) (string, error) {
 		return map[string]string{"uuid": "uuid.UUID", "date-time": "time.Time", "date": "Date"}[s.Format], nil
 	}
 	var values schema
-	if s.only() == "object" && len(s.Properties) == 0 && s.Values.Decode(&values) == nil {
+	if s.Values.Kind == yaml.MappingNode && len(s.Properties) == 0 && s.Values.Decode(&values) == nil {
 		value, err := g.valueType(values)
 		return "map[string]" + value, err
 	}

@@ -246,6 +246,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make up to 50 writes at once
+         * @description Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, so is the batch: with the error of that item, its position in item, and its field below items[n].
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        post: operations["write-batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/drivers": {
         parameters: {
             query?: never;
@@ -1140,6 +1162,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickups/{pickup_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund a part of a pickup's charge
+         * @description Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        post: operations["refund-pickup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickups/{pickup_id}/release": {
         parameters: {
             query?: never;
@@ -1156,6 +1200,28 @@ export interface paths {
          *     Roles: see list-pickup-transitions.
          */
         post: operations["release-pickup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pickups/{pickup_id}/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the price of a submitted pickup
+         * @description Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        post: operations["reprice-pickup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1699,7 +1765,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2237,6 +2303,14 @@ export interface components {
             /** @description The pickups to create, each with an id of its own or none */
             items: components["schemas"]["NewPickup"][];
         };
+        /** @description The new price of a pickup */
+        NewPrice: {
+            /**
+             * @description The new price
+             * @example 3500
+             */
+            price_cents: number;
+        };
         /** @description A request to create: a person who works with the tenant's data */
         NewUser: {
             /**
@@ -2389,6 +2463,19 @@ export interface components {
             items: components["schemas"]["User"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
+        };
+        /** @description How much of a charge is returned, and why */
+        PartialRefund: {
+            /**
+             * @description How much of the charge is returned
+             * @example 500
+             */
+            amount_cents: number;
+            /**
+             * @description Why it is refunded; not about a patient: all who see the account see it
+             * @example Delivered two hours late
+             */
+            reason: string;
         };
         /** @description The old and the new password */
         PasswordChange: {
@@ -2799,6 +2886,8 @@ export interface components {
              * @example items[7].account_id
              */
             field?: string;
+            /** @description Of write-batch: the position of the item that was rejected, from 0 */
+            item?: number;
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
@@ -2919,6 +3008,54 @@ export interface components {
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
+        /** @description A write of a batch: a request to an operation */
+        Write: {
+            /** @description Its body */
+            body?: unknown;
+            /** @description Its headers */
+            headers?: components["schemas"]["WriteHeaders"];
+            /** @description The id of the operation */
+            operation: string;
+            /** @description The parameters in its path */
+            path?: {
+                [key: string]: string;
+            };
+            /** @description The parameters in its query */
+            query?: {
+                [key: string]: string;
+            };
+        };
+        /** @description The answer to one write of a batch */
+        WriteAnswer: {
+            /** @description Its body, as the operation describes it; absent if it has none */
+            body?: unknown;
+            /** @description Its headers: ETag, Location, Idempotency-Replayed */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * @description Its HTTP status
+             * @example 201
+             */
+            status: number;
+        };
+        /** @description The headers of a write of a batch */
+        WriteHeaders: {
+            /** @description Unique for each write, and the same for its retries */
+            "Idempotency-Key"?: string;
+            /** @description The ETag of the row that the write is based on */
+            "If-Match"?: string;
+        };
+        /** @description Writes that are made together */
+        Writes: {
+            /** @description The writes, in the order in which they are made */
+            items: components["schemas"]["Write"][];
+        };
+        /** @description The answers to the writes of a batch */
+        Written: {
+            /** @description The answers, in the order of the request */
+            items: components["schemas"]["WriteAnswer"][];
+        };
     };
     responses: {
         /** @description Request Entity Too Large: body_too_large */
@@ -2944,6 +3081,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -2987,6 +3126,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3028,6 +3169,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3069,6 +3212,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3110,6 +3255,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3151,6 +3298,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3192,6 +3341,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3233,6 +3384,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3274,6 +3427,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3315,6 +3470,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3356,6 +3513,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3397,6 +3556,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3438,6 +3599,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3479,6 +3642,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3520,6 +3685,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3561,6 +3728,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3602,6 +3771,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3643,6 +3814,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3686,6 +3859,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3727,6 +3902,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3768,6 +3945,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3809,6 +3988,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3852,6 +4033,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3893,6 +4076,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3934,6 +4119,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3975,6 +4162,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -4016,6 +4205,8 @@ export interface components {
                      * @example items[7].account_id
                      */
                     field?: string;
+                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                    item?: number;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -4072,22 +4263,224 @@ export interface operations {
                     /**
                      * @example <!doctype html>
                      *     <html lang="en">
+                     *     <head>
                      *     <meta charset="utf-8">
                      *     <meta name="viewport" content="width=device-width">
-                     *     <title>driver_busy · Waybill</title>
-                     *     <style>
-                     *       body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; color: #1c2833; }
-                     *       code { font-family: ui-monospace, monospace; background: #eef2f5; padding: .1em .3em; border-radius: 3px; }
-                     *       .status { color: #5d6d7e; }
-                     *       nav { border-top: 1px solid #d5dbdf; margin-top: 3rem; padding-top: 1rem; font-size: .85rem; line-height: 2; }
-                     *       a { color: #1a5276; }
-                     *     </style>
-                     *     <p class="status">409 Conflict</p>
+                     *     <meta name="color-scheme" content="light dark">
+                     *     <title>Driver busy · Waybill</title>
+                     *     <link rel="icon" href="/docs/icon.svg" type="image/svg+xml">
+                     *     <link rel="stylesheet" href="/docs/docs.css">
+                     *     <script type="module" src="/docs/docs.js"></script>
+                     *     </head>
+                     *     <body>
+                     *     <a class="skip" href="#content">Skip to the content</a>
+                     *     <header class="bar">
+                     *     <button class="menu-button scripted" type="button" aria-expanded="false" aria-controls="menu">
+                     *     <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="M2 5h16M2 10h16M2 15h16"/></svg>
+                     *     <span class="hidden">Menu</span></button>
+                     *     <a class="brand" href="/docs/"><img src="/docs/icon.svg" alt="" width="24" height="24">Waybill
+                     *     <span class="version">0.1.0</span></a>
+                     *     <search class="search scripted">
+                     *     <label class="hidden" for="search">Search the documentation</label>
+                     *     <input id="search" type="search" placeholder="Search" autocomplete="off" spellcheck="false">
+                     *     <kbd aria-hidden="true">/</kbd>
+                     *     <div class="hits" hidden><p class="hidden" role="status"></p><ul></ul></div>
+                     *     </search>
+                     *     <button class="sign-in scripted" type="button">Sign in</button>
+                     *     </header>
+                     *     <div class="frame">
+                     *     <nav id="menu" aria-label="Documentation">
+                     *     <h2>Guides</h2>
+                     *     <ul>
+                     *     <li><a href="/docs/"><span>Start</span></a></li>
+                     *     <li><a href="/docs/guide"><span>Guide</span></a></li>
+                     *     <li><a href="/docs/guides/deliver-pickup"><span>The life of a pickup</span></a></li>
+                     *     <li><a href="/docs/pickups"><span>Transitions of a pickup</span></a></li>
+                     *     <li><a href="/docs/errors"><span>Errors</span></a></li>
+                     *     </ul>
+                     *     <details>
+                     *     <summary>Sessions</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/login"><span>Log in</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/get-session"><span>Who am I</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/logout"><span>Log out</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Pickups</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-pickup"><span>Create a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickups"><span>List the pickups that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/create-pickups"><span>Create up to 1,000 pickups</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/stream-pickups"><span>Follow the pickups that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup"><span>Get a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-pickup"><span>Edit a pickup</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/assign-pickup"><span>Assign a driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/cancel-pickup"><span>Cancel a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/collect-pickup"><span>Collect a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/deliver-pickup"><span>Deliver a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/dispatch-pickup"><span>Dispatch the nearest free driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-events"><span>List the events of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-messages"><span>List the texts of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/pack-pickup"><span>Pack a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/receive-pickup"><span>Receive a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/refund-pickup"><span>Refund a part of a pickup&#39;s charge</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/release-pickup"><span>Release the driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/reprice-pickup"><span>Change the price of a submitted pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/ship-pickup"><span>Ship a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/submit-pickup"><span>Submit a pickup</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/resend-message"><span>Send a failed text again</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup-counts"><span>Count the pickups that you see by status</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-transitions"><span>List the transition rules</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Appointments</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-appointments"><span>List a patient&#39;s appointments</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Patients</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-patient"><span>Create a patient</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-patients"><span>List the patients that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-patient"><span>Get a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-patient"><span>Edit a patient</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-consents"><span>List the consents of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Drivers</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-driver"><span>Create a driver</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-drivers"><span>List the drivers</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-driver"><span>Get a driver</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-driver"><span>Edit a driver</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/locate-driver"><span>Report a driver&#39;s location</span> <span class="method PUT">PUT</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Accounts</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Facilities</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-facility"><span>Create a facility</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-facilities"><span>List the facilities that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-facility"><span>Get a facility</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-facility"><span>Edit a facility</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Groups</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-group"><span>Create a group</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-groups"><span>List the groups</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-group"><span>Get a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-group"><span>Edit a group</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/list-group-facilities"><span>List the facilities of a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-group-facility"><span>Add a facility to a group</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-group-facility"><span>Remove a facility from a group</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-group-members"><span>List the members of a group</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-group-member"><span>Add a member</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-group-member"><span>Remove a member</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Users</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/create-user"><span>Create a user</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-users"><span>List the users</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-user"><span>Get a user</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-user"><span>Edit a user</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/deactivate-user"><span>Deactivate a user</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/change-password"><span>Change a password</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/add-phone-number"><span>Add a phone number</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-phone-numbers"><span>List a user&#39;s phone numbers</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/remove-phone-number"><span>Remove a phone number</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/reactivate-user"><span>Reactivate a user</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Flags</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-flags"><span>List the flags</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-flag"><span>Get a flag</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/set-flag"><span>Switch a flag</span> <span class="method PUT">PUT</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Webhooks</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/send-text"><span>Send a text</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Service</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/get-error"><span>Get the documentation of an error code</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/livez"><span>Check that the process is alive</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/readyz"><span>Check that the server is ready for requests</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     </nav>
+                     *     <main id="content" tabindex="-1">
+                     *     <div class="reading"><article class="prose">
+                     *     <p class="above"><a href="/docs/errors">Errors</a></p>
                      *     <h1>Driver busy</h1>
-                     *     <p><code>driver_busy</code></p>
+                     *     <p class="request"><span class="status">409 Conflict</span> <code>driver_busy</code></p>
+                     *     <h2 id="meaning">What it means</h2>
                      *     <p>The driver is assigned to another pickup.</p>
-                     *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
-                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/message_not_failed">message_not_failed</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/no_phone_number">no_phone_number</a> <a href="/errors/not_acceptable">not_acceptable</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/storage_full">storage_full</a> <a href="/errors/stream_restarted">stream_restarted</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *
+                     *     <h2 id="advice">What to do</h2>
+                     *     <p>Choose another driver, release the other pickup, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
+                     *
+                     *     <h2 id="example">An example</h2>
+                     *     <div class="code"><pre tabindex="0"><code>{
+                     *       <span class="name">&#34;type&#34;</span>: <span class="string">&#34;/errors/driver_busy&#34;</span>,
+                     *       <span class="name">&#34;title&#34;</span>: <span class="string">&#34;Driver busy&#34;</span>,
+                     *       <span class="name">&#34;status&#34;</span>: <span class="number">409</span>,
+                     *       <span class="name">&#34;code&#34;</span>: <span class="string">&#34;driver_busy&#34;</span>,
+                     *       <span class="name">&#34;detail&#34;</span>: <span class="string">&#34;The driver is assigned to another pickup.&#34;</span>,
+                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>
+                     *     }</code></pre><button class="copy scripted" type="button">Copy</button></div>
+                     *     <h2 id="operations">Where it is answered</h2>
+                     *     <ul class="links">
+                     *     <li><a href="/docs/operations/assign-pickup">Assign a driver</a> <span class="method POST">POST</span></li>
+                     *     </ul>
+                     *     </article></div>
+                     *     </main>
+                     *     </div>
+                     *     <dialog class="account" aria-labelledby="account-title">
+                     *     <form>
+                     *     <h2 id="account-title">Sign in</h2>
+                     *     <p>The token that the login answers is sent with what you try on these pages. It is kept until you close this tab.</p>
+                     *     <label>Tenant <input name="tenant" required autocomplete="organization" spellcheck="false"></label>
+                     *     <label>Email <input name="email" type="email" required autocomplete="username"></label>
+                     *     <label>Password <input name="password" type="password" required autocomplete="current-password"></label>
+                     *     <p class="refused" role="alert"></p>
+                     *     <p class="buttons"><button class="quiet" type="button">Close</button><button type="submit">Sign in</button></p>
+                     *     </form>
+                     *     </dialog>
+                     *     </body>
                      *     </html>
                      */
                     "text/html": string;
@@ -4227,7 +4620,10 @@ export interface operations {
     };
     "create-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -4251,6 +4647,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4278,6 +4676,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4332,6 +4732,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4423,7 +4825,10 @@ export interface operations {
     };
     "edit-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -4451,6 +4856,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -4502,6 +4909,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4529,7 +4938,10 @@ export interface operations {
     };
     "charge-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4556,6 +4968,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4586,6 +5000,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4641,6 +5057,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4684,6 +5102,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4710,7 +5130,10 @@ export interface operations {
     };
     "deposit-to-account": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -4737,6 +5160,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4767,6 +5192,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -4822,6 +5249,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -4865,6 +5294,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5189,6 +5620,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5208,6 +5641,183 @@ export interface operations {
                 };
             };
             429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "write-batch": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Unique for each batch, and the same for its retries: it is the key of each item that could have one and has neither a key nor an id */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Writes"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Written"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: account_not_found, driver_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_found" | "driver_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            428: components["responses"]["PreconditionRequired"];
+            /** @description Too Many Requests: concurrency_limit, rate_limited */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before retrying */
+                    "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "concurrency_limit" | "rate_limited";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5298,7 +5908,10 @@ export interface operations {
     };
     "create-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -5322,6 +5935,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5352,6 +5967,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5406,6 +6023,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5449,6 +6068,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5542,7 +6163,10 @@ export interface operations {
     };
     "edit-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -5570,6 +6194,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -5625,6 +6251,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5652,7 +6280,10 @@ export interface operations {
     };
     "locate-driver": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -5679,6 +6310,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -5735,6 +6368,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5828,7 +6463,10 @@ export interface operations {
     };
     "create-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -5854,6 +6492,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5883,6 +6523,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -5939,6 +6581,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6031,7 +6675,10 @@ export interface operations {
     };
     "edit-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -6059,6 +6706,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -6112,6 +6761,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6239,6 +6890,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6384,7 +7037,10 @@ export interface operations {
     };
     "set-flag": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -6412,6 +7068,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -6461,6 +7119,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6548,7 +7208,10 @@ export interface operations {
     };
     "create-group": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -6571,6 +7234,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6596,6 +7261,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -6648,6 +7315,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6737,7 +7406,10 @@ export interface operations {
     };
     "edit-group": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -6765,6 +7437,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -6814,6 +7488,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6897,7 +7573,10 @@ export interface operations {
     };
     "add-group-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6918,6 +7597,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -6950,6 +7631,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6977,7 +7660,10 @@ export interface operations {
     };
     "remove-group-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -6998,6 +7684,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -7073,7 +7761,10 @@ export interface operations {
     };
     "add-group-member": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7094,6 +7785,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -7126,6 +7819,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7153,7 +7848,10 @@ export interface operations {
     };
     "remove-group-member": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7174,6 +7872,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -7193,7 +7893,10 @@ export interface operations {
     };
     "resend-message": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -7212,6 +7915,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description "true" if an earlier request with this Idempotency-Key sent the text again */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -7261,6 +7966,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7302,6 +8009,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7408,7 +8117,10 @@ export interface operations {
     };
     "create-patient": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -7436,6 +8148,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -7466,6 +8180,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -7520,6 +8236,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7563,6 +8281,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7655,7 +8375,10 @@ export interface operations {
     };
     "edit-patient": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -7683,6 +8406,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -7738,6 +8463,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7889,7 +8616,10 @@ export interface operations {
     };
     "allow-patient-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7910,6 +8640,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -7942,6 +8674,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7969,7 +8703,10 @@ export interface operations {
     };
     "disallow-patient-facility": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -7990,6 +8727,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -8022,6 +8761,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8415,13 +9156,13 @@ export interface operations {
                      *           "pickup_address": "2401 Mission St, San Francisco",
                      *           "pickup_latitude": null,
                      *           "pickup_longitude": null,
-                     *           "price_cents": 3000,
-                     *           "refunded_cents": 0,
+                     *           "price_cents": 3500,
+                     *           "refunded_cents": 500,
                      *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *           "status": "DELIVERED",
                      *           "submitted_at": "2026-01-05T09:00:00Z",
                      *           "updated_at": "2026-01-05T09:00:00Z",
-                     *           "version": 11,
+                     *           "version": 13,
                      *           "window_end": "2030-01-07T11:00:00Z",
                      *           "window_start": "2030-01-07T09:00:00Z"
                      *         }
@@ -8442,7 +9183,10 @@ export interface operations {
     };
     "create-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -8473,6 +9217,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -8516,6 +9262,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -8587,6 +9335,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8613,7 +9363,10 @@ export interface operations {
     };
     "create-pickups": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -8652,6 +9405,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -8719,6 +9474,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -8814,6 +9571,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8958,13 +9717,13 @@ export interface operations {
                      *       "pickup_address": "2401 Mission St, San Francisco",
                      *       "pickup_latitude": null,
                      *       "pickup_longitude": null,
-                     *       "price_cents": 3000,
-                     *       "refunded_cents": 0,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 500,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
                      *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
-                     *       "version": 11,
+                     *       "version": 13,
                      *       "window_end": "2030-01-07T11:00:00Z",
                      *       "window_start": "2030-01-07T09:00:00Z"
                      *     }
@@ -8995,7 +9754,10 @@ export interface operations {
     };
     "edit-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -9023,6 +9785,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -9091,6 +9855,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9118,7 +9884,10 @@ export interface operations {
     };
     "assign-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9148,9 +9917,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9214,6 +9985,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9258,6 +10031,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9284,7 +10059,10 @@ export interface operations {
     };
     "cancel-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9314,9 +10092,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9380,6 +10160,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9424,6 +10206,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9450,7 +10234,10 @@ export interface operations {
     };
     "collect-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9471,9 +10258,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9533,6 +10322,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9559,7 +10350,10 @@ export interface operations {
     };
     "deliver-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9580,9 +10374,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9603,7 +10399,7 @@ export interface operations {
                      *       "status": "DELIVERED",
                      *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
-                     *       "version": 11,
+                     *       "version": 12,
                      *       "window_end": "2030-01-07T11:00:00Z",
                      *       "window_start": "2030-01-07T09:00:00Z"
                      *     }
@@ -9640,6 +10436,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9666,7 +10464,10 @@ export interface operations {
     };
     "dispatch-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -9687,9 +10488,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -9752,6 +10555,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9794,6 +10599,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -9952,7 +10759,7 @@ export interface operations {
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
-                     *           "version": 11
+                     *           "version": 12
                      *         }
                      *       ]
                      *     }
@@ -10060,7 +10867,10 @@ export interface operations {
     };
     "pack-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -10081,9 +10891,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10141,6 +10953,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10211,7 +11025,10 @@ export interface operations {
     };
     "receive-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -10232,9 +11049,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10292,6 +11111,183 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "refund-pickup": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount_cents": 500,
+                 *       "reason": "Delivered two hours late"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PartialRefund"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 500,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 13,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Pickup"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, illegal_transition, refund_too_large */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "illegal_transition" | "refund_too_large";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10318,7 +11314,10 @@ export interface operations {
     };
     "release-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -10339,9 +11338,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10406,6 +11407,182 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reprice-pickup": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "price_cents": 3500
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewPrice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3500,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SHIPPED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Pickup"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: balance_too_large, illegal_transition, insufficient_funds, price_below_refunds */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "balance_too_large" | "illegal_transition" | "insufficient_funds" | "price_below_refunds";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10432,7 +11609,10 @@ export interface operations {
     };
     "ship-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -10453,9 +11633,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10513,6 +11695,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10539,7 +11723,10 @@ export interface operations {
     };
     "submit-pickup": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
@@ -10560,9 +11747,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the change */
                     "Idempotency-Replayed"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
@@ -10625,6 +11814,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10667,6 +11858,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10738,7 +11931,10 @@ export interface operations {
     };
     logout: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -10748,6 +11944,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -10836,6 +12034,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10879,6 +12079,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10978,7 +12180,10 @@ export interface operations {
     };
     "create-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -11004,6 +12209,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -11032,6 +12239,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -11084,6 +12293,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11127,6 +12338,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11218,7 +12431,10 @@ export interface operations {
     };
     "edit-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header: {
                 /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
@@ -11246,6 +12462,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -11295,6 +12513,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11339,6 +12559,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11366,7 +12588,10 @@ export interface operations {
     };
     "deactivate-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -11382,6 +12607,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -11417,7 +12644,10 @@ export interface operations {
     };
     "change-password": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -11443,6 +12673,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
@@ -11495,6 +12727,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11538,6 +12772,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11619,7 +12855,10 @@ export interface operations {
     };
     "add-phone-number": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
@@ -11648,6 +12887,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -11673,6 +12914,8 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description "true" if an earlier try of the same request created it */
@@ -11723,6 +12966,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11766,6 +13011,8 @@ export interface operations {
                          * @example items[7].account_id
                          */
                         field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11792,7 +13039,10 @@ export interface operations {
     };
     "remove-phone-number": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -11813,6 +13063,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
                     "Waybill-Consistency"?: string;
                     [name: string]: unknown;
@@ -11832,7 +13084,10 @@ export interface operations {
     };
     "reactivate-user": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
             header?: never;
             path: {
                 /**
@@ -11848,6 +13103,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
