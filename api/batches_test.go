@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,6 +161,14 @@ func TestADryRunAnswersLikeTheWriteAndWritesNothing(t *testing.T) {
 		t.Errorf("the replay's headers are %v", replay.header)
 	}
 	path := "/v1/pickups/" + id.String()
+	patient := s.plantPatient(s.planted, s.tenant, s.facility, roles).String()
+	tag := s.do(s.staff, "GET", "/v1/patients/"+patient, nil).etag()
+	s.do(s.staff, "PATCH", "/v1/patients/"+patient+"?dry_run=true", object{"given_name": "Ada"}, "If-Match", tag).want(200)
+	recorded := scan[[]string](s, `SELECT array_agg(operation ORDER BY created_at) FROM phi_reads WHERE patient_id = $1`,
+		patient)
+	if !slices.Equal(recorded, []string{"get-patient", "edit-patient?dry_run=true"}) {
+		t.Errorf("recorded are %q", recorded)
+	}
 	s.do(s.staff, "POST", path+"/submit?dry_run=true", nil).want(200)
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
 	s.do(s.staff, "POST", path+"/submit?dry_run=true", nil).refused(409, "illegal_transition")

@@ -498,6 +498,13 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"given_name": newCanary()}
 	case "assign-pickup":
 		return object{"driver_id": s.newDriver(t)}
+	case "reprice-pickup":
+		return object{"price_cents": 700}
+	case "refund-pickup":
+		return object{"amount_cents": 1, "reason": "Late"}
+	case "write-batch":
+		pickup := s.pickupIn(t, db.PickupStatusSUBMITTED, t.facility, uuid.Nil)
+		return batch(object{"operation": "cancel-pickup", "path": object{"pickup_id": pickup}})
 	case "cancel-pickup":
 		return object{"reason": "No longer needed"}
 	}

@@ -12,6 +12,47 @@ import (
 	"github.com/google/uuid"
 )
 
+const listOwnReads = `-- name: ListOwnReads :many
+SELECT r.patient_id, r.operation
+FROM phi_reads AS r
+WHERE r.created_at = now()
+    AND r.tenant_id = $1
+    AND r.user_id = $2
+    AND r.xmin = pg_current_xact_id_if_assigned()::xid
+LIMIT 10000
+`
+
+type ListOwnReadsParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ViewerID uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+type ListOwnReadsRow struct {
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	Operation string    `example:"get-patient" json:"operation"`
+}
+
+// Lists which patients the viewer has read in this transaction, which has written a record of each.
+func (q *Queries) ListOwnReads(ctx context.Context, arg ListOwnReadsParams) ([]ListOwnReadsRow, error) {
+	rows, err := q.db.Query(ctx, listOwnReads, arg.TenantID, arg.ViewerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListOwnReadsRow{}
+	for rows.Next() {
+		var i ListOwnReadsRow
+		if err := rows.Scan(&i.PatientID, &i.Operation); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPatientReads = `-- name: ListPatientReads :many
 SELECT tenant_id, id, patient_id, user_id, operation, created_at FROM phi_reads
 WHERE tenant_id = $1
@@ -76,4 +117,34 @@ func (q *Queries) ListPatientReads(ctx context.Context, arg ListPatientReadsPara
 		return nil, err
 	}
 	return items, nil
+}
+
+const recordDryRun = `-- name: RecordDryRun :exec
+INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+SELECT p.tenant_id, p.id, $1::uuid, r.operation || '?dry_run=true'
+FROM (
+    SELECT
+        unnest($2::uuid[]) AS patient_id,
+        unnest($3::text[]) AS operation
+) AS r
+JOIN patients AS p ON p.tenant_id = $4::uuid AND p.id = r.patient_id
+`
+
+type RecordDryRunParams struct {
+	ViewerID   uuid.UUID   `format:"uuid" json:"viewer_id"`
+	PatientIds []uuid.UUID `format:"uuid" json:"patient_ids"`
+	Operations []string    `json:"operations"`
+	TenantID   uuid.UUID   `format:"uuid" json:"tenant_id"`
+}
+
+// Records that a dry run has shown patients, by the operation that was tried. What it created is not there any more,
+// and not shown to anybody else.
+func (q *Queries) RecordDryRun(ctx context.Context, arg RecordDryRunParams) error {
+	_, err := q.db.Exec(ctx, recordDryRun,
+		arg.ViewerID,
+		arg.PatientIds,
+		arg.Operations,
+		arg.TenantID,
+	)
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db/retry"
@@ -31,6 +32,7 @@ type transaction struct {
 	// single marks one that writes at most once. A refused statement leaves nothing behind: the transaction
 	// begins anew, and the reads that explain the refusal see what they would see after the write itself.
 	single    bool
+	attempt   int    // the number of those before, which were repeated
 	sent      int    // the number of statements
 	guarded   int    // the number of the statement that has a savepoint before it, or 0
 	savepoint pgx.Tx // while that is sent
@@ -70,7 +72,8 @@ func (s *Store) transact(
 ) error {
 	begun, refusals := time.Now(), 0
 	var last error
-	err := transactionTries.Do(ctx, func(int) error {
+	err := transactionTries.Do(ctx, func(attempt int) error {
+		kind.attempt = attempt
 		t, err := s.begin(ctx, kind)
 		if err != nil {
 			return Explain(err)
@@ -83,7 +86,13 @@ func (s *Store) transact(
 			t.rollBack()
 			return retry.ErrRetry
 		}
-		last = t.end(ctx, last)
+		var reads []ListOwnReadsRow
+		if t.rehearsal && last == nil && t.failed == nil {
+			reads, last = New(t.tx).ListOwnReads(ctx, ListOwnReadsParams{TenantID: v.TenantID, ViewerID: v.UserID})
+		}
+		if last = t.end(ctx, last); last == nil {
+			last = s.recordDryRun(ctx, v, reads)
+		}
 		if t.rests {
 			last = cmp.Or(s.replicated(ctx), last)
 		}
@@ -96,6 +105,22 @@ func (s *Store) transact(
 		return Explain(err)
 	}
 	return err
+}
+
+// recordDryRun records the reads of a transaction that was rolled back: before the answer, without which nothing is
+// shown.
+func (s *Store) recordDryRun(ctx context.Context, v Viewer, reads []ListOwnReadsRow) error {
+	if len(reads) == 0 {
+		return nil
+	}
+	if err := s.as(v).RecordDryRun(ctx, RecordDryRunParams{
+		TenantID: v.TenantID, ViewerID: v.UserID,
+		PatientIds: mapSlice(reads, func(r ListOwnReadsRow) uuid.UUID { return r.PatientID }),
+		Operations: mapSlice(reads, func(r ListOwnReadsRow) string { return r.Operation }),
+	}); err != nil {
+		return Explain(err)
+	}
+	return nil
 }
 
 // transactionTries bounds the attempts of a transaction. It waits for each lock only as long as a batch does
@@ -117,12 +142,13 @@ func (s *Store) begin(ctx context.Context, kind transaction) (*transaction, erro
 	return t, nil
 }
 
-// start begins the transaction, whose statements wait only briefly for each lock.
+// start begins the transaction, whose statements wait only briefly for each lock, and longer where that was in vain
+// several times: two that hold what the other one needs must not give up at the same time for ever.
 func (t *transaction) start(ctx context.Context) (err error) {
 	if t.tx, err = t.conn.Begin(ctx); err != nil {
 		return err
 	}
-	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait))
+	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait<<min(t.attempt/4, 4)))
 }
 
 // maxRefusals bounds the attempts of a transaction of which the server refuses a statement.

@@ -46,7 +46,11 @@ func TestTransactionsInOppositeOrdersAllCommit(t *testing.T) {
 	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "batched": openBatching} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := opened(t).fixture(ctx)
+			d := opened(t)
+			w := d.fixture(ctx)
+			c := config(d.AppURL, name == "batched")
+			c.LockTimeout, c.StatementTimeout = time.Minute, time.Minute // however slow the machine
+			w.Raw = openStore(t, c)
 			one, other := w.fundedAccount(ctx, 10_000), w.fundedAccount(ctx, 10_000)
 			const rounds = 10
 			errs := make([]error, manyCallers)

@@ -332,7 +332,7 @@ func TestParametersAreThoseGiven(t *testing.T) {
 	at := time.Date(2030, 1, 1, 9, 0, 0, 0, time.FixedZone("", 3600))
 	id := uuid.MustParse("019b8d5a-0001-7000-8000-00000000000a")
 	status := client.PickupStatusDraft
-	query := &client.ListPickupsQuery{Status: &status, FacilityID: &id, CreatedFrom: &at, Limit: 9}
+	query := &client.ListPickupsQuery{Status: []client.PickupStatus{status}, FacilityID: &id, CreatedFrom: &at, Limit: 9}
 	value(c.Pickups.ListPage(ctx, query, "a+b"))(t)
 	value(c.Pickups.ListPage(ctx, nil, ""))(t)
 	value(c.Flags.Get(ctx, "a/b c?"))(t)

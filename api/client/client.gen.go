@@ -59,13 +59,6 @@ func (s AccountsService) ListPage(ctx context.Context, query *ListQuery, cursor 
 	return page[Account](ctx, s.t, request{method: "GET", path: "/v1/accounts", query: query}, cursor)
 }
 
-// CreateAccountQuery has the parameters of create-account.
-type CreateAccountQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates an account: create-account.
 //
 // The balance is 0: add money with deposit-to-account.
@@ -73,11 +66,9 @@ type CreateAccountQuery struct {
 // Roles: admin.
 //
 // Codes of its own: id_reused, idempotency_key_reused.
-func (s AccountsService) Create(
-	ctx context.Context, body NewAccount, query *CreateAccountQuery, opts ...CreateOption,
-) (*Account, error) {
+func (s AccountsService) Create(ctx context.Context, body NewAccount, opts ...CreateOption) (*Account, error) {
 	return call[Account](ctx, s.t, request{
-		method: "POST", path: "/v1/accounts", body: body, query: query,
+		method: "POST", path: "/v1/accounts", body: body,
 	}.create(body.ID != nil, opts))
 }
 
@@ -86,13 +77,6 @@ func (s AccountsService) Create(
 // Roles: admin, dispatcher, staff.
 func (s AccountsService) Get(ctx context.Context, accountID uuid.UUID) (*Account, error) {
 	return call[Account](ctx, s.t, request{method: "GET", path: path("/v1/accounts/{account_id}", accountID)})
-}
-
-// EditAccountQuery has the parameters of edit-account.
-type EditAccountQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits an account: edit-account.
@@ -108,13 +92,6 @@ func (s AccountsService) Edit(
 	}, base, change, opts)
 }
 
-// ChargeAccountQuery has the parameters of charge-account.
-type ChargeAccountQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Charge charges an account: charge-account.
 //
 // Subtracts the amount if the balance covers it. Each id is charged once.
@@ -124,20 +101,11 @@ type ChargeAccountQuery struct {
 // Codes of its own: id_reused, insufficient_funds.
 //
 // Without an ID in the body the call makes one.
-func (s AccountsService) Charge(
-	ctx context.Context, accountID uuid.UUID, body NewLedgerEntry, query *ChargeAccountQuery,
-) (*LedgerEntry, error) {
+func (s AccountsService) Charge(ctx context.Context, accountID uuid.UUID, body NewLedgerEntry) (*LedgerEntry, error) {
 	body.ID = idOr(body.ID)
 	return call[LedgerEntry](ctx, s.t, request{
-		method: "POST", path: path("/v1/accounts/{account_id}/charges", accountID), body: body, query: query,
+		method: "POST", path: path("/v1/accounts/{account_id}/charges", accountID), body: body,
 	})
-}
-
-// DepositToAccountQuery has the parameters of deposit-to-account.
-type DepositToAccountQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // DepositToAccount deposits to an account: deposit-to-account.
@@ -150,11 +118,11 @@ type DepositToAccountQuery struct {
 //
 // Without an ID in the body the call makes one.
 func (s AccountsService) DepositToAccount(
-	ctx context.Context, accountID uuid.UUID, body NewLedgerEntry, query *DepositToAccountQuery,
+	ctx context.Context, accountID uuid.UUID, body NewLedgerEntry,
 ) (*LedgerEntry, error) {
 	body.ID = idOr(body.ID)
 	return call[LedgerEntry](ctx, s.t, request{
-		method: "POST", path: path("/v1/accounts/{account_id}/deposits", accountID), body: body, query: query,
+		method: "POST", path: path("/v1/accounts/{account_id}/deposits", accountID), body: body,
 	})
 }
 
@@ -341,13 +309,6 @@ func (s AppointmentsService) ListPatientAppointmentsPage(
 // BatchesService has the operations on batches.
 type BatchesService struct{ t *transport }
 
-// WriteBatchQuery has the parameters of write-batch.
-type WriteBatchQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // WriteBatch makes up to 50 writes at once: write-batch.
 //
 // Makes the writes in their order, all of them or none, in one transaction, and returns their answers. Each item is
@@ -361,12 +322,8 @@ type WriteBatchQuery struct {
 // insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable,
 // password_changed, patient_not_found, phone_number_taken, precondition_required, price_below_refunds, rate_limited,
 // refund_too_large, stale_version, user_not_found.
-func (s BatchesService) WriteBatch(
-	ctx context.Context, body Writes, query *WriteBatchQuery, opts ...CreateOption,
-) (*Written, error) {
-	return call[Written](ctx, s.t, request{
-		method: "POST", path: "/v1/batch", body: body, query: query,
-	}.create(false, opts))
+func (s BatchesService) WriteBatch(ctx context.Context, body Writes, opts ...CreateOption) (*Written, error) {
+	return call[Written](ctx, s.t, request{method: "POST", path: "/v1/batch", body: body}.create(false, opts))
 }
 
 // DriversService has the operations on drivers.
@@ -402,13 +359,6 @@ func (s DriversService) ListPage(
 	return page[ListedDriver](ctx, s.t, request{method: "GET", path: "/v1/drivers", query: query}, cursor)
 }
 
-// CreateDriverQuery has the parameters of create-driver.
-type CreateDriverQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a driver: create-driver.
 //
 // The driver is off duty unless on_duty is true.
@@ -416,12 +366,8 @@ type CreateDriverQuery struct {
 // Roles: admin, dispatcher.
 //
 // Codes of its own: driver_user_taken, id_reused, idempotency_key_reused, user_not_found.
-func (s DriversService) Create(
-	ctx context.Context, body NewDriver, query *CreateDriverQuery, opts ...CreateOption,
-) (*Driver, error) {
-	return call[Driver](ctx, s.t, request{
-		method: "POST", path: "/v1/drivers", body: body, query: query,
-	}.create(body.ID != nil, opts))
+func (s DriversService) Create(ctx context.Context, body NewDriver, opts ...CreateOption) (*Driver, error) {
+	return call[Driver](ctx, s.t, request{method: "POST", path: "/v1/drivers", body: body}.create(body.ID != nil, opts))
 }
 
 // Get gets a driver: get-driver.
@@ -431,13 +377,6 @@ func (s DriversService) Create(
 // Roles: admin, dispatcher, staff, driver, hub.
 func (s DriversService) Get(ctx context.Context, driverID uuid.UUID) (*Driver, error) {
 	return call[Driver](ctx, s.t, request{method: "GET", path: path("/v1/drivers/{driver_id}", driverID)})
-}
-
-// EditDriverQuery has the parameters of edit-driver.
-type EditDriverQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits a driver: edit-driver.
@@ -453,23 +392,14 @@ func (s DriversService) Edit(
 	return edit(ctx, s.t, request{method: "PATCH", path: path("/v1/drivers/{driver_id}", base.ID)}, base, change, opts)
 }
 
-// LocateDriverQuery has the parameters of locate-driver.
-type LocateDriverQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Locate reports a driver's location: locate-driver.
 //
 // The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 //
 // Roles: admin, dispatcher, driver.
-func (s DriversService) Locate(
-	ctx context.Context, driverID uuid.UUID, body DriverLocation, query *LocateDriverQuery,
-) (*LocatedDriver, error) {
+func (s DriversService) Locate(ctx context.Context, driverID uuid.UUID, body DriverLocation) (*LocatedDriver, error) {
 	return call[LocatedDriver](ctx, s.t, request{
-		method: "PUT", path: path("/v1/drivers/{driver_id}/location", driverID), body: body, query: query,
+		method: "PUT", path: path("/v1/drivers/{driver_id}/location", driverID), body: body,
 	})
 }
 
@@ -490,23 +420,14 @@ func (s FacilitiesService) ListPage(ctx context.Context, query *ListQuery, curso
 	return page[Facility](ctx, s.t, request{method: "GET", path: "/v1/facilities", query: query}, cursor)
 }
 
-// CreateFacilityQuery has the parameters of create-facility.
-type CreateFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a facility: create-facility.
 //
 // Roles: admin.
 //
 // Codes of its own: id_reused, idempotency_key_reused.
-func (s FacilitiesService) Create(
-	ctx context.Context, body NewFacility, query *CreateFacilityQuery, opts ...CreateOption,
-) (*Facility, error) {
+func (s FacilitiesService) Create(ctx context.Context, body NewFacility, opts ...CreateOption) (*Facility, error) {
 	return call[Facility](ctx, s.t, request{
-		method: "POST", path: "/v1/facilities", body: body, query: query,
+		method: "POST", path: "/v1/facilities", body: body,
 	}.create(body.ID != nil, opts))
 }
 
@@ -515,13 +436,6 @@ func (s FacilitiesService) Create(
 // Roles: admin, dispatcher, staff, driver, hub.
 func (s FacilitiesService) Get(ctx context.Context, facilityID uuid.UUID) (*Facility, error) {
 	return call[Facility](ctx, s.t, request{method: "GET", path: path("/v1/facilities/{facility_id}", facilityID)})
-}
-
-// EditFacilityQuery has the parameters of edit-facility.
-type EditFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits a facility: edit-facility.
@@ -561,13 +475,6 @@ func (s FlagsService) Get(ctx context.Context, name string) (*Flag, error) {
 	return call[Flag](ctx, s.t, request{method: "GET", path: path("/v1/flags/{name}", name)})
 }
 
-// SetFlagQuery has the parameters of set-flag.
-type SetFlagQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Set switches a flag: set-flag.
 //
 // Roles: admin.
@@ -594,13 +501,6 @@ func (s GroupsService) ListPage(ctx context.Context, query *ListQuery, cursor st
 	return page[Group](ctx, s.t, request{method: "GET", path: "/v1/groups", query: query}, cursor)
 }
 
-// CreateGroupQuery has the parameters of create-group.
-type CreateGroupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a group: create-group.
 //
 // Members of a group can see its facilities.
@@ -608,12 +508,8 @@ type CreateGroupQuery struct {
 // Roles: admin.
 //
 // Codes of its own: id_reused, idempotency_key_reused.
-func (s GroupsService) Create(
-	ctx context.Context, body NewGroup, query *CreateGroupQuery, opts ...CreateOption,
-) (*Group, error) {
-	return call[Group](ctx, s.t, request{
-		method: "POST", path: "/v1/groups", body: body, query: query,
-	}.create(body.ID != nil, opts))
+func (s GroupsService) Create(ctx context.Context, body NewGroup, opts ...CreateOption) (*Group, error) {
+	return call[Group](ctx, s.t, request{method: "POST", path: "/v1/groups", body: body}.create(body.ID != nil, opts))
 }
 
 // Get gets a group: get-group.
@@ -621,13 +517,6 @@ func (s GroupsService) Create(
 // Roles: admin.
 func (s GroupsService) Get(ctx context.Context, groupID uuid.UUID) (*Group, error) {
 	return call[Group](ctx, s.t, request{method: "GET", path: path("/v1/groups/{group_id}", groupID)})
-}
-
-// EditGroupQuery has the parameters of edit-group.
-type EditGroupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits a group: edit-group.
@@ -663,31 +552,15 @@ func (s GroupsService) ListFacilitiesPage(
 	}, cursor)
 }
 
-// RemoveGroupFacilityQuery has the parameters of remove-group-facility.
-type RemoveGroupFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // RemoveFacility removes a facility from a group: remove-group-facility.
 //
 // Takes effect on the members' next request.
 //
 // Roles: admin.
-func (s GroupsService) RemoveFacility(
-	ctx context.Context, groupID uuid.UUID, facilityID uuid.UUID, query *RemoveGroupFacilityQuery,
-) error {
+func (s GroupsService) RemoveFacility(ctx context.Context, groupID uuid.UUID, facilityID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "DELETE", path: path("/v1/groups/{group_id}/facilities/{facility_id}", groupID, facilityID), query: query,
+		method: "DELETE", path: path("/v1/groups/{group_id}/facilities/{facility_id}", groupID, facilityID),
 	})
-}
-
-// AddGroupFacilityQuery has the parameters of add-group-facility.
-type AddGroupFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // AddFacility adds a facility to a group: add-group-facility.
@@ -697,11 +570,9 @@ type AddGroupFacilityQuery struct {
 // Roles: admin.
 //
 // Codes of its own: facility_not_found.
-func (s GroupsService) AddFacility(
-	ctx context.Context, groupID uuid.UUID, facilityID uuid.UUID, query *AddGroupFacilityQuery,
-) error {
+func (s GroupsService) AddFacility(ctx context.Context, groupID uuid.UUID, facilityID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "PUT", path: path("/v1/groups/{group_id}/facilities/{facility_id}", groupID, facilityID), query: query,
+		method: "PUT", path: path("/v1/groups/{group_id}/facilities/{facility_id}", groupID, facilityID),
 	})
 }
 
@@ -727,31 +598,15 @@ func (s GroupsService) ListMembersPage(
 	}, cursor)
 }
 
-// RemoveGroupMemberQuery has the parameters of remove-group-member.
-type RemoveGroupMemberQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // RemoveMember removes a member: remove-group-member.
 //
 // Takes effect on the user's next request.
 //
 // Roles: admin.
-func (s GroupsService) RemoveMember(
-	ctx context.Context, groupID uuid.UUID, userID uuid.UUID, query *RemoveGroupMemberQuery,
-) error {
+func (s GroupsService) RemoveMember(ctx context.Context, groupID uuid.UUID, userID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "DELETE", path: path("/v1/groups/{group_id}/members/{user_id}", groupID, userID), query: query,
+		method: "DELETE", path: path("/v1/groups/{group_id}/members/{user_id}", groupID, userID),
 	})
-}
-
-// AddGroupMemberQuery has the parameters of add-group-member.
-type AddGroupMemberQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // AddMember adds a member: add-group-member.
@@ -761,11 +616,9 @@ type AddGroupMemberQuery struct {
 // Roles: admin.
 //
 // Codes of its own: user_not_found.
-func (s GroupsService) AddMember(
-	ctx context.Context, groupID uuid.UUID, userID uuid.UUID, query *AddGroupMemberQuery,
-) error {
+func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "PUT", path: path("/v1/groups/{group_id}/members/{user_id}", groupID, userID), query: query,
+		method: "PUT", path: path("/v1/groups/{group_id}/members/{user_id}", groupID, userID),
 	})
 }
 
@@ -810,13 +663,6 @@ func (s PatientsService) ListPage(
 	return page[Patient](ctx, s.t, request{method: "GET", path: "/v1/patients", query: query}, cursor)
 }
 
-// CreatePatientQuery has the parameters of create-patient.
-type CreatePatientQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a patient: create-patient.
 //
 // Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id
@@ -826,11 +672,9 @@ type CreatePatientQuery struct {
 // Roles: admin, dispatcher, staff.
 //
 // Codes of its own: external_id_taken, facility_not_found, id_reused, idempotency_key_reused.
-func (s PatientsService) Create(
-	ctx context.Context, body NewPatient, query *CreatePatientQuery, opts ...CreateOption,
-) (*Patient, error) {
+func (s PatientsService) Create(ctx context.Context, body NewPatient, opts ...CreateOption) (*Patient, error) {
 	return call[Patient](ctx, s.t, request{
-		method: "POST", path: "/v1/patients", body: body, query: query,
+		method: "POST", path: "/v1/patients", body: body,
 	}.create(body.ID != nil, opts))
 }
 
@@ -842,13 +686,6 @@ func (s PatientsService) Create(
 // Roles: admin, dispatcher, staff.
 func (s PatientsService) Get(ctx context.Context, patientID uuid.UUID) (*Patient, error) {
 	return call[Patient](ctx, s.t, request{method: "GET", path: path("/v1/patients/{patient_id}", patientID)})
-}
-
-// EditPatientQuery has the parameters of edit-patient.
-type EditPatientQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits a patient: edit-patient.
@@ -891,13 +728,6 @@ func (s PatientsService) ListConsentsPage(
 	}, cursor)
 }
 
-// DisallowPatientFacilityQuery has the parameters of disallow-patient-facility.
-type DisallowPatientFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // DisallowFacility records that a patient withdraws a facility's consent: disallow-patient-facility.
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and
@@ -908,19 +738,10 @@ type DisallowPatientFacilityQuery struct {
 // Roles: admin, dispatcher, staff.
 //
 // Codes of its own: facility_not_found, last_facility.
-func (s PatientsService) DisallowFacility(
-	ctx context.Context, patientID uuid.UUID, facilityID uuid.UUID, query *DisallowPatientFacilityQuery,
-) error {
+func (s PatientsService) DisallowFacility(ctx context.Context, patientID uuid.UUID, facilityID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "DELETE", path: path("/v1/patients/{patient_id}/facilities/{facility_id}", patientID, facilityID), query: query,
+		method: "DELETE", path: path("/v1/patients/{patient_id}/facilities/{facility_id}", patientID, facilityID),
 	})
-}
-
-// AllowPatientFacilityQuery has the parameters of allow-patient-facility.
-type AllowPatientFacilityQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // AllowFacility records a patient's consent that a facility sees them: allow-patient-facility.
@@ -931,11 +752,9 @@ type AllowPatientFacilityQuery struct {
 // Roles: admin, dispatcher, staff.
 //
 // Codes of its own: facility_not_found.
-func (s PatientsService) AllowFacility(
-	ctx context.Context, patientID uuid.UUID, facilityID uuid.UUID, query *AllowPatientFacilityQuery,
-) error {
+func (s PatientsService) AllowFacility(ctx context.Context, patientID uuid.UUID, facilityID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "PUT", path: path("/v1/patients/{patient_id}/facilities/{facility_id}", patientID, facilityID), query: query,
+		method: "PUT", path: path("/v1/patients/{patient_id}/facilities/{facility_id}", patientID, facilityID),
 	})
 }
 
@@ -989,13 +808,6 @@ func (s PatientsService) GetPickupPatient(ctx context.Context, pickupID uuid.UUI
 // PickupsService has the operations on pickups.
 type PickupsService struct{ t *transport }
 
-// ResendMessageQuery has the parameters of resend-message.
-type ResendMessageQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // ResendMessage sends a failed text again: resend-message.
 //
 // Queues a text that the gateway refused. A text that is queued or was sent, and one without a phone number, are left
@@ -1005,10 +817,10 @@ type ResendMessageQuery struct {
 //
 // Codes of its own: idempotency_key_reused, message_not_failed, no_phone_number.
 func (s PickupsService) ResendMessage(
-	ctx context.Context, messageID uuid.UUID, query *ResendMessageQuery, opts ...CreateOption,
+	ctx context.Context, messageID uuid.UUID, opts ...CreateOption,
 ) (*Message, error) {
 	return call[Message](ctx, s.t, request{
-		method: "POST", path: path("/v1/messages/{message_id}/resend", messageID), query: query,
+		method: "POST", path: path("/v1/messages/{message_id}/resend", messageID),
 	}.create(false, opts))
 }
 
@@ -1087,13 +899,6 @@ func (s PickupsService) ListPage(ctx context.Context, query *ListPickupsQuery, c
 	return page[Pickup](ctx, s.t, request{method: "GET", path: "/v1/pickups", query: query}, cursor)
 }
 
-// CreatePickupQuery has the parameters of create-pickup.
-type CreatePickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a pickup: create-pickup.
 //
 // The status is DRAFT. Staff create pickups for the facilities that they see.
@@ -1101,19 +906,8 @@ type CreatePickupQuery struct {
 // Roles: staff, dispatcher.
 //
 // Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
-func (s PickupsService) Create(
-	ctx context.Context, body NewPickup, query *CreatePickupQuery, opts ...CreateOption,
-) (*Pickup, error) {
-	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: "/v1/pickups", body: body, query: query,
-	}.create(body.ID != nil, opts))
-}
-
-// CreatePickupsQuery has the parameters of create-pickups.
-type CreatePickupsQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
+func (s PickupsService) Create(ctx context.Context, body NewPickup, opts ...CreateOption) (*Pickup, error) {
+	return call[Pickup](ctx, s.t, request{method: "POST", path: "/v1/pickups", body: body}.create(body.ID != nil, opts))
 }
 
 // CreateMany creates up to 1,000 pickups: create-pickups.
@@ -1123,12 +917,8 @@ type CreatePickupsQuery struct {
 // Roles: staff, dispatcher.
 //
 // Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
-func (s PickupsService) CreateMany(
-	ctx context.Context, body NewPickups, query *CreatePickupsQuery, opts ...CreateOption,
-) (*Pickups, error) {
-	return call[Pickups](ctx, s.t, request{
-		method: "POST", path: "/v1/pickups/batch", body: body, query: query,
-	}.create(false, opts))
+func (s PickupsService) CreateMany(ctx context.Context, body NewPickups, opts ...CreateOption) (*Pickups, error) {
+	return call[Pickups](ctx, s.t, request{method: "POST", path: "/v1/pickups/batch", body: body}.create(false, opts))
 }
 
 // Stream follows the pickups that you see: stream-pickups.
@@ -1163,13 +953,6 @@ func (s PickupsService) Get(ctx context.Context, pickupID uuid.UUID) (*Pickup, e
 	return call[Pickup](ctx, s.t, request{method: "GET", path: path("/v1/pickups/{pickup_id}", pickupID)})
 }
 
-// EditPickupQuery has the parameters of edit-pickup.
-type EditPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Edit edits a pickup: edit-pickup.
 //
 // Allowed only in DRAFT.
@@ -1184,13 +967,6 @@ func (s PickupsService) Edit(
 	return edit(ctx, s.t, request{method: "PATCH", path: path("/v1/pickups/{pickup_id}", base.ID)}, base, change, opts)
 }
 
-// AssignPickupQuery has the parameters of assign-pickup.
-type AssignPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Assign assigns a driver: assign-pickup.
 //
 // Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
@@ -1199,18 +975,11 @@ type AssignPickupQuery struct {
 //
 // Codes of its own: driver_busy, driver_not_found, idempotency_key_reused, illegal_transition, stale_version.
 func (s PickupsService) Assign(
-	ctx context.Context, pickupID uuid.UUID, body Assignment, query *AssignPickupQuery, opts ...TransitionOption,
+	ctx context.Context, pickupID uuid.UUID, body Assignment, opts ...TransitionOption,
 ) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/assign", pickupID), body: body, query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/assign", pickupID), body: body,
 	}.transition(opts))
-}
-
-// CancelPickupQuery has the parameters of cancel-pickup.
-type CancelPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Cancel cancels a pickup: cancel-pickup.
@@ -1221,18 +990,11 @@ type CancelPickupQuery struct {
 //
 // Codes of its own: balance_too_large, idempotency_key_reused, illegal_transition, stale_version.
 func (s PickupsService) Cancel(
-	ctx context.Context, pickupID uuid.UUID, body Cancellation, query *CancelPickupQuery, opts ...TransitionOption,
+	ctx context.Context, pickupID uuid.UUID, body Cancellation, opts ...TransitionOption,
 ) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/cancel", pickupID), body: body, query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/cancel", pickupID), body: body,
 	}.transition(opts))
-}
-
-// CollectPickupQuery has the parameters of collect-pickup.
-type CollectPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Collect collects a pickup: collect-pickup.
@@ -1242,19 +1004,10 @@ type CollectPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Collect(
-	ctx context.Context, pickupID uuid.UUID, query *CollectPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Collect(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/collect", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/collect", pickupID),
 	}.transition(opts))
-}
-
-// DeliverPickupQuery has the parameters of deliver-pickup.
-type DeliverPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Deliver delivers a pickup: deliver-pickup.
@@ -1264,19 +1017,10 @@ type DeliverPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Deliver(
-	ctx context.Context, pickupID uuid.UUID, query *DeliverPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Deliver(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/deliver", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/deliver", pickupID),
 	}.transition(opts))
-}
-
-// DispatchPickupQuery has the parameters of dispatch-pickup.
-type DispatchPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Dispatch dispatches the nearest free driver: dispatch-pickup.
@@ -1286,11 +1030,9 @@ type DispatchPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, no_driver_free, stale_version.
-func (s PickupsService) Dispatch(
-	ctx context.Context, pickupID uuid.UUID, query *DispatchPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Dispatch(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/dispatch", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/dispatch", pickupID),
 	}.transition(opts))
 }
 
@@ -1354,13 +1096,6 @@ func (s PickupsService) ListMessagesPage(
 	}, cursor)
 }
 
-// PackPickupQuery has the parameters of pack-pickup.
-type PackPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Pack packs a pickup: pack-pickup.
 //
 // At the hub. RECEIVED to PACKED.
@@ -1368,19 +1103,10 @@ type PackPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Pack(
-	ctx context.Context, pickupID uuid.UUID, query *PackPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Pack(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/pack", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/pack", pickupID),
 	}.transition(opts))
-}
-
-// ReceivePickupQuery has the parameters of receive-pickup.
-type ReceivePickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Receive receives a pickup: receive-pickup.
@@ -1390,19 +1116,10 @@ type ReceivePickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Receive(
-	ctx context.Context, pickupID uuid.UUID, query *ReceivePickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Receive(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/receive", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/receive", pickupID),
 	}.transition(opts))
-}
-
-// RefundPickupQuery has the parameters of refund-pickup.
-type RefundPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Refund refunds a part of a pickup's charge: refund-pickup.
@@ -1414,18 +1131,11 @@ type RefundPickupQuery struct {
 //
 // Codes of its own: balance_too_large, idempotency_key_reused, illegal_transition, refund_too_large, stale_version.
 func (s PickupsService) Refund(
-	ctx context.Context, pickupID uuid.UUID, body PartialRefund, query *RefundPickupQuery, opts ...TransitionOption,
+	ctx context.Context, pickupID uuid.UUID, body PartialRefund, opts ...TransitionOption,
 ) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/refund", pickupID), body: body, query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/refund", pickupID), body: body,
 	}.transition(opts))
-}
-
-// ReleasePickupQuery has the parameters of release-pickup.
-type ReleasePickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Release releases the driver: release-pickup.
@@ -1435,19 +1145,10 @@ type ReleasePickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Release(
-	ctx context.Context, pickupID uuid.UUID, query *ReleasePickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Release(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/release", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/release", pickupID),
 	}.transition(opts))
-}
-
-// RepricePickupQuery has the parameters of reprice-pickup.
-type RepricePickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Reprice changes the price of a submitted pickup: reprice-pickup.
@@ -1460,18 +1161,11 @@ type RepricePickupQuery struct {
 // Codes of its own: balance_too_large, idempotency_key_reused, illegal_transition, insufficient_funds,
 // price_below_refunds, stale_version.
 func (s PickupsService) Reprice(
-	ctx context.Context, pickupID uuid.UUID, body NewPrice, query *RepricePickupQuery, opts ...TransitionOption,
+	ctx context.Context, pickupID uuid.UUID, body NewPrice, opts ...TransitionOption,
 ) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/reprice", pickupID), body: body, query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/reprice", pickupID), body: body,
 	}.transition(opts))
-}
-
-// ShipPickupQuery has the parameters of ship-pickup.
-type ShipPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Ship ships a pickup: ship-pickup.
@@ -1481,19 +1175,10 @@ type ShipPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, stale_version.
-func (s PickupsService) Ship(
-	ctx context.Context, pickupID uuid.UUID, query *ShipPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Ship(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/ship", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/ship", pickupID),
 	}.transition(opts))
-}
-
-// SubmitPickupQuery has the parameters of submit-pickup.
-type SubmitPickupQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Submit submits a pickup: submit-pickup.
@@ -1503,11 +1188,9 @@ type SubmitPickupQuery struct {
 // Roles: see list-pickup-transitions.
 //
 // Codes of its own: idempotency_key_reused, illegal_transition, insufficient_funds, stale_version.
-func (s PickupsService) Submit(
-	ctx context.Context, pickupID uuid.UUID, query *SubmitPickupQuery, opts ...TransitionOption,
-) (*Pickup, error) {
+func (s PickupsService) Submit(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
-		method: "POST", path: path("/v1/pickups/{pickup_id}/submit", pickupID), query: query,
+		method: "POST", path: path("/v1/pickups/{pickup_id}/submit", pickupID),
 	}.transition(opts))
 }
 
@@ -1532,20 +1215,13 @@ func (s ServiceService) Readyz(ctx context.Context) (*Health, error) {
 // SessionsService has the operations on sessions.
 type SessionsService struct{ t *transport }
 
-// LogoutQuery has the parameters of logout.
-type LogoutQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Logout logs out: logout.
 //
 // Revokes the session immediately.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
-func (s SessionsService) Logout(ctx context.Context, query *LogoutQuery) error {
-	return send(ctx, s.t, request{method: "DELETE", path: "/v1/session", query: query})
+func (s SessionsService) Logout(ctx context.Context) error {
+	return send(ctx, s.t, request{method: "DELETE", path: "/v1/session"})
 }
 
 // Get whos am I: get-session.
@@ -1599,24 +1275,13 @@ func (s UsersService) ListPage(ctx context.Context, query *ListUsersQuery, curso
 	return page[User](ctx, s.t, request{method: "GET", path: "/v1/users", query: query}, cursor)
 }
 
-// CreateUserQuery has the parameters of create-user.
-type CreateUserQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Create creates a user: create-user.
 //
 // Roles: admin.
 //
 // Codes of its own: email_taken, id_reused, idempotency_key_reused.
-func (s UsersService) Create(
-	ctx context.Context, body NewUser, query *CreateUserQuery, opts ...CreateOption,
-) (*User, error) {
-	return call[User](ctx, s.t, request{
-		method: "POST", path: "/v1/users", body: body, query: query,
-	}.create(body.ID != nil, opts))
+func (s UsersService) Create(ctx context.Context, body NewUser, opts ...CreateOption) (*User, error) {
+	return call[User](ctx, s.t, request{method: "POST", path: "/v1/users", body: body}.create(body.ID != nil, opts))
 }
 
 // Get gets a user: get-user.
@@ -1626,13 +1291,6 @@ func (s UsersService) Create(
 // Roles: admin, dispatcher, staff, driver, hub.
 func (s UsersService) Get(ctx context.Context, userID uuid.UUID) (*User, error) {
 	return call[User](ctx, s.t, request{method: "GET", path: path("/v1/users/{user_id}", userID)})
-}
-
-// EditUserQuery has the parameters of edit-user.
-type EditUserQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Edit edits a user: edit-user.
@@ -1648,13 +1306,6 @@ func (s UsersService) Edit(
 	return edit(ctx, s.t, request{method: "PATCH", path: path("/v1/users/{user_id}", base.ID)}, base, change, opts)
 }
 
-// DeactivateUserQuery has the parameters of deactivate-user.
-type DeactivateUserQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // Deactivate deactivates a user: deactivate-user.
 //
 // Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
@@ -1662,17 +1313,8 @@ type DeactivateUserQuery struct {
 // Roles: admin.
 //
 // Codes of its own: last_admin.
-func (s UsersService) Deactivate(ctx context.Context, userID uuid.UUID, query *DeactivateUserQuery) (*User, error) {
-	return call[User](ctx, s.t, request{
-		method: "POST", path: path("/v1/users/{user_id}/deactivate", userID), query: query,
-	})
-}
-
-// ChangePasswordQuery has the parameters of change-password.
-type ChangePasswordQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
+func (s UsersService) Deactivate(ctx context.Context, userID uuid.UUID) (*User, error) {
+	return call[User](ctx, s.t, request{method: "POST", path: path("/v1/users/{user_id}/deactivate", userID)})
 }
 
 // ChangePassword changes a password: change-password.
@@ -1683,12 +1325,8 @@ type ChangePasswordQuery struct {
 // Roles: admin, dispatcher, staff, driver, hub.
 //
 // Codes of its own: password_changed, rate_limited.
-func (s UsersService) ChangePassword(
-	ctx context.Context, userID uuid.UUID, body PasswordChange, query *ChangePasswordQuery,
-) (*User, error) {
-	return call[User](ctx, s.t, request{
-		method: "PUT", path: path("/v1/users/{user_id}/password", userID), body: body, query: query,
-	})
+func (s UsersService) ChangePassword(ctx context.Context, userID uuid.UUID, body PasswordChange) (*User, error) {
+	return call[User](ctx, s.t, request{method: "PUT", path: path("/v1/users/{user_id}/password", userID), body: body})
 }
 
 // ListPhoneNumbers lists a user's phone numbers: list-phone-numbers.
@@ -1715,13 +1353,6 @@ func (s UsersService) ListPhoneNumbersPage(
 	}, cursor)
 }
 
-// AddPhoneNumberQuery has the parameters of add-phone-number.
-type AddPhoneNumberQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
-}
-
 // AddPhoneNumber adds a phone number: add-phone-number.
 //
 // Staff add their own phone number, admins that of any user.
@@ -1730,36 +1361,20 @@ type AddPhoneNumberQuery struct {
 //
 // Codes of its own: id_reused, idempotency_key_reused, phone_number_taken, user_not_found.
 func (s UsersService) AddPhoneNumber(
-	ctx context.Context, userID uuid.UUID, body NewPhoneNumber, query *AddPhoneNumberQuery, opts ...CreateOption,
+	ctx context.Context, userID uuid.UUID, body NewPhoneNumber, opts ...CreateOption,
 ) (*PhoneNumber, error) {
 	return call[PhoneNumber](ctx, s.t, request{
-		method: "POST", path: path("/v1/users/{user_id}/phone-numbers", userID), body: body, query: query,
+		method: "POST", path: path("/v1/users/{user_id}/phone-numbers", userID), body: body,
 	}.create(body.ID != nil, opts))
-}
-
-// RemovePhoneNumberQuery has the parameters of remove-phone-number.
-type RemovePhoneNumberQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // RemovePhoneNumber removes a phone number: remove-phone-number.
 //
 // Roles: admin, staff.
-func (s UsersService) RemovePhoneNumber(
-	ctx context.Context, userID uuid.UUID, phoneNumberID uuid.UUID, query *RemovePhoneNumberQuery,
-) error {
+func (s UsersService) RemovePhoneNumber(ctx context.Context, userID uuid.UUID, phoneNumberID uuid.UUID) error {
 	return send(ctx, s.t, request{
-		method: "DELETE", path: path("/v1/users/{user_id}/phone-numbers/{phone_number_id}", userID, phoneNumberID), query: query,
+		method: "DELETE", path: path("/v1/users/{user_id}/phone-numbers/{phone_number_id}", userID, phoneNumberID),
 	})
-}
-
-// ReactivateUserQuery has the parameters of reactivate-user.
-type ReactivateUserQuery struct {
-	// true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients
-	// that the answer shows are recorded as read.
-	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // Reactivate reactivates a user: reactivate-user.
@@ -1767,10 +1382,8 @@ type ReactivateUserQuery struct {
 // The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
 //
 // Roles: admin.
-func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID, query *ReactivateUserQuery) (*User, error) {
-	return call[User](ctx, s.t, request{
-		method: "POST", path: path("/v1/users/{user_id}/reactivate", userID), query: query,
-	})
+func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID) (*User, error) {
+	return call[User](ctx, s.t, request{method: "POST", path: path("/v1/users/{user_id}/reactivate", userID)})
 }
 
 // Account: What pickups are charged to: a balance in one currency.

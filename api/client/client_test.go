@@ -171,7 +171,7 @@ func TestAListIsReadAPageAtATimeAndNoFurtherThanItIsUsed(t *testing.T) {
 	for range 5 {
 		value(staff.Pickups.Create(ctx, s.newPickup()))(t)
 	}
-	query := &client.ListPickupsQuery{Status: new(client.PickupStatusDraft), Limit: 2}
+	query := &client.ListPickupsQuery{Status: []client.PickupStatus{client.PickupStatusDraft}, Limit: 2}
 	for _, c := range []struct{ use, rows, requests int }{{3, 3, 2}, {1, 1, 1}, {9, 5, 3}} {
 		seen := map[uuid.UUID]bool{}
 		requests = 0
@@ -190,7 +190,7 @@ func TestAListIsReadAPageAtATimeAndNoFurtherThanItIsUsed(t *testing.T) {
 	if len(first.Items) != 2 || len(second.Items) != 2 || first.Items[0].ID == second.Items[0].ID {
 		t.Errorf("two pages of %d and %d rows", len(first.Items), len(second.Items))
 	}
-	none := &client.ListPickupsQuery{Status: new(client.PickupStatusShipped)}
+	none := &client.ListPickupsQuery{Status: []client.PickupStatus{client.PickupStatusShipped}}
 	for p, err := range staff.Pickups.List(ctx, none) {
 		t.Errorf("a filtered list has %v, %v", p, err)
 	}

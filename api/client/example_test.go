@@ -47,7 +47,7 @@ func Example() {
 
 func ExamplePickupsService_List() {
 	waybill := client.New(documentedServer())
-	query := &client.ListPickupsQuery{Status: new(client.PickupStatusDelivered)}
+	query := &client.ListPickupsQuery{Status: []client.PickupStatus{client.PickupStatusDelivered}}
 	for pickup, err := range waybill.Pickups.List(ctx, query) {
 		if err != nil {
 			panic(err)

@@ -3,6 +3,7 @@ package samples
 import (
 	"fmt"
 	"go/format"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (c *call) golangQuery() string {
 	var members []string
 	names, required := []string{}, false
 	for _, p := range c.op.Parameters {
-		if p.In != "query" || p.Name == "cursor" {
+		if p.In != "query" || p.Name == "cursor" || p.Name == "dry_run" { // which the methods do not take
 			continue
 		}
 		names, required = append(names, p.Name), required || p.Required
@@ -111,6 +112,9 @@ func (c *call) expression(schema *huma.Schema, v any, depth int) string {
 	indent := strings.Repeat("\t", depth)
 	switch v := v.(type) {
 	case map[string]any:
+		if kind := mapOf(of); kind != "" {
+			return c.mapping(kind, of, v, depth)
+		}
 		var out strings.Builder
 		out.WriteString("client." + refName(schema) + "{\n")
 		for _, name := range membersOf(v, of) {
@@ -132,13 +136,37 @@ func (c *call) expression(schema *huma.Schema, v any, depth int) string {
 	return fmt.Sprint(v)
 }
 
+// mapOf returns the Go type of an object whose members the schema does not name; "" for others.
+func mapOf(of *huma.Schema) string {
+	switch _, ofTexts := of.AdditionalProperties.(*huma.Schema); {
+	case ofTexts:
+		return "map[string]string"
+	case of.Type == "" && of.OneOf == nil:
+		return "map[string]any"
+	}
+	return ""
+}
+
+func (c *call) mapping(kind string, of *huma.Schema, v map[string]any, depth int) string {
+	values, _ := of.AdditionalProperties.(*huma.Schema)
+	if values == nil {
+		values = &huma.Schema{}
+	}
+	var members []string
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		members = append(members, fmt.Sprintf("%q: %s", name, c.expression(values, v[name], depth)))
+	}
+	return kind + "{" + strings.Join(members, ", ") + "}"
+}
+
 // member returns a member of an object: what may be left out, or null, is a pointer or a Nullable.
 func (c *call) member(of *huma.Schema, name string, v any, depth int) string {
 	property := of.Properties[name]
 	required, nullable := slices.Contains(of.Required, name), resolve(c.schemas, property).Nullable
 	value := c.expression(property, v, depth)
 	switch {
-	case required && !nullable, resolve(c.schemas, property).Type == huma.TypeArray:
+	case required && !nullable, resolve(c.schemas, property).Type == huma.TypeArray,
+		mapOf(resolve(c.schemas, property)) != "":
 		return value
 	case !required && nullable:
 		return "client.Set(" + value + ")"

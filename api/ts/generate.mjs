@@ -55,7 +55,7 @@ for (const [path, item] of Object.entries(document.paths)) {
       key: keyOf(method, of("header"), body),
       comparable: of("header").some((p) => p.name === "If-Match" && !p.required),
       params: of("path").map((p) => p.name),
-      query: of("query"),
+      query: of("query").filter((p) => p.name !== "dry_run"), // a client is for what is to happen
       body: op.requestBody && (op.requestBody.required ? "required" : "optional"),
     });
   }

@@ -58,10 +58,10 @@ type schema struct {
 	Maximum          float64           `yaml:"maximum"`
 	Properties       map[string]schema `yaml:"properties"`
 	// Values is the schema of an object's values, or a boolean.
-	Values yaml.Node `yaml:"additionalProperties"`
-	Required         []string          `yaml:"required"`
-	Items            *schema           `yaml:"items"`
-	OneOf            []schema          `yaml:"oneOf"`
+	Values   yaml.Node `yaml:"additionalProperties"`
+	Required []string  `yaml:"required"`
+	Items    *schema   `yaml:"items"`
+	OneOf    []schema  `yaml:"oneOf"`
 }
 
 // names is one name, or a list of them.

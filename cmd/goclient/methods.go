@@ -274,9 +274,12 @@ func (g *generator) call(doc string, m method, query, body string) {
 		before+m.returning("call["+m.value+"]", arguments, rest, after))
 }
 
+// dryRun is the parameter of every write that no method has: the client is for what is to happen.
+const dryRun = "dry_run"
+
 // query writes the type of an operation's query, and returns how a method takes it; "" if there is none.
 func (g *generator) query(m method) (string, error) {
-	parameters := slices.DeleteFunc(m.in("query"), func(p parameter) bool { return p.Name == "cursor" })
+	parameters := slices.DeleteFunc(m.in("query"), func(p parameter) bool { return p.Name == "cursor" || p.Name == dryRun })
 	if len(parameters) == 0 {
 		return "", nil
 	}

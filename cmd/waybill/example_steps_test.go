@@ -159,6 +159,10 @@ func exampleLifecycle() []exampleStep {
 			body: in{"items": []any{draft(exampleFirstOf2), draft(exampleSecondOf2)}}},
 		{operation: "cancel-pickup", as: staff, parameters: []any{"pickup_id", exampleSecondOf2},
 			body: in{"reason": "Booked twice"}},
+		{operation: "write-batch", as: staff, body: in{"items": []any{
+			in{"operation": "submit-pickup", "path": in{"pickup_id": exampleFirstOf2}},
+			in{"operation": "cancel-pickup", "path": in{"pickup_id": exampleFirstOf2}, "body": in{"reason": "Came by car"}},
+		}}},
 		{operation: "stream-pickups", as: staff, meanwhile: &submit},
 		{operation: "dispatch-pickup", as: dispatcher, parameters: pickup},
 		{operation: "release-pickup", as: dispatcher, parameters: pickup},

@@ -15,3 +15,25 @@ WHERE tenant_id = @tenant_id
         END)
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
+
+-- Lists which patients the viewer has read in this transaction, which has written a record of each.
+-- name: ListOwnReads :many
+SELECT r.patient_id, r.operation
+FROM phi_reads AS r
+WHERE r.created_at = now()
+    AND r.tenant_id = @tenant_id
+    AND r.user_id = @viewer_id
+    AND r.xmin = pg_current_xact_id_if_assigned()::xid
+LIMIT 10000;
+
+-- Records that a dry run has shown patients, by the operation that was tried. What it created is not there any more,
+-- and not shown to anybody else.
+-- name: RecordDryRun :exec
+INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+SELECT p.tenant_id, p.id, @viewer_id::uuid, r.operation || '?dry_run=true'
+FROM (
+    SELECT
+        unnest(@patient_ids::uuid[]) AS patient_id,
+        unnest(@operations::text[]) AS operation
+) AS r
+JOIN patients AS p ON p.tenant_id = @tenant_id::uuid AND p.id = r.patient_id;

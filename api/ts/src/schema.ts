@@ -4434,6 +4434,12 @@ export interface operations {
                      *     </ul>
                      *     </details>
                      *     <details>
+                     *     <summary>Batches</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/write-batch"><span>Make up to 50 writes at once</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
                      *     <summary>Service</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/get-error"><span>Get the documentation of an error code</span> <span class="method GET">GET</span></a></li>
@@ -4465,6 +4471,7 @@ export interface operations {
                      *     <h2 id="operations">Where it is answered</h2>
                      *     <ul class="links">
                      *     <li><a href="/docs/operations/assign-pickup">Assign a driver</a> <span class="method POST">POST</span></li>
+                     *     <li><a href="/docs/operations/write-batch">Make up to 50 writes at once</a> <span class="method POST">POST</span></li>
                      *     </ul>
                      *     </article></div>
                      *     </main>
@@ -5661,6 +5668,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "operation": "submit-pickup",
+                 *           "path": {
+                 *             "pickup_id": "019b8d5a-0001-7000-8000-00000000000b"
+                 *           }
+                 *         },
+                 *         {
+                 *           "body": {
+                 *             "reason": "Came by car"
+                 *           },
+                 *           "operation": "cancel-pickup",
+                 *           "path": {
+                 *             "pickup_id": "019b8d5a-0001-7000-8000-00000000000b"
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Writes"];
             };
         };
@@ -5675,6 +5703,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "body": {
+                     *             "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *             "cancel_reason": null,
+                     *             "charged_cents": 3000,
+                     *             "created_at": "2026-01-05T09:00:00Z",
+                     *             "driver_id": null,
+                     *             "dropoff_address": "1 Lab Way, South San Francisco",
+                     *             "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *             "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *             "note": null,
+                     *             "patient_id": null,
+                     *             "pickup_address": "2401 Mission St, San Francisco",
+                     *             "pickup_latitude": null,
+                     *             "pickup_longitude": null,
+                     *             "price_cents": 3000,
+                     *             "refunded_cents": 0,
+                     *             "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *             "status": "SUBMITTED",
+                     *             "submitted_at": "2026-01-05T09:00:00Z",
+                     *             "updated_at": "2026-01-05T09:00:00Z",
+                     *             "version": 2,
+                     *             "window_end": null,
+                     *             "window_start": null
+                     *           },
+                     *           "headers": {
+                     *             "ETag": "\"2\""
+                     *           },
+                     *           "status": 200
+                     *         },
+                     *         {
+                     *           "body": {
+                     *             "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *             "cancel_reason": "Came by car",
+                     *             "charged_cents": 0,
+                     *             "created_at": "2026-01-05T09:00:00Z",
+                     *             "driver_id": null,
+                     *             "dropoff_address": "1 Lab Way, South San Francisco",
+                     *             "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *             "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *             "note": null,
+                     *             "patient_id": null,
+                     *             "pickup_address": "2401 Mission St, San Francisco",
+                     *             "pickup_latitude": null,
+                     *             "pickup_longitude": null,
+                     *             "price_cents": 3000,
+                     *             "refunded_cents": 3000,
+                     *             "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *             "status": "CANCELED",
+                     *             "submitted_at": "2026-01-05T09:00:00Z",
+                     *             "updated_at": "2026-01-05T09:00:00Z",
+                     *             "version": 3,
+                     *             "window_end": null,
+                     *             "window_start": null
+                     *           },
+                     *           "headers": {
+                     *             "ETag": "\"3\""
+                     *           },
+                     *           "status": 200
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Written"];
                 };
             };
@@ -8888,7 +8982,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "count": 1,
+                     *           "count": 0,
                      *           "status": "DRAFT"
                      *         },
                      *         {
@@ -8920,7 +9014,7 @@ export interface operations {
                      *           "status": "DELIVERED"
                      *         },
                      *         {
-                     *           "count": 1,
+                     *           "count": 2,
                      *           "status": "CANCELED"
                      *         }
                      *       ]
@@ -11203,6 +11297,7 @@ export interface operations {
                      *       "refunded_cents": 500,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "DELIVERED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 13,
                      *       "window_end": "2030-01-07T11:00:00Z",
@@ -11498,6 +11593,7 @@ export interface operations {
                      *       "refunded_cents": 0,
                      *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
                      *       "status": "SHIPPED",
+                     *       "submitted_at": "2026-01-05T09:00:00Z",
                      *       "updated_at": "2026-01-05T09:00:00Z",
                      *       "version": 11,
                      *       "window_end": "2030-01-07T11:00:00Z",
