@@ -85,8 +85,16 @@ func (c *call) golangQuery() string {
 		if p.Example == nil {
 			continue
 		}
-		v := c.expression(p.Schema, p.Example, 0)
-		if !p.Required && p.Name != "limit" {
+		_, isText := p.Example.(string)
+		isOneOfMany := p.Schema.Type == huma.TypeArray && isText // a list of one is written like the one
+		of := p.Schema
+		if isOneOfMany {
+			of = p.Schema.Items
+		}
+		v := c.expression(of, p.Example, 0)
+		if isOneOfMany {
+			v = "[]client." + refName(of) + "{" + v + "}"
+		} else if !p.Required && p.Name != "limit" {
 			v = "new(" + v + ")"
 		}
 		members = append(members, exported(p.Name)+": "+v)
