@@ -125,7 +125,8 @@ func (a *server) ofOneKind(items []Write) int {
 // keyed returns an item with a key that is derived from that of the batch.
 func (in *writeBatchInput) keyed(a *server, i int, item Write) Write {
 	var named struct{ ID any }
-	if in.Key == "" || item.Headers.Key != "" || !takesHeader(a.declared(a.writes[item.Operation]), idempotencyKey) ||
+	op, known := a.writes[item.Operation]
+	if !known || in.Key == "" || item.Headers.Key != "" || !takesHeader(a.declared(op), idempotencyKey) ||
 		len(item.Body) > 0 && json.Unmarshal(item.Body, &named) == nil && named.ID != nil {
 		return item
 	}
@@ -135,7 +136,7 @@ func (in *writeBatchInput) keyed(a *server, i int, item Write) Write {
 }
 
 func takesHeader(op *huma.Operation, name string) bool {
-	return op != nil && slices.ContainsFunc(op.Parameters,
+	return slices.ContainsFunc(op.Parameters,
 		func(p *huma.Param) bool { return p.In == "header" && p.Name == name })
 }
 

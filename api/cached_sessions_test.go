@@ -38,10 +38,11 @@ func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
 
 // manyRoundTrips are the operations that need more than one, with how many.
 var manyRoundTrips = map[string]int64{
-	"change-password":   5,  // verifies the current one, whose tries are counted
-	"reactivate-user":   2,  // of an active user
-	"write-batch":       5,  // looks the session up, and begins and ends a transaction
-	"sync-appointments": 14, // looks the session up, stages what it reads, applies it in a transaction
+	"change-password":       5,  // verifies the current one, whose tries are counted
+	"reactivate-user":       2,  // of an active user
+	"get-account-statement": 3,  // the account, the balance before, and a page of entries
+	"write-batch":           5,  // looks the session up, and begins and ends a transaction
+	"sync-appointments":     14, // looks the session up, stages what it reads, applies it in a transaction
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.
 	"list-account-entries": 2, "list-group-facilities": 2, "list-group-members": 2, "list-pickup-messages": 2,

@@ -244,7 +244,7 @@ func (a *answer) verdict() object {
 	var body any
 	if len(a.body) > 0 {
 		if err := json.Unmarshal(a.body, &body); err != nil {
-			body = fmt.Sprintf("%s", a.body)
+			body = string(a.body)
 		}
 	}
 	v["body"] = timeless(body)
@@ -258,7 +258,7 @@ func timeless(value any) any {
 		for name, inner := range v {
 			out[name] = timeless(inner)
 		}
-		for _, name := range []string{"id", "request_id", "created_at", "updated_at", "located_at"} {
+		for _, name := range []string{"id", "request_id", "created_at", "updated_at", "located_at", "submitted_at"} {
 			delete(out, name)
 		}
 		return out

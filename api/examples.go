@@ -40,6 +40,9 @@ func (e example) addTo(op *huma.Operation) {
 	for _, p := range op.Parameters {
 		if value, ok := e.Parameters[p.Name]; ok {
 			p.Example = value
+			if _, isList := value.([]any); p.Schema.Type == huma.TypeArray && !isList {
+				p.Example = []any{value}
+			}
 		}
 	}
 	if op.RequestBody != nil && e.Request != nil {

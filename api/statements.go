@@ -53,7 +53,7 @@ type AccountStatement struct {
 	From         *time.Time      `json:"from" nullable:"true" doc:"Where it begins; null: with the first entry"`
 	To           time.Time       `json:"to" doc:"Where it ends: as requested, or when it was made"`
 	OpeningCents int64           `json:"opening_cents" minimum:"0" doc:"The balance before the first line"`
-	Items        []StatementLine `json:"items" doc:"The entries, in the order in which they were booked"`
+	Items        []StatementLine `json:"items" maxItems:"1000000000" doc:"The entries, in the order in which they were booked"`
 	ClosingCents int64           `json:"closing_cents" minimum:"0" doc:"The balance after the last line"`
 }
 

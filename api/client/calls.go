@@ -96,7 +96,13 @@ func parameters(query any) (url.Values, error) {
 	}
 	values := url.Values{}
 	for name, value := range members {
-		values.Set(name, fmt.Sprint(value))
+		several, isList := value.([]any)
+		if !isList {
+			several = []any{value}
+		}
+		for _, one := range several {
+			values.Add(name, fmt.Sprint(one))
+		}
 	}
 	return values, nil
 }

@@ -30,13 +30,10 @@ func page[T any](ctx context.Context, t *transport, r request, cursor string) (*
 	return call[Page[T]](ctx, t, r)
 }
 
-func withCursor(values url.Values, cursor string) map[string]string {
-	query := map[string]string{}
-	for name := range maps.Keys(values) {
-		query[name] = values.Get(name)
-	}
+func withCursor(values url.Values, cursor string) url.Values {
+	query := maps.Clone(values)
 	if cursor != "" {
-		query["cursor"] = cursor
+		query.Set("cursor", cursor)
 	}
 	return query
 }

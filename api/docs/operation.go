@@ -140,22 +140,24 @@ func (s *Site) body(request *huma.RequestBody) *body {
 
 // content returns the body with the first media type, which is JSON if there is such.
 func (s *Site) content(content map[string]*huma.MediaType) *body {
-	for _, mediaType := range slices.Sorted(maps.Keys(content)) {
-		media := content[mediaType]
-		b := &body{MediaType: mediaType, Type: s.typeOf(media.Schema), Fields: s.fieldsOf(media.Schema, 0)}
-		if of := s.resolve(media.Schema); of.Type != huma.TypeArray {
-			b.About = s.markdown.html(of.Description)
-		}
-		if media.Example != nil {
-			text, isText := media.Example.(string)
-			if !isText {
-				text = s.jsonOf(media.Example, media.Schema)
-			}
-			b.Example = newCode("json", "", text)
-		}
-		return b
+	names := slices.Sorted(maps.Keys(content))
+	if len(names) == 0 {
+		return nil
 	}
-	return nil
+	mediaType := names[0]
+	media := content[mediaType]
+	b := &body{MediaType: mediaType, Type: s.typeOf(media.Schema), Fields: s.fieldsOf(media.Schema, 0)}
+	if of := s.resolve(media.Schema); of.Type != huma.TypeArray {
+		b.About = s.markdown.html(of.Description)
+	}
+	if media.Example != nil {
+		text, isText := media.Example.(string)
+		if !isText {
+			text = s.jsonOf(media.Example, media.Schema)
+		}
+		b.Example = newCode("json", "", text)
+	}
+	return b
 }
 
 func (s *Site) answer(status string, response *huma.Response) answer {

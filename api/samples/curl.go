@@ -56,7 +56,13 @@ func (c *call) filledPath() string {
 func (c *call) query() string {
 	var query []string
 	for _, p := range c.parameters("query") {
-		query = append(query, url.QueryEscape(p.Name)+"="+url.QueryEscape(fmt.Sprint(p.Example)))
+		values, isList := p.Example.([]any)
+		if !isList {
+			values = []any{p.Example}
+		}
+		for _, value := range values {
+			query = append(query, url.QueryEscape(p.Name)+"="+url.QueryEscape(fmt.Sprint(value)))
+		}
 	}
 	if query == nil {
 		return ""

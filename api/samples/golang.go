@@ -85,16 +85,8 @@ func (c *call) golangQuery() string {
 		if p.Example == nil {
 			continue
 		}
-		_, isText := p.Example.(string)
-		isOneOfMany := p.Schema.Type == huma.TypeArray && isText // a list of one is written like the one
-		of := p.Schema
-		if isOneOfMany {
-			of = p.Schema.Items
-		}
-		v := c.expression(of, p.Example, 0)
-		if isOneOfMany {
-			v = "[]client." + refName(of) + "{" + v + "}"
-		} else if !p.Required && p.Name != "limit" {
+		v := c.expression(p.Schema, p.Example, 0)
+		if !p.Required && p.Name != "limit" && p.Schema.Type != huma.TypeArray {
 			v = "new(" + v + ")"
 		}
 		members = append(members, exported(p.Name)+": "+v)
@@ -135,7 +127,11 @@ func (c *call) expression(schema *huma.Schema, v any, depth int) string {
 			if i > 0 {
 				out += ", "
 			}
-			out += strings.TrimPrefix(c.expression(of.Items, item, depth), "client."+refName(of.Items))
+			text := c.expression(of.Items, item, depth)
+			if _, isRow := item.(map[string]any); isRow { // whose type need not be repeated
+				text = strings.TrimPrefix(text, "client."+refName(of.Items))
+			}
+			out += text
 		}
 		return out + "}"
 	case string:

@@ -9195,7 +9195,9 @@ export interface operations {
                 sort?: "newest" | "oldest" | "longest_waiting";
                 /**
                  * @description Only those with one of these statuses; repeat the parameter for several
-                 * @example DELIVERED
+                 * @example [
+                 *       "DELIVERED"
+                 *     ]
                  */
                 status?: components["schemas"]["PickupStatus"][];
                 /** @description Only those of this facility */
