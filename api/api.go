@@ -124,9 +124,10 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
-		store: store, writes: map[string]operation{}, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
-		undeclared:  o.Undeclared, draining: make(chan struct{}), stopping: make(chan struct{}),
+		store: store, writes: map[string]operation{}, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(),
+		handlerTimeout: o.HandlerTimeout,
+		bodyTimeout:    min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
+		undeclared:     o.Undeclared, draining: make(chan struct{}), stopping: make(chan struct{}),
 		loginPause: cmp.Or(o.LoginPause, loginPause),
 		streams:    newShares[uuid.UUID]("event streams", o.Streams.withDefaults(streamsAtOnce)),
 		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),

@@ -169,7 +169,8 @@ func TestThePatientsAppointmentsAreListed(t *testing.T) {
 	all := s.appointments(s.staff, s.facility, "2030-01-01T00:00:00Z", "2030-01-31T00:00:00Z").want(200).items()
 	first := all[0]
 	path := fmt.Sprint("/v1/patients/", first["patient_id"], "/appointments")
-	if got := externals(s.do(s.staff, "GET", path, nil)); !slices.Equal(got, []string{fmt.Sprint(first["external_id"])}) {
+	if got := externals(s.do(s.staff, "GET", path, nil)); !slices.Equal(got,
+		[]string{fmt.Sprint(first["external_id"])}) {
 		t.Errorf("listed %v, want %v", got, first["external_id"])
 	}
 	reads := "SELECT count(*) FROM phi_reads WHERE operation = 'list-patient-appointments'"

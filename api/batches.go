@@ -27,7 +27,8 @@ func (a *server) registerBatches() {
 		id: "write-batch", method: http.MethodPost, path: "/v1/batch", tag: "batches",
 		summary: "Make up to 50 writes at once",
 		about: "Makes the writes in their order, all of them or none, in one transaction, and returns their answers. " +
-			"Each item is checked and answered like a request of its own, also if it is a replay. If one is rejected, " +
+			"Each item is checked and answered like a request of its own, also if it is a replay. If one is " +
+			"rejected, " +
 			"so is the batch: with the error of that item, its position in item, and its field below items[n].",
 		roles: everyRole, together: true, codes: a.codesOfParts(),
 	}, a.writeBatch)

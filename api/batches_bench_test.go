@@ -32,27 +32,7 @@ func BenchmarkBatch(b *testing.B) {
 			b.Fatalf("%s %s: %d %s", method, path, answer.StatusCode, text.Bytes())
 		}
 	}
-	drivers := make([]string, maxItems/5)
-	for i := range drivers {
-		drivers[i] = s.newDriver(s.tenant).String()
-	}
-	mixed := func() (items []object) {
-		kinds := make([][]object, 5)
-		for i := range maxItems / 5 {
-			id := newID().String()
-			path := object{"pickup_id": id}
-			for k, item := range []object{
-				{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id, "price_cents": 1})},
-				{"operation": "submit-pickup", "path": path},
-				{"operation": "assign-pickup", "path": path, "body": object{"driver_id": drivers[i]}},
-				{"operation": "collect-pickup", "path": path},
-				{"operation": "create-pickup", "body": with(s.newPickup(), object{"price_cents": 1})},
-			} {
-				kinds[k] = append(kinds[k], item)
-			}
-		}
-		return slices.Concat(kinds...)
-	}
+	mixed := s.mixedWrites()
 	var alone, together time.Duration
 	for b.Loop() {
 		items := mixed()
@@ -76,3 +56,29 @@ func BenchmarkBatch(b *testing.B) {
 }
 
 const maxItems = 50
+
+// mixedWrites returns batches of 50 writes of five kinds, each of ten.
+func (s *server) mixedWrites() func() []object {
+	s.t.Helper()
+	drivers := make([]string, maxItems/5)
+	for i := range drivers {
+		drivers[i] = s.newDriver(s.tenant).String()
+	}
+	return func() (items []object) {
+		kinds := make([][]object, 5)
+		for i := range maxItems / 5 {
+			id := newID().String()
+			path := object{"pickup_id": id}
+			for k, item := range []object{
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id, "price_cents": 1})},
+				{"operation": "submit-pickup", "path": path},
+				{"operation": "assign-pickup", "path": path, "body": object{"driver_id": drivers[i]}},
+				{"operation": "collect-pickup", "path": path},
+				{"operation": "create-pickup", "body": with(s.newPickup(), object{"price_cents": 1})},
+			} {
+				kinds[k] = append(kinds[k], item)
+			}
+		}
+		return slices.Concat(kinds...)
+	}
+}

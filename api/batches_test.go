@@ -84,11 +84,13 @@ func TestABatchIsWrittenWholeOrNotAtAll(t *testing.T) {
 		"a missing body": {object{"operation": "assign-pickup", "path": object{"pickup_id": free}},
 			400, "unreadable_body", ""},
 		"an unknown row in the body": {object{"operation": "create-pickup",
-			"body": with(s.newPickup(), object{"account_id": newID()})}, 422, "account_not_found", "items[1].account_id"},
+			"body": with(s.newPickup(), object{"account_id": newID()})}, 422,
+			"account_not_found", "items[1].account_id"},
 		"another role's write": {object{"operation": "create-facility", "body": object{}}, 403, "forbidden", ""},
 		"a read":               {object{"operation": "list-pickups"}, 422, "validation_failed", "items[1].operation"},
 		"a batch":              {object{"operation": "write-batch"}, 422, "validation_failed", "items[1].operation"},
-		"a missing parameter":  {object{"operation": "submit-pickup"}, 422, "validation_failed", "items[1].path.pickup_id"},
+		"a missing parameter": {object{"operation": "submit-pickup"}, 422,
+			"validation_failed", "items[1].path.pickup_id"},
 		"an unknown parameter": {object{"operation": "submit-pickup",
 			"path": object{"pickup_id": free, "id": free}}, 422, "unknown_field", "items[1].path.id"},
 		"a path of dots": {object{"operation": "submit-pickup", "path": object{"pickup_id": ".."}},
@@ -163,8 +165,10 @@ func TestADryRunAnswersLikeTheWriteAndWritesNothing(t *testing.T) {
 	path := "/v1/pickups/" + id.String()
 	patient := s.plantPatient(s.planted, s.tenant, s.facility, roles).String()
 	tag := s.do(s.staff, "GET", "/v1/patients/"+patient, nil).etag()
-	s.do(s.staff, "PATCH", "/v1/patients/"+patient+"?dry_run=true", object{"given_name": "Ada"}, "If-Match", tag).want(200)
-	recorded := scan[[]string](s, `SELECT array_agg(operation ORDER BY created_at) FROM phi_reads WHERE patient_id = $1`,
+	s.do(s.staff, "PATCH", "/v1/patients/"+patient+"?dry_run=true", object{"given_name": "Ada"}, "If-Match", tag).
+		want(200)
+	recorded := scan[[]string](s,
+		`SELECT array_agg(operation ORDER BY created_at) FROM phi_reads WHERE patient_id = $1`,
 		patient)
 	if !slices.Equal(recorded, []string{"get-patient", "edit-patient?dry_run=true"}) {
 		t.Errorf("recorded are %q", recorded)

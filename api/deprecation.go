@@ -67,7 +67,8 @@ func (d *deprecation) headers() map[string]*huma.Header {
 	return map[string]*huma.Header{
 		"Deprecation": text("Since when the operation is deprecated: @ and seconds since 1970 (RFC 9745)"),
 		"Sunset":      text("From when on it may not work (RFC 8594)"),
-		"Link":        text("The documentation (deprecation) and, if there is one, what to use instead (successor-version)"),
+		"Link": text(
+			"The documentation (deprecation) and, if there is one, what to use instead (successor-version)"),
 	}
 }
 

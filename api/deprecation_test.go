@@ -33,7 +33,8 @@ func withOldThing(t *testing.T) (*server, http.Handler) {
 	a.huma = humago.New(mux, config())
 	old := deprecatedOn("2026-12-01", "2027-06-30", "get-new-thing")
 	register := func(id, path string, d *deprecation) {
-		registerOpen(a, operation{id: id, method: http.MethodGet, path: path, tag: "service", anyone: true, deprecated: d},
+		registerOpen(a, operation{id: id, method: http.MethodGet, path: path,
+			tag: "service", anyone: true, deprecated: d},
 			func(_ context.Context, in *thingPath) (*thingOutput, error) {
 				if in.ID == "none" {
 					return nil, problem(db.NotFound, "", "")
@@ -108,7 +109,8 @@ func TestTheDocumentMarksWhatIsDeprecated(t *testing.T) {
 	for what, is := range map[string]struct {
 		got, want marked
 	}{
-		"the operation":    {document.Paths["/v1/old-things/{thing_id}"]["get"], marked{true, note + "get-new-thing` instead.", "2027-06-30"}},
+		"the operation": {document.Paths["/v1/old-things/{thing_id}"]["get"],
+			marked{true, note + "get-new-thing` instead.", "2027-06-30"}},
 		"its successor":    {document.Paths["/v1/things/{thing_id}"]["get"], marked{}},
 		"the member":       {members["note"], marked{true, note + "remark` instead.\n\nWhat was noted", "2027-06-30"}},
 		"the other member": {members["remark"], marked{}},

@@ -150,7 +150,8 @@ func TestTheSearchKnowsEverything(t *testing.T) {
 		known[hit.Path] = hit.Title + " " + hit.Name + " " + hit.Note + " " + hit.Text
 	}
 	for _, op := range theDocument().operations {
-		if text := known["/docs/operations/"+op.id]; !strings.Contains(text, op.id) || !strings.Contains(text, op.path) {
+		if text := known["/docs/operations/"+op.id]; !strings.Contains(text, op.id) ||
+			!strings.Contains(text, op.path) {
 			t.Errorf("%s is known as %q", op.id, text)
 		}
 	}
@@ -171,7 +172,8 @@ func TestTheSearchKnowsEverything(t *testing.T) {
 func TestSamplesNameTheServer(t *testing.T) {
 	t.Parallel()
 	s := docsServer(t)
-	for host, want := range map[string]string{"api.example:8443": "http://api.example:8443", "[::1]:80": "http://[::1]:80",
+	for host, want := range map[string]string{"api.example:8443": "http://api.example:8443",
+		"[::1]:80":  "http://[::1]:80",
 		"a';reboot": "http://localhost", "$(reboot)": "http://localhost", "a<b": "http://localhost"} {
 		for _, path := range []string{"/docs/operations/login", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json"} {
 			r := request(t, nil, "GET", path, nil)

@@ -108,7 +108,8 @@ const devDescription = "waybill dev"
 
 // addressed returns a text with the server that was asked in place of waybill dev, also in samples of code.
 func (a *server) addressed(text []byte, r *http.Request) []byte {
-	return []byte(strings.NewReplacer(devURL, a.urlOf(r), `"description":"`+devDescription, `"description":"This server`,
+	return []byte(strings.NewReplacer(devURL, a.urlOf(r), `"description":"`+devDescription,
+		`"description":"This server`,
 		"description: "+devDescription, "description: This server").Replace(string(text)))
 }
 

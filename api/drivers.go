@@ -23,8 +23,10 @@ func (a *server) registerDrivers() {
 	register(a, operation{
 		id: "list-drivers", method: http.MethodGet, replicas: true, path: "/v1/drivers", tag: "drivers",
 		summary: "List the drivers",
-		about: "Newest first, or from near_latitude and near_longitude on by distance, those without a location last; " +
-			"drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is assigned to " +
+		about: "Newest first, or from near_latitude and near_longitude on by distance, those without a " +
+			"location last; " +
+			"drivers who move meanwhile can be on two pages or on none. A driver is busy while a pickup is " +
+			"assigned to " +
 			"them; otherwise free, if they are on duty, as dispatch-pickup takes them, or off_duty. Drivers only see " +
 			"themselves.",
 		roles: everyRole,

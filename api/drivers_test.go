@@ -95,12 +95,14 @@ func TestDriversAreCreatedOnce(t *testing.T) {
 func TestDriversAreListedByWhatTheyDoAndWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
-	s.exec("UPDATE drivers SET on_duty = false, latitude = NULL, longitude = NULL, located_at = NULL WHERE tenant_id = $1",
+	s.exec(
+		"UPDATE drivers SET on_duty = false, latitude = NULL, longitude = NULL, located_at = NULL WHERE tenant_id = $1",
 		s.tenant.id)
 	s.exec("UPDATE driver_slots SET pickup_id = NULL WHERE tenant_id = $1", s.tenant.id)
 	ids := map[string]string{}
 	for name, at := range map[string][]any{
-		"here": {37.7599, -122.4148}, "a degree north": {38.7599, -122.4148}, "behind": {37.7599, 57.5852}, "nowhere": nil,
+		"here": {37.7599, -122.4148}, "a degree north": {38.7599, -122.4148},
+		"behind": {37.7599, 57.5852}, "nowhere": nil,
 	} {
 		body := object{"name": name, "on_duty": true}
 		if at != nil {
@@ -123,7 +125,8 @@ func TestDriversAreListedByWhatTheyDoAndWhereTheyAre(t *testing.T) {
 			t.Errorf("%s: in pages %v, want %v", query, got, want)
 		}
 	}
-	free, off := s.listed(s.staff, "/v1/drivers", "state", "free"), s.listed(s.staff, "/v1/drivers", "state", "off_duty")
+	free, off := s.listed(s.staff, "/v1/drivers", "state", "free"), s.listed(s.staff,
+		"/v1/drivers", "state", "off_duty")
 	all := s.listed(s.staff, "/v1/drivers")
 	if len(free) != 3 || len(off) == 0 || len(free)+len(off)+1 != len(all) {
 		t.Errorf("%d free, %d off duty and 1 busy of %d", len(free), len(off), len(all))
@@ -132,7 +135,8 @@ func TestDriversAreListedByWhatTheyDoAndWhereTheyAre(t *testing.T) {
 		got, _ := d["distance_meters"].(float64)
 		want := map[any][2]float64{ids["here"]: {0, 0.001}, ids["a degree north"]: {111_100, 111_300},
 			ids["behind"]: {11_600_000, 11_700_000}}[d["id"]]
-		if _, known := d["latitude"].(float64); !known && d["distance_meters"] != nil || got < want[0] || got > want[1] {
+		if _, known := d["latitude"].(float64); !known && d["distance_meters"] != nil || got < want[0] ||
+			got > want[1] {
 			t.Errorf("%s is %v metres away, want %v", d["name"], d["distance_meters"], want)
 		}
 	}
@@ -145,6 +149,12 @@ func TestDriversAreListedByWhatTheyDoAndWhereTheyAre(t *testing.T) {
 		[]string{s.driverID.String()}) {
 		t.Errorf("a driver sees %v", got)
 	}
+	s.refusesPoints(near)
+}
+
+// refusesPoints tries points that are half given or nowhere, and cursors of other lists.
+func (s *server) refusesPoints(near string) {
+	s.t.Helper()
 	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0", nil).refused(422, "validation_failed", "near_longitude")
 	s.do(s.staff, "GET", "/v1/drivers?near_longitude=0", nil).refused(422, "validation_failed", "near_latitude")
 	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0&near_longitude=181", nil).

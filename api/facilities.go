@@ -23,7 +23,8 @@ func (a *server) registerFacilities() {
 		roles: everyRole,
 	}, a.listFacilities)
 	register(a, operation{
-		id: "get-facility", method: http.MethodGet, replicas: true, path: "/v1/facilities/{facility_id}", tag: "facilities",
+		id: "get-facility", method: http.MethodGet, replicas: true,
+		path: "/v1/facilities/{facility_id}", tag: "facilities",
 		summary: "Get a facility", roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getFacility)
 	register(a, operation{

@@ -15,7 +15,8 @@ func (a *server) registerPHIReads() {
 		id: "list-patient-reads", method: http.MethodGet, path: "/v1/patients/{patient_id}/reads", tag: "patients",
 		summary: "List the audit log of a patient",
 		about: "Newest first: the user, the time and the operation, including sync-appointments when it wrote " +
-			"the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in the range.",
+			"the patient; no patient data. Works for every patient of the tenant. With from and to, the reads in " +
+			"the range.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
 }

@@ -21,7 +21,8 @@ func (a *server) registerPhoneNumbers() {
 	}, a.addPhoneNumber)
 	register(a, operation{
 		id: "list-phone-numbers", method: http.MethodGet, replicas: true, path: "/v1/users/{user_id}/phone-numbers",
-		tag: "users", summary: "List a user's phone numbers", about: "Admins and dispatchers see those of all users, the " +
+		tag: "users", summary: "List a user's phone numbers",
+		about: "Admins and dispatchers see those of all users, the " +
 			"others their own.",
 		roles:      everyRole,
 		asNotFound: []db.Code{db.UserNotFound},

@@ -13,7 +13,8 @@ func (a *server) registerAdjustments() {
 	register(a, operation{
 		id: "reprice-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/reprice", tag: "pickups",
 		summary: "Change the price of a submitted pickup",
-		about: "Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup " +
+		about: "Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED " +
+			"pickup " +
 			"is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds " +
 			"what is charged then.",
 		roles: offices, codes: append([]db.Code{db.InsufficientFunds, db.PriceBelowRefunds}, codes...),
@@ -21,7 +22,8 @@ func (a *server) registerAdjustments() {
 	register(a, operation{
 		id: "refund-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/refund", tag: "pickups",
 		summary: "Refund a part of a pickup's charge",
-		about: "Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All " +
+		about: "Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to " +
+			"DELIVERED. All " +
 			"refunds of a pickup together are at most what was charged.",
 		roles: offices, codes: append([]db.Code{db.RefundTooLarge}, codes...),
 	}, a.refundPickup)

@@ -17,7 +17,8 @@ func TestAPriceAndRefundsAreChangedAfterSubmit(t *testing.T) {
 			t.Errorf("got %s, want %v", a, want)
 		}
 	}
-	s.do(s.dispatcher, "POST", path+"/reprice", object{"price_cents": 700}).refused(409, "illegal_transition") // edit it
+	s.do(s.dispatcher, "POST", path+"/reprice", object{"price_cents": 700}).
+		refused(409, "illegal_transition") // edit it
 	tag := s.do(s.staff, "POST", path+"/submit", nil).want(200).etag()
 	s.do(s.staff, "POST", path+"/reprice", object{"price_cents": 700}).refused(403, "forbidden")
 	dearer := s.do(s.dispatcher, "POST", path+"/reprice", object{"price_cents": 4000}, "If-Match", tag,
@@ -34,7 +35,8 @@ func TestAPriceAndRefundsAreChangedAfterSubmit(t *testing.T) {
 	s.do(s.dispatcher, "POST", path+"/reprice", object{"price_cents": 9_000_000_000}).refused(409, "insufficient_funds")
 	money(s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1000, "reason": "Late"}).want(200),
 		"4000", "3000", "1000")
-	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 3001, "reason": "Late"}).refused(409, "refund_too_large")
+	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 3001, "reason": "Late"}).
+		refused(409, "refund_too_large")
 	s.do(s.admin, "POST", path+"/reprice", object{"price_cents": 999}).refused(409, "price_below_refunds")
 	for field, body := range map[string]object{"reason": {"amount_cents": 1}, "amount_cents": {"reason": "Late"}} {
 		s.do(s.admin, "POST", path+"/refund", body).refused(422, "validation_failed", field)
@@ -46,5 +48,6 @@ func TestAPriceAndRefundsAreChangedAfterSubmit(t *testing.T) {
 	}
 	canceled := s.do(s.staff, "POST", path+"/cancel", nil).want(200)
 	money(canceled, "4000", "0", "4000")
-	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1, "reason": "Late"}).refused(409, "illegal_transition")
+	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1, "reason": "Late"}).
+		refused(409, "illegal_transition")
 }

@@ -32,7 +32,8 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",
 		summary: "List the pickups that you see",
-		about: "Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits " +
+		about: "Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if " +
+			"it fits " +
 			"all parameters. The words of text are found at the beginning of words, in any order: case, accents and " +
 			"apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, " +
 			"requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although " +

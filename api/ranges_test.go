@@ -76,7 +76,8 @@ func TestReadsAndEventsAreListedByUserAndRange(t *testing.T) {
 	for n, e := range events {
 		at := second(int(e["version"].(float64)))
 		next := at.Add(time.Second)
-		path := fmt.Sprintf("/v1/pickups/%s/events?from=%s&to=%s", pickup, at.Format(time.RFC3339), next.Format(time.RFC3339))
+		path := fmt.Sprintf("/v1/pickups/%s/events?from=%s&to=%s", pickup,
+			at.Format(time.RFC3339), next.Format(time.RFC3339))
 		if got := s.do(s.dispatcher, "GET", path, nil).want(200).ids(); len(got) != 1 || got[0] != e["id"] {
 			t.Errorf("event %d: listed %v, want %v", n, got, e["id"])
 		}

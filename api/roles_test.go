@@ -258,9 +258,8 @@ type call struct {
 	headers []string
 }
 
-// idsFor returns the values of the path's parameters for call, and makes the rows that they name.
-func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant) map[string]string {
-	s.t.Helper()
+// ownIDs returns the values of the path's parameters for rows that the tenant has from its start.
+func (t *tenant) ownIDs(role db.UserRole, which string) map[string]string {
 	ids := map[string]string{
 		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(),
 		"phone_number_id": t.phone.String(),
@@ -271,6 +270,13 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 		ids["user_id"], ids["facility_id"] = t.stranger.id.String(), t.hidden.String()
 		ids["driver_id"] = t.rivalID.String()
 	}
+	return ids
+}
+
+// idsFor returns the values of the path's parameters for call, and makes the rows that they name.
+func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant) map[string]string {
+	s.t.Helper()
+	ids := t.ownIDs(role, which)
 	if which == "absent" {
 		for name := range ids {
 			ids[name] = newID().String()

@@ -39,7 +39,8 @@ var _ = []any{fmt.Println, time.Date, uuid.MustParse}
 		if strings.Contains(source, "\nreturn waybill.") {
 			end = ""
 		}
-		fmt.Fprintf(&file, "\n// %s\nfunc _%d(ctx context.Context, token string) error {\n%s%s\n}\n", op.id, i, source, end)
+		fmt.Fprintf(&file, "\n// %s\nfunc _%d(ctx context.Context, token string) error {\n%s%s\n}\n",
+			op.id, i, source, end)
 	}
 	if n < 70 {
 		t.Errorf("there are %d samples", n)

@@ -23,7 +23,8 @@ func TestUsersAreListedByEachFilter(t *testing.T) {
 	s := start(t, roomy)
 	ids := map[string]string{}
 	for name, role := range map[string]string{"Zoë O’Quill": "staff", "Zora Quill": "hub", "Quirin Zo": "hub"} {
-		body := with(newUserBody(), object{"name": name, "role": role, "email": "m" + newID().String() + "@Zürich.example"})
+		body := with(newUserBody(),
+			object{"name": name, "role": role, "email": "m" + newID().String() + "@Zürich.example"})
 		a := s.do(s.admin, "POST", "/v1/users", body).fresh(201)
 		ids[name] = a.str("id")
 		ids["email of "+name] = a.str("email")
@@ -130,7 +131,8 @@ func TestPatientsAreListedByEachFilter(t *testing.T) {
 		if n := s.listReads(zoe) + s.listReads(zora) - before; n != len(got) {
 			t.Errorf("%q: %d reads are recorded, want %d", q.parameters, n, len(got))
 		}
-		if none := s.listed(s.stranger, "/v1/patients", q.parameters...); len(none) > 0 || s.listReads(hidden.String()) > 0 {
+		if none := s.listed(s.stranger, "/v1/patients", q.parameters...); len(none) > 0 ||
+			s.listReads(hidden.String()) > 0 {
 			t.Errorf("%q: a stranger is shown %v", q.parameters, none)
 		}
 	}

@@ -31,8 +31,10 @@ func (a *server) registerStatements(readers []db.UserRole) {
 	register(a, operation{
 		id: "get-account-statement", method: http.MethodGet, path: path, tag: "accounts",
 		summary: "Get the statement of an account",
-		about: "Lists the entries from from (inclusive) to to (exclusive) in the order in which they were booked, with " +
-			"the balance after each, and the balances at both ends. Without from it begins with the first entry; without " +
+		about: "Lists the entries from from (inclusive) to to (exclusive) in the order in which they were " +
+			"booked, with " +
+			"the balance after each, and the balances at both ends. Without from it begins with the first entry; " +
+			"without " +
 			"to, or with one in the future, it ends now. It is sent in one piece however long it is: an answer that " +
 			"breaks off lacks closing_cents.\n\nWith `Accept: text/csv` it is a table: a header, a line of the kind " +
 			"opening, the entries, and a line of the kind closing, without which it is incomplete. A note that a " +

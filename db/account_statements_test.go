@@ -76,7 +76,8 @@ func TestARunningBalanceIsTheOneThatTheAccountHad(t *testing.T) {
 					case 1:
 						w.depositing(ctx, account, 1+rand.Int64N(60))(w.Raw)
 					default:
-						id := w.pickup(ctx, func(d *db.Draft) { d.AccountID, d.PriceCents = account, 1+rand.Int64N(90) })
+						id := w.pickup(ctx,
+							func(d *db.Draft) { d.AccountID, d.PriceCents = account, 1+rand.Int64N(90) })
 						if w.moving(ctx, "submit", id)(w.Raw) == nil && rand.IntN(2) == 0 {
 							w.moving(ctx, "cancel", id)(w.Raw)
 						}
@@ -92,7 +93,8 @@ func TestARunningBalanceIsTheOneThatTheAccountHad(t *testing.T) {
 				i, j := rand.IntN(len(all)), rand.IntN(len(all))
 				from, to := all[min(i, j)].CreatedAt, all[max(i, j)].CreatedAt
 				opening, lines, err := w.statement(ctx, account, from, to, 1+rand.Int32N(9))
-				before := slices.IndexFunc(all, func(l db.ListStatementLinesRow) bool { return !l.CreatedAt.Before(from) })
+				before := slices.IndexFunc(all,
+					func(l db.ListStatementLinesRow) bool { return !l.CreatedAt.Before(from) })
 				after := slices.IndexFunc(all, func(l db.ListStatementLinesRow) bool { return !l.CreatedAt.Before(to) })
 				want := int64(0)
 				if before > 0 {

@@ -131,9 +131,10 @@ var patientAppointmentRules = []check{
 			w.must(w.fed(ctx, w.list(1, ofPatient1(1, time.Hour, time.Hour))))
 			w.allow(ctx, w.patientOf(ctx, "p1"), w.hidden)
 			w.shows(ctx, w.stranger, w.hidden)
-			rows, err := w.As(w.staff).ListPatientAppointments(ctx, db.ListPatientAppointmentsParams{ // the policies are of staff
-				TenantID: w.tenant, PatientID: w.patientOf(ctx, "p1"), ViewerID: w.stranger.UserID, MaxRows: 2,
-				ToTime: endOfTime})
+			rows, err := w.As(w.staff).
+				ListPatientAppointments(ctx, db.ListPatientAppointmentsParams{ // the policies are of staff
+					TenantID: w.tenant, PatientID: w.patientOf(ctx, "p1"), ViewerID: w.stranger.UserID, MaxRows: 2,
+					ToTime: endOfTime})
 			if err == nil && len(rows) > 0 {
 				err = fmt.Errorf("listed %d appointments", len(rows))
 			}

@@ -256,14 +256,19 @@ var breaches = map[string]string{
 
 	"pickup_adjustment_rules_pkey":             "INSERT INTO pickup_adjustment_rules VALUES ('refund', '{}')",
 	"pickup_adjustment_rules_adjustment_check": "INSERT INTO pickup_adjustment_rules VALUES ('gift', '{}')",
-	"pickup_adjustments_pkey": "INSERT INTO pickup_adjustments SELECT $w, $pickup, 9, 'refund', 1, 1, $staff, NULL, '' " +
+	"pickup_adjustments_pkey": "INSERT INTO pickup_adjustments SELECT $w, $pickup, 9, 'refund', 1, 1, $staff, " +
+		"NULL, '' " +
 		"FROM generate_series(1, 2)",
-	"pickup_adjustments_pickup_fkey": "INSERT INTO pickup_adjustments VALUES ($w, $new, 9, 'refund', 1, 1, $staff, NULL, '')",
-	"pickup_adjustments_adjustment_check": "INSERT INTO pickup_adjustments VALUES ($w, $pickup, 9, 'gift', 1, 1, $staff, " +
+	"pickup_adjustments_pickup_fkey": "INSERT INTO pickup_adjustments VALUES ($w, $new, 9, 'refund', 1, 1, $staff, " +
 		"NULL, '')",
-	"pickup_adjustments_idempotency_key": "INSERT INTO pickup_adjustments SELECT $w, $pickup, n, 'refund', 1, 1, $staff, " +
+	"pickup_adjustments_adjustment_check": "INSERT INTO pickup_adjustments VALUES ($w, $pickup, 9, 'gift', 1, 1, " +
+		"$staff, " +
+		"NULL, '')",
+	"pickup_adjustments_idempotency_key": "INSERT INTO pickup_adjustments SELECT $w, $pickup, n, 'refund', 1, 1, " +
+		"$staff, " +
 		"'key', '' FROM generate_series(8, 9) AS n",
-	"pickup_adjustments_idempotency_key_check": "INSERT INTO pickup_adjustments VALUES ($w, $pickup, 9, 'refund', 1, 1, " +
+	"pickup_adjustments_idempotency_key_check": "INSERT INTO pickup_adjustments VALUES ($w, $pickup, 9, " +
+		"'refund', 1, 1, " +
 		"$staff, '', '')",
 
 	"message_resends_pkey": "INSERT INTO message_resends SELECT tenant_id, id, 1 FROM messages CROSS JOIN " +

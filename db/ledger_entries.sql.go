@@ -311,7 +311,8 @@ FROM (
         AND n.account_id = $3
         AND n.created_at >= $4::timestamptz
         AND n.created_at < $5::timestamptz
-        AND (n.created_at, 0 - n.delta_cents, n.id) > ($4, 0 - $6::bigint, $7::uuid)
+        AND (n.created_at, 0 - n.delta_cents, n.id)
+            > ($4, 0 - $6::bigint, $7::uuid)
     ORDER BY n.created_at, n.delta_cents DESC, n.id
     LIMIT $8::int
 ) AS e

@@ -88,7 +88,8 @@ var messageRaces = func() (all []check) {
 				return first(
 					w.loses(ctx, db.MessageNotFailed, w.resending(ctx, w.staff, one, ""),
 						w.resending(ctx, w.dispatcher, one, "")),
-					oneWins(together(manyCallers, func(int) error { return w.resending(ctx, w.staff, other, "")(w.Raw) }),
+					oneWins(together(manyCallers,
+						func(int) error { return w.resending(ctx, w.staff, other, "")(w.Raw) }),
 						db.MessageNotFailed),
 					w.loses(ctx, db.MessageNotFailed, w.requeuing(ctx, third), w.resending(ctx, w.staff, third, "")),
 					w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1), w.expectJobs(ctx, third, 1),
@@ -122,7 +123,8 @@ var messageRaces = func() (all []check) {
 					refused(w.resending(ctx, w.dispatcher, id, "key")(w.Raw), db.IdempotencyKeyReused),
 					w.expectJobs(ctx, id, 1), w.expectResends(ctx, id, w.staff),
 					// Two at once: both succeed, and one of them resends it.
-					first(together(manyCallers, func(int) error { return w.resending(ctx, w.staff, other, "key")(w.Raw) })...),
+					first(together(manyCallers,
+						func(int) error { return w.resending(ctx, w.staff, other, "key")(w.Raw) })...),
 					w.expectJobs(ctx, other, 1), w.expectResends(ctx, other, w.staff))
 			}},
 		check{"RequeueMessage", "two operators resend a text and enqueue two jobs",

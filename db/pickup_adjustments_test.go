@@ -41,15 +41,16 @@ var adjustmentRaces = []check{
 				w.expectMoney(ctx, one, 500, 0, 500), w.expectMoney(ctx, other, 500, 0, 500),
 				w.expectMoney(ctx, done, 500, 0, 500), w.expectBalance(ctx, w.account, 1_000_000))
 		}},
-	{"AdjustPickup", "two callers reprice one pickup by the same difference", func(ctx context.Context, w *fixture) error {
-		id, other := w.paid(ctx, 500), w.paid(ctx, 500)
-		return first(
-			w.wins(ctx, commit, w.repricing(ctx, id, 700), w.repricing(ctx, id, 650)),
-			w.loses(ctx, db.StaleVersion, w.repricing(ctx, other, 700, 2), w.repricing(ctx, other, 650, 2)),
-			first(together(manyCallers, func(int) error { return w.repricing(ctx, id, 800)(w.Raw) })...),
-			w.expectMoney(ctx, id, 800, 800, 0), w.expectMoney(ctx, other, 700, 700, 0),
-			w.expectBalance(ctx, w.account, 1_000_000-800-700))
-	}},
+	{"AdjustPickup", "two callers reprice one pickup by the same difference",
+		func(ctx context.Context, w *fixture) error {
+			id, other := w.paid(ctx, 500), w.paid(ctx, 500)
+			return first(
+				w.wins(ctx, commit, w.repricing(ctx, id, 700), w.repricing(ctx, id, 650)),
+				w.loses(ctx, db.StaleVersion, w.repricing(ctx, other, 700, 2), w.repricing(ctx, other, 650, 2)),
+				first(together(manyCallers, func(int) error { return w.repricing(ctx, id, 800)(w.Raw) })...),
+				w.expectMoney(ctx, id, 800, 800, 0), w.expectMoney(ctx, other, 700, 700, 0),
+				w.expectBalance(ctx, w.account, 1_000_000-800-700))
+		}},
 	{"AdjustPickup", "a reprice takes more than the balance", func(ctx context.Context, w *fixture) error {
 		account := w.fundedAccount(ctx, 1000)
 		of := func() uuid.UUID {
@@ -76,7 +77,8 @@ var adjustmentRaces = []check{
 		another.Digest = digest("another")
 		return first(
 			refused(w.adjusting(ctx, another)(w.Raw), db.IdempotencyKeyReused),
-			first(together(manyCallers, func(int) error { return w.adjusting(ctx, w.refund(other, 100, "key"))(w.Raw) })...),
+			first(together(manyCallers,
+				func(int) error { return w.adjusting(ctx, w.refund(other, 100, "key"))(w.Raw) })...),
 			w.expectMoney(ctx, id, 500, 400, 100), w.expectMoney(ctx, other, 500, 400, 100),
 			w.expectBalance(ctx, w.account, 1_000_000-800))
 	}},
@@ -141,7 +143,8 @@ var adjustmentRules = []check{
 		}
 		got := scan[string](ctx, w.owner, `SELECT string_agg(concat_ws(' ', kind, amount_cents, note), ', ' ORDER BY
 			created_at) FROM ledger_entries WHERE tenant_id = $1 AND pickup_id = $2`, w.tenant, id)
-		records := scan[string](ctx, w.owner, `SELECT string_agg(concat_ws(' ', adjustment, price_cents, delta_cents), ', '
+		records := scan[string](ctx, w.owner,
+			`SELECT string_agg(concat_ws(' ', adjustment, price_cents, delta_cents), ', '
 			ORDER BY version) FROM pickup_adjustments WHERE tenant_id = $1 AND pickup_id = $2`, w.tenant, id)
 		if got != "charge 500, charge 120, refund 20 late" ||
 			records != "reprice 500 0, reprice 620 -120, refund 620 20" {

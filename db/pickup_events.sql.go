@@ -405,7 +405,8 @@ WITH mine AS MATERIALIZED (
         AND count(*) <= 50
         AND (SELECT count(*) FROM near) = $1::int
         AND (20 + count(*)) * (
-            SELECT count(*) FROM near AS e WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < $1::int
+            SELECT count(*) FROM near AS e
+            WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < $1::int
 ), merged AS MATERIALIZED (
     SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id
     FROM sparse AS s

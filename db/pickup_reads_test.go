@@ -158,8 +158,9 @@ var pickupReadRules = []check{
 			id, patient := w.ofAPatient(ctx, db.PickupStatusASSIGNED)
 			none := w.submitted(ctx) // names no patient
 			show := func(v db.Viewer, want int) error {
-				rows, err := w.Raw.ListFoundPickups(ctx, db.ListFoundPickupsParams{TenantID: w.tenant, ViewerID: v.UserID,
-					ViewerRole: v.Role, ViewerDriverID: v.DriverID, Ids: ids(id, none)})
+				rows, err := w.Raw.ListFoundPickups(ctx,
+					db.ListFoundPickupsParams{TenantID: w.tenant, ViewerID: v.UserID,
+						ViewerRole: v.Role, ViewerDriverID: v.DriverID, Ids: ids(id, none)})
 				if err == nil && len(rows) != want {
 					err = fmt.Errorf("%s is shown %d, want %d", v.Role, len(rows), want)
 				}

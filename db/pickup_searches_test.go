@@ -46,7 +46,8 @@ func (w *fixture) describe(ctx context.Context) (other, patient uuid.UUID, reque
 
 func (w *fixture) everySearched(ctx context.Context) []searched {
 	rows := must(w.owner.Query(ctx, `SELECT id, facility_id, driver_id, status, created_at, submitted_at, account_id,
-			requested_by, patient_id, pickup_address || ' ' || dropoff_address, coalesce(note, ''), window_start, window_end
+			requested_by, patient_id, pickup_address || ' ' || dropoff_address, coalesce(note, ''),
+			window_start, window_end
 		FROM pickups WHERE tenant_id = $1`, w.tenant))
 	return must(pgx.CollectRows(rows, func(r pgx.CollectableRow) (s searched, err error) {
 		err = r.Scan(&s.ID, &s.FacilityID, &s.DriverID, &s.Status, &s.CreatedAt, &s.SubmittedAt, &s.AccountID,

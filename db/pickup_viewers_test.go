@@ -53,8 +53,9 @@ func (w *fixture) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID
 }
 
 func (w *fixture) findPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
-	page, _, err := w.SearchPickups(ctx, db.FindPickupsParams{TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role,
-		ViewerDriverID: v.DriverID, Sort: db.Oldest, CreatedTo: endOfTime, MaxRows: 200})
+	page, _, err := w.SearchPickups(ctx,
+		db.FindPickupsParams{TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role,
+			ViewerDriverID: v.DriverID, Sort: db.Oldest, CreatedTo: endOfTime, MaxRows: 200})
 	w.must(err)
 	for _, p := range page {
 		ids = append(ids, p.ID)

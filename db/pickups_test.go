@@ -100,7 +100,8 @@ var pickupRaces = []check{
 					w.tenant, late)
 				return err
 			}
-			waited, errs := w.behind(ctx, commit, locking, w.moving(ctx, "submit", late), w.moving(ctx, "submit", early))
+			waited, errs := w.behind(ctx, commit, locking, w.moving(ctx, "submit", late),
+				w.moving(ctx, "submit", early))
 			if err := first(errs...); err != nil || !waited[0] || waited[1] {
 				return fmt.Errorf("waited: %v; %w", waited, err)
 			}

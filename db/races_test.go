@@ -26,7 +26,8 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, jobRaces,
+		accountRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
+		feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)

@@ -262,6 +262,13 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
 			return err
 		}),
+	}
+}
+
+// foundCosts are the costs of searches, and of what is read of a tenant's patients.
+func (c costFixture) foundCosts() map[string][]readCost {
+	t, max50 := c.TenantID, int32(50)
+	return map[string][]readCost{
 		"GetPickupCounts": c.counts(),
 		"FindPickups":     c.found(),
 		"ListFoundPickups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -275,6 +282,10 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		"ListPatientAppointments": c.each(patientCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListPatientAppointments(ctx, db.ListPatientAppointmentsParams{TenantID: t, ViewerID: v.UserID,
 				PatientID: c.PatientID, ToTime: endOfTime, MaxRows: max50})
+			return err
+		}),
+		"ListOwnReads": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListOwnReads(ctx, db.ListOwnReadsParams{TenantID: t, ViewerID: v.UserID})
 			return err
 		}),
 		"ListRefusedMessages": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -313,14 +324,15 @@ func (c costFixture) found() (all []readCost) {
 		"nothing": {}, "statuses": {Statuses: []string{"PACKED", "CANCELED"}},
 		"busy account": {AccountID: &c.BusyAccount}, "small account": {AccountID: &c.SmallAccount},
 		"unused account": {AccountID: &c.UnusedAccount}, "patient": {PatientID: &c.PatientID},
-		"requester":              {RequestedBy: &c.Users[scale.StaffOfOne]},
-		"account, other's":       {AccountID: &c.BusyAccount, RequestedBy: &c.Users[scale.StaffOfOne]},
-		"common words":           {Text: text("main lab")},
-		"rare words":             {Text: text("main 1999")},
-		"no such word":           {Text: text("nowhere")},
-		"word, few":              {Text: text("ring"), Statuses: []string{"PACKED"}, FacilityID: &c.SmallClinic},
-		"window":                 {WindowFrom: days(300), WindowTo: days(299)},
-		"window, facility, word": {WindowFrom: days(30), WindowTo: days(20), FacilityID: &c.SmallClinic, Text: text("twice")},
+		"requester":        {RequestedBy: &c.Users[scale.StaffOfOne]},
+		"account, other's": {AccountID: &c.BusyAccount, RequestedBy: &c.Users[scale.StaffOfOne]},
+		"common words":     {Text: text("main lab")},
+		"rare words":       {Text: text("main 1999")},
+		"no such word":     {Text: text("nowhere")},
+		"word, few":        {Text: text("ring"), Statuses: []string{"PACKED"}, FacilityID: &c.SmallClinic},
+		"window":           {WindowFrom: days(300), WindowTo: days(299)},
+		"window, facility, word": {WindowFrom: days(30), WindowTo: days(20),
+			FacilityID: &c.SmallClinic, Text: text("twice")},
 	}
 	for name, p := range asks {
 		for _, p.Sort = range []string{db.Newest, db.Oldest, db.LongestWaiting} {
@@ -388,7 +400,8 @@ func (c costFixture) patientsFound() (all []readCost) {
 	for _, facility := range []*uuid.UUID{nil, &c.BusiestClinic, &c.NewClinic} {
 		for _, p := range []db.FindPatientsParams{
 			{Name: "g"}, {Name: "given1 family2"}, {Name: "given7 family77"}, {Name: "given family x"},
-			{BirthDate: "1931-07-13"}, {Phone: "+13000000007"}, {ExternalID: "p7"}, {Name: "given77 f", BirthDate: "1950-01-01"},
+			{BirthDate: "1931-07-13"}, {Phone: "+13000000007"}, {ExternalID: "p7"},
+			{Name: "given77 f", BirthDate: "1950-01-01"},
 		} {
 			for name, v := range c.viewers {
 				most := int64(searchCost)
@@ -767,7 +780,7 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	must(conn.Exec(ctx, queues))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job"))
 	table := map[string][]readCost{}
-	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.eventCosts(), c.jobCosts(),
+	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.foundCosts(), c.eventCosts(), c.jobCosts(),
 		c.rows(), c.rowsByKey()} {
 		maps.Copy(table, reads)
 	}
@@ -791,7 +804,8 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 				}
 			})
 			dearest = max(dearest, pages)
-			if pages > r.most || recording > recordCost || rows > cmp.Or(looks[name], 20*pageCost) && r.most != countCost {
+			if pages > r.most || recording > recordCost ||
+				rows > cmp.Or(looks[name], 20*pageCost) && r.most != countCost {
 				t.Errorf("%s: %s: %d pages and %d to record, %.0f rows; want %d and %d pages at most", name, r.what,
 					pages, recording, rows, r.most, recordCost)
 			}

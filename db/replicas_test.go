@@ -64,7 +64,8 @@ func (r *readers) rename(name string) db.Position {
 	r.t.Helper()
 	ctx := r.t.Context()
 	now := must(r.as.GetAccount(ctx, db.GetAccountParams{TenantID: r.tenant, ID: r.account}))
-	must(r.as.EditAccount(ctx, db.EditAccountParams{TenantID: r.tenant, ID: r.account, Name: &name, Version: now.Version}))
+	must(r.as.EditAccount(ctx, db.EditAccountParams{TenantID: r.tenant,
+		ID: r.account, Name: &name, Version: now.Version}))
 	return r.position(ctx)
 }
 

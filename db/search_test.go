@@ -115,7 +115,8 @@ func TestASearchIsCompleteHoweverLittleACallLooksAt(t *testing.T) {
 				p.AfterTerm, p.AfterID = found.Next.Term, found.Next.ID
 			}
 			if want = sortedIDs(want); !slices.Equal(sortedIDs(got), want) {
-				t.Errorf("pages of %d, %d looks, active %v: found %v, want %v", size[0], size[1], deref(active), got, want)
+				t.Errorf("pages of %d, %d looks, active %v: found %v, want %v",
+					size[0], size[1], deref(active), got, want)
 			}
 		}
 	}
@@ -144,11 +145,13 @@ func (w *fixture) manyNamed(ctx context.Context) map[uuid.UUID]string {
 		must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date,
 			phone, external_id) VALUES ($1, $2, $3, $4, $5, $6::text::date, nullif($7, ''), nullif($8, ''))`,
 			w.tenant, id, facility, p.given, p.family, p.birth, p.phone, p.external))
-		must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)",
-			w.tenant, id, facility))
+		must(
+			w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)",
+				w.tenant, id, facility))
 		if n == 2 {
 			must(w.owner.Exec(ctx, `WITH f AS (INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
-				VALUES ($1, $2, $3)) UPDATE patients SET allowed_facilities = 2 WHERE id = $2`, w.tenant, id, w.facility))
+				VALUES ($1, $2, $3)) UPDATE patients SET allowed_facilities = 2 WHERE id = $2`,
+				w.tenant, id, w.facility))
 		}
 	}
 	return ids
@@ -252,7 +255,8 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	for name, v := range viewers {
 		for _, facility := range []*uuid.UUID{nil, &facilities[3], &facilities[60]} {
 			for _, ask := range []db.FindPatientsParams{
-				{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"}, {Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
+				{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"},
+				{Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
 			} {
 				ask.FacilityID = facility
 				for _, size := range [][2]int{{7, 2}, {7, 20_000}, {200, 20_000}} {
@@ -325,13 +329,15 @@ func TestPatientsAreFoundByWhatTheyBecameInRaces(t *testing.T) {
 				facility := facilities[(n+i)%3]
 				switch {
 				case n < 3:
-					must(w.owner.Exec(ctx, "UPDATE patients SET family_name = $2 WHERE id = $1", id, fmt.Sprint("N", n, " M", i)))
+					must(w.owner.Exec(ctx, "UPDATE patients SET family_name = $2 WHERE id = $1",
+						id, fmt.Sprint("N", n, " M", i)))
 				case n < 5: // as no statement does, without a lock of the patient
 					must(w.owner.Exec(ctx, `INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id)
 						VALUES ($1, $2, $3) ON CONFLICT (tenant_id, patient_id, facility_id)
 						DO UPDATE SET allowed = NOT f.allowed`, w.tenant, id, facility))
 				case n < 7:
-					must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE patient_id = $1 AND facility_id = $2", id,
+					must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE patient_id = $1 AND facility_id = $2",
+						id,
 						facility))
 				default:
 					must(w.owner.Exec(ctx, "UPDATE patients SET phone = $2 WHERE id = $1", id,

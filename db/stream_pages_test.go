@@ -152,7 +152,8 @@ func TestTheStreamOfFewClinicsReadsWhatItShows(t *testing.T) {
 			p = w.positioned(c.v, page.LastXid, page.LastSeq, 200)
 		}
 		if events != c.want || steps > c.steps || pages > c.pages {
-			t.Errorf("staff %s: %d events of %d, in %d steps and %d pages, want %d and %d at most", name, events, c.want,
+			t.Errorf("staff %s: %d events of %d, in %d steps and %d pages, want %d and %d at most",
+				name, events, c.want,
 				steps, pages, c.steps, c.pages)
 		}
 		t.Logf("staff %s: %d events in %d steps and %d pages", name, events, steps, pages)

@@ -227,7 +227,8 @@ func TestACallEndsWithItsContextOrItsPatience(t *testing.T) {
 		"deadline":         {hangs, client.WithPatience(time.Hour), time.Second, client.CodeNoAnswer, time.Second},
 		"patience":         {hangs, client.WithPatience(time.Second), time.Hour, client.CodeNoAnswer, time.Second},
 		"too late":         {losesLate, client.WithPatience(time.Hour), second, client.CodeNoAnswer, 2 * second},
-		"attempts":         {hangs, client.WithAttemptTimeout(time.Hour), 20 * second, client.CodeNoAnswer, 20 * second},
+		"attempts": {hangs, client.WithAttemptTimeout(time.Hour),
+			20 * second, client.CodeNoAnswer, 20 * second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,7 +299,8 @@ func TestARemovalThatIsRepeatedHasTakenEffect(t *testing.T) {
 
 func TestACallWithoutRetriesIsSentOnce(t *testing.T) {
 	t.Parallel()
-	for want, s := range map[client.Code]step{"": pickup, client.CodeNoAnswer: loses, client.CodeOverloaded: overloaded} {
+	for want, s := range map[client.Code]step{"": pickup, client.CodeNoAnswer: loses,
+		client.CodeOverloaded: overloaded} {
 		n := &network{steps: []step{s}}
 		_, err := n.client(client.WithoutRetries()).Pickups.Submit(t.Context(), uuid.New())
 		if wantCode(t, err, want); len(n.sent) != 1 {
@@ -332,7 +334,8 @@ func TestParametersAreThoseGiven(t *testing.T) {
 	at := time.Date(2030, 1, 1, 9, 0, 0, 0, time.FixedZone("", 3600))
 	id := uuid.MustParse("019b8d5a-0001-7000-8000-00000000000a")
 	status := client.PickupStatusDraft
-	query := &client.ListPickupsQuery{Status: []client.PickupStatus{status}, FacilityID: &id, CreatedFrom: &at, Limit: 9}
+	query := &client.ListPickupsQuery{Status: []client.PickupStatus{status},
+		FacilityID: &id, CreatedFrom: &at, Limit: 9}
 	value(c.Pickups.ListPage(ctx, query, "a+b"))(t)
 	value(c.Pickups.ListPage(ctx, nil, ""))(t)
 	value(c.Flags.Get(ctx, "a/b c?"))(t)

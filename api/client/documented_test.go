@@ -45,7 +45,8 @@ func writeEvents(w http.ResponseWriter, example json.RawMessage) {
 	}
 	must(json.Unmarshal(example, &events))
 	for _, e := range events {
-		fmt.Fprintf(w, "event: %s\nid: %s\ndata: %s\n\n", e.Event, e.ID, strings.Join(strings.Fields(string(e.Data)), " "))
+		fmt.Fprintf(w, "event: %s\nid: %s\ndata: %s\n\n", e.Event, e.ID,
+			strings.Join(strings.Fields(string(e.Data)), " "))
 	}
 }
 

@@ -37,7 +37,8 @@ func (s *Site) searchIndex() []byte {
 				"", g.Title, plain(text[found[1]:end])})
 		}
 	}
-	hits = append(hits, hit{"Transitions of a pickup", "/docs/pickups", "guide", "", "", "state machine diagram status"})
+	hits = append(hits, hit{"Transitions of a pickup", "/docs/pickups", "guide",
+		"", "", "state machine diagram status"})
 	for _, op := range s.operations {
 		var fields []string
 		for _, p := range op.Parameters {

@@ -52,8 +52,9 @@ func Workflows(arazzo []byte) (guides []Guide, err error) {
 // markdown tells a workflow, and refers to the workflows that are its parts.
 func (w workflow) markdown(parts map[string]workflow) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s\n\nThis page is made from [/arazzo.yaml](/arazzo.yaml), an Arazzo document, which is run against "+
-		"every version of the server.\n\n", w.Description)
+	fmt.Fprintf(
+		&out, "%s\n\nThis page is made from [/arazzo.yaml](/arazzo.yaml), an Arazzo document, which is run against "+
+			"every version of the server.\n\n", w.Description)
 	for i, s := range w.Steps {
 		fmt.Fprintf(&out, "## %d. %s\n\n%s\n\n", i+1, heading(s.StepID), s.Description)
 		if part, ok := parts[s.WorkflowID]; ok {
@@ -89,7 +90,8 @@ func criterion(condition string) string {
 	if what == "$statusCode" {
 		return value
 	}
-	return fmt.Sprintf("`%s` is `%s`", strings.ReplaceAll(strings.TrimPrefix(what, "$response.body#/"), "/", "."), strings.Trim(value, "'"))
+	return fmt.Sprintf("`%s` is `%s`", strings.ReplaceAll(strings.TrimPrefix(what, "$response.body#/"), "/", "."),
+		strings.Trim(value, "'"))
 }
 
 // heading returns the id of a step as words: find-facility is "Find facility".

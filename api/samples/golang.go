@@ -40,13 +40,16 @@ func (c *call) golangBody(all []*call) string {
 			"\tif message.Event != nil {\n\t\tfmt.Println(message.Event.PickupID, message.Event.ToStatus)\n\t}\n}\n"
 	case isPaged:
 		row := variable(itemName(schema))
-		return fmt.Sprintf("for %s, err := range %s {\n\tif err != nil {\n\t\treturn err\n\t}\n\tfmt.Println(%[1]s)\n}\n",
+		return fmt.Sprintf(
+			"for %s, err := range %s {\n\tif err != nil {\n\t\treturn err\n\t}\n\tfmt.Println(%[1]s)\n}\n",
 			row, called(c.golangArguments()...))
 	case c.isEdit():
 		get := c.getter(all)
 		change := c.golangArguments()
-		return fmt.Sprintf("base, err := waybill.%s.%s(%s)\n"+refused+"%[5]s, err := %[6]s\n"+refused+"fmt.Println(%[5]s)\n",
-			exported(get.tag), exported(get.name), strings.Join(append([]string{"ctx"}, get.golangArguments()...), ", "),
+		return fmt.Sprintf(
+			"base, err := waybill.%s.%s(%s)\n"+refused+"%[5]s, err := %[6]s\n"+refused+"fmt.Println(%[5]s)\n",
+			exported(get.tag), exported(get.name),
+			strings.Join(append([]string{"ctx"}, get.golangArguments()...), ", "),
 			"", variable(name), called("base", change[len(change)-1]),
 			" // a *client.Conflict has both versions, if it was changed meanwhile")
 	case name == "":
@@ -56,7 +59,8 @@ func (c *call) golangBody(all []*call) string {
 	if code := c.code(); code != "" && c.method != "GET" {
 		note = " // client.CodeOf(err) is its code, such as client.Code" + exported(code)
 	}
-	return fmt.Sprintf("%s, err := %s\n"+refused+"fmt.Println(%[1]s)\n", variable(name), called(c.golangArguments()...), note)
+	return fmt.Sprintf("%s, err := %s\n"+refused+"fmt.Println(%[1]s)\n",
+		variable(name), called(c.golangArguments()...), note)
 }
 
 func (c *call) golangArguments() (arguments []string) {

@@ -28,7 +28,8 @@ func (c *call) typeScriptBody(all []*call) string {
 	name, schema := c.value()
 	switch {
 	case c.isStream():
-		return "for await (const { event } of " + called + ") {\n  if (event) console.log(event.pickup_id, event.to_status);\n}\n"
+		return "for await (const { event } of " + called +
+			") {\n  if (event) console.log(event.pickup_id, event.to_status);\n}\n"
 	case c.isList():
 		row := variable(itemName(schema))
 		return fmt.Sprintf("for await (const %s of %s) {\n  console.log(%[1]s);\n}\n", row, called)

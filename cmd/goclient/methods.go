@@ -279,7 +279,8 @@ const dryRun = "dry_run"
 
 // query writes the type of an operation's query, and returns how a method takes it; "" if there is none.
 func (g *generator) query(m method) (string, error) {
-	parameters := slices.DeleteFunc(m.in("query"), func(p parameter) bool { return p.Name == "cursor" || p.Name == dryRun })
+	parameters := slices.DeleteFunc(m.in("query"),
+		func(p parameter) bool { return p.Name == "cursor" || p.Name == dryRun })
 	if len(parameters) == 0 {
 		return "", nil
 	}

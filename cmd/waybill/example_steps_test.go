@@ -161,7 +161,8 @@ func exampleLifecycle() []exampleStep {
 			body: in{"reason": "Booked twice"}},
 		{operation: "write-batch", as: staff, body: in{"items": []any{
 			in{"operation": "submit-pickup", "path": in{"pickup_id": exampleFirstOf2}},
-			in{"operation": "cancel-pickup", "path": in{"pickup_id": exampleFirstOf2}, "body": in{"reason": "Came by car"}},
+			in{"operation": "cancel-pickup", "path": in{"pickup_id": exampleFirstOf2},
+				"body": in{"reason": "Came by car"}},
 		}}},
 		{operation: "stream-pickups", as: staff, meanwhile: &submit},
 		{operation: "dispatch-pickup", as: dispatcher, parameters: pickup},

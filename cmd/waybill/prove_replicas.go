@@ -45,7 +45,8 @@ func runProveReplicas(ctx context.Context, args []string, out io.Writer) error {
 		err = json.NewEncoder(out).Encode(r)
 	} else {
 		tell("%d reads in %.0f s, of which %d by replicas; %d appends; %d stale, %d long forks, %d other anomalies; "+
-			"%d answers failed\noutcomes: %v\n", r.Reads, r.Seconds, r.Outcomes["replica"], r.Appends, r.Stale, r.LongForks,
+			"%d answers failed\noutcomes: %v\n", r.Reads, r.Seconds, r.Outcomes["replica"],
+			r.Appends, r.Stale, r.LongForks,
 			r.Others, r.Failed, r.Outcomes)
 	}
 	if err == nil && !r.Held() {

@@ -38,7 +38,8 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if url == "" || *slug == "" || *email == "" {
-		return errors.New("tenant reset-admin needs --slug, --email, and a database: set DATABASE_URL or --database-url")
+		return errors.New(
+			"tenant reset-admin needs --slug, --email, and a database: set DATABASE_URL or --database-url")
 	}
 	hash, err := hashOfInput(cost)
 	if err != nil {

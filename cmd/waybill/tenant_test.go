@@ -124,7 +124,8 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 		t.Fatalf("deactivated: %d %s", status, body)
 	}
 	for _, email := range []string{"ADA@acme.example", "bob@acme.example"} { // an existing user, and a new one
-		code, out, errors := ended(t, "another horse\n", env, "tenant", "reset-admin", "--slug", "acme", "--email", email)
+		code, out, errors := ended(t, "another horse\n", env, "tenant",
+			"reset-admin", "--slug", "acme", "--email", email)
 		if code != 0 {
 			t.Fatal(errors)
 		}

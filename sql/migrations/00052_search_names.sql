@@ -116,7 +116,8 @@ CREATE OR REPLACE FUNCTION asked_terms(name text, wholes text[]) RETURNS TABLE (
     BEGIN ATOMIC
         SELECT
             (array_agg(a.term ORDER BY a.rank DESC, a.place, char_length(a.term) DESC, a.term COLLATE "C"))[1],
-            (array_agg(a.term || a.ends ORDER BY a.rank DESC, a.place, char_length(a.term) DESC, a.term COLLATE "C"))[1],
+            (array_agg(a.term || a.ends
+                ORDER BY a.rank DESC, a.place, char_length(a.term) DESC, a.term COLLATE "C"))[1],
             array_agg('%' || chr(31) || replace(replace(replace(a.term, '\', '\\'), '%', '\%'), '_', '\_') || a.closes
                 || '%')
         FROM (

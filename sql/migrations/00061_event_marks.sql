@@ -15,7 +15,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         -- Its snapshots are of before the lock.
-        RAISE 'events are written by transactions that are READ COMMITTED' USING ERRCODE = 'object_not_in_prerequisite_state';
+        RAISE 'events are written by transactions that are READ COMMITTED'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM pg_current_xact_id();
     PERFORM pg_advisory_xact_lock(20561, pg_backend_pid()); -- see GetStreamHorizon; nobody waits for it
@@ -31,7 +32,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         -- Its snapshots are of before the lock.
-        RAISE 'events are written by transactions that are READ COMMITTED' USING ERRCODE = 'object_not_in_prerequisite_state';
+        RAISE 'events are written by transactions that are READ COMMITTED'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     RETURN greatest(pg_current_xact_id(), pg_snapshot_xmax(pg_current_snapshot()));
 END

@@ -135,7 +135,8 @@ FROM (
         AND n.account_id = @account_id
         AND n.created_at >= @after_created_at::timestamptz
         AND n.created_at < @until::timestamptz
-        AND (n.created_at, 0 - n.delta_cents, n.id) > (@after_created_at, 0 - @after_delta_cents::bigint, @after_id::uuid)
+        AND (n.created_at, 0 - n.delta_cents, n.id)
+            > (@after_created_at, 0 - @after_delta_cents::bigint, @after_id::uuid)
     ORDER BY n.created_at, n.delta_cents DESC, n.id
     LIMIT @max_rows::int
 ) AS e

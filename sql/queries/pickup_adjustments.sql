@@ -1,6 +1,6 @@
 -- Changes what a pickup is charged, after it was submitted: its price (reprice), or by a refund of a part of the
--- charge (refund), whose reason is the note of its ledger entry. The pickup and its account are locked in this order, as
--- by TransitionPickups. Nothing is refunded that was not charged, and a price is never below what was refunded.
+-- charge (refund), whose reason is the note of its ledger entry. The pickup and its account are locked in this order,
+-- as by TransitionPickups. Nothing is refunded that was not charged, and a price is never below what was refunded.
 -- Closes: two callers refund more than was charged
 -- Closes: a cancel misses the price that it waited for
 -- Closes: a refund or a price of a pickup that was canceled meanwhile

@@ -173,7 +173,8 @@ WITH mine AS MATERIALIZED (
         AND count(*) <= 50
         AND (SELECT count(*) FROM near) = @max_rows::int
         AND (20 + count(*)) * (
-            SELECT count(*) FROM near AS e WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < @max_rows::int
+            SELECT count(*) FROM near AS e
+            WHERE e.facility_id IN (SELECT m.facility_id FROM mine AS m)) < @max_rows::int
 ), merged AS MATERIALIZED (
     SELECT e.*
     FROM sparse AS s

@@ -140,7 +140,8 @@ SELECT
     s.asked::bigint AS asked
 FROM seen AS s;
 
--- Lists the newest pickups that the viewer sees, in some statuses or in any, and whether there are more. Shown patients are audited.
+-- Lists the newest pickups that the viewer sees, in some statuses or in any, and whether there are more. Shown
+-- patients are audited.
 --
 -- The cost depends on the size of the page only, for any viewer and filters. The list merges the newest
 -- pickups (newest_pickups) of each of the viewer's facilities and of each status visible to the role.

@@ -95,7 +95,12 @@ async function find() {
   const found = all.map((hit) => ({ hit, score: score(hit, words) })).filter((h) => h.score > 0);
   found.sort((a, b) => b.score - a.score);
   const shown = found.slice(0, 12).map(({ hit }) =>
-    element("li", {}, element("a", { href: hit.path }, hit.title, element("small", { textContent: hit.note || hit.kind }))));
+    element(
+      "li",
+      {},
+      element("a", { href: hit.path }, hit.title, element("small", { textContent: hit.note || hit.kind })),
+    ),
+  );
   const none = element("li", {}, element("p", { className: "none", textContent: "Nothing was found." }));
   $("ul", hits).replaceChildren(...(shown.length > 0 ? shown : [none]));
   $("[role=status]", hits).textContent = `${found.length} found`;
@@ -179,7 +184,8 @@ function remember(tag, path, answer, body) {
   if (etag) keep(`etag ${row.id ?? row.name}`, etag);
   const noun = tag.replace(/ies$/, "y").replace(/s$/, "");
   const isPart = /\/(events|entries|messages|phone-numbers|reads|consents|charges|deposits|patient)/.test(path);
-  if (row.id) keep(isPart ? `${path.split("/").at(-1).replace(/ies$/, "y").replace(/s$/, "")}_id` : `${noun}_id`, row.id);
+  const last = path.split("/").at(-1).replace(/ies$/, "y").replace(/s$/, "");
+  if (row.id) keep(isPart ? `${last}_id` : `${noun}_id`, row.id);
   for (const [name, value] of Object.entries(row)) if (name.endsWith("_id") && value && !kept[name]) keep(name, value);
 }
 

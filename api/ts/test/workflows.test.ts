@@ -35,6 +35,8 @@ test("each workflow of the Arazzo document runs on the server, twice", async () 
       env: { ...process.env, NO_COLOR: "1", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
     }).catch((error) => assert.fail(`${error.stdout}${error.stderr}`));
     for (const { workflowId, steps } of workflows)
-      for (const { stepId } of steps) assert(ran.stdout.includes(`step ${stepId}`), `${workflowId} has not run ${stepId}`);
+      for (const { stepId } of steps) {
+        assert(ran.stdout.includes(`step ${stepId}`), `${workflowId} has not run ${stepId}`);
+      }
   }
 });

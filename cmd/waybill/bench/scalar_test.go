@@ -137,7 +137,7 @@ func allRows(t *testing.T, tx pgx.Tx) (all string) {
 		var rows string
 		if err := tx.QueryRow(t.Context(), `SELECT coalesce(string_agg(j.row, E'\n' ORDER BY j.row), '')
 			FROM (
-				SELECT (to_jsonb(t) - '{created_at,updated_at,scheduled_at,seq,xid}'::text[]
+				SELECT (to_jsonb(t) - '{created_at,updated_at,entered_at,submitted_at,scheduled_at,seq,xid}'::text[]
 					- CASE WHEN '`+table+`' = 'river_job' THEN 'id' ELSE '' END)::text AS row
 				FROM `+table+` AS t
 			) AS j`).Scan(&rows); err != nil {

@@ -129,7 +129,8 @@ func pickupReads() (all []ScaleRead) {
 			Path: "/v1/pickups/{delivered}/patient",
 		},
 		ScaleRead{Operation: "list-pickup-transitions", Viewers: everyone, Path: "/v1/pickup-transitions"},
-		ScaleRead{Operation: "get-pickup-counts", Which: "all facilities", Viewers: everyone, Path: "/v1/pickup-counts"},
+		ScaleRead{Operation: "get-pickup-counts", Which: "all facilities",
+			Viewers: everyone, Path: "/v1/pickup-counts"},
 		ScaleRead{Operation: "get-pickup-counts", Which: "facility, the busiest", Viewers: everyone,
 			Path: "/v1/pickup-counts?facility_id={busiest}"},
 		ScaleRead{
@@ -240,7 +241,8 @@ func tenantReads() (all []ScaleRead) {
 	users := []scale.Role{scale.Admin, scale.Dispatcher}
 	list("list-users", "/v1/users", users)
 	for _, f := range userFilters {
-		all = append(all, ScaleRead{Operation: "list-users", Which: f.which, Viewers: users, Path: "/v1/users?" + f.query})
+		all = append(all, ScaleRead{Operation: "list-users", Which: f.which,
+			Viewers: users, Path: "/v1/users?" + f.query})
 	}
 	get("get-user", "/v1/users/{staff}", []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne})
 	get("list-phone-numbers", "/v1/users/{staff}/phone-numbers",

@@ -137,7 +137,11 @@ func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role
 	}
 	list, query, _ := strings.Cut(path, "?")
 	if r.Operation == "list-pickups" {
-		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={year_ago}")
+		middle := "?limit=1&created_to={year_ago}"
+		if strings.Contains(query, "sort=oldest") { // of which it has a cursor of its own
+			middle = "?limit=1&sort=oldest&created_from={year_ago}"
+		}
+		p, err := d.page(ctx, scale.Admin, list+middle)
 		return withQuery(list, query, "cursor="+p.NextCursor), err
 	}
 	cursor := ""

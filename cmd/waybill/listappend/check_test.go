@@ -22,8 +22,8 @@ func TestEachKindOfAnomalyIsFound(t *testing.T) {
 		appended, end lists
 		want          []Kind
 	}{
-		"nothing": {history: []Op{appendTo(1, 1, 1), read(2, lists{1: {}}), read(2, lists{1: {1}}), appendTo(2, 1, 2, 1)},
-			end: lists{1: {1, 2}}},
+		"nothing": {history: []Op{appendTo(1, 1, 1), read(2, lists{1: {}}), read(2, lists{1: {1}}),
+			appendTo(2, 1, 2, 1)}, end: lists{1: {1, 2}}},
 		"a client does not read what it wrote": {
 			history: []Op{appendTo(1, 1, 1), read(1, lists{1: {}})}, want: []Kind{Stale}},
 		"a client reads less than before": {
@@ -36,28 +36,33 @@ func TestEachKindOfAnomalyIsFound(t *testing.T) {
 		"one read of both, without the cause": {
 			history: []Op{appendTo(1, 1, 1), appendTo(1, 2, 2), read(2, lists{1: {}, 2: {2}})}, want: []Kind{Stale}},
 		"a long fork in two reads": {
-			history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2), read(3, lists{1: {1}, 2: {}}), read(4, lists{1: {}, 2: {2}})},
-			want:    []Kind{LongFork}},
+			history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2), read(3, lists{1: {1}, 2: {}}),
+				read(4, lists{1: {}, 2: {2}})},
+			want: []Kind{LongFork}},
 		"a long fork in reads one by one": {
 			history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2), read(3, lists{1: {1}}), read(3, lists{2: {}}),
 				read(4, lists{2: {2}}), read(4, lists{1: {}})},
 			want: []Kind{LongFork}},
 		"reads of one order": {
-			history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2), read(3, lists{1: {1}, 2: {}}), read(4, lists{1: {1}, 2: {2}}),
+			history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2), read(3, lists{1: {1}, 2: {}}),
+				read(4, lists{1: {1}, 2: {2}}),
 				read(5, lists{1: {}, 2: {}})}},
 		"a read of the future": {
 			history: []Op{read(1, lists{1: {1}}), appendTo(1, 1, 1)}, want: []Kind{Circular}},
 		"appends around each other": {
 			history: []Op{appendTo(1, 1, 1), appendTo(1, 2, 2), appendTo(2, 2, 3), appendTo(2, 1, 4)},
 			end:     lists{1: {4, 1}, 2: {2, 3}}, want: []Kind{Order, Circular}},
-		"a lost append": {history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2)}, end: lists{1: {}, 2: {2}}, want: []Kind{Lost}},
+		"a lost append": {history: []Op{appendTo(1, 1, 1), appendTo(2, 2, 2)},
+			end: lists{1: {}, 2: {2}}, want: []Kind{Lost}},
 		"an append that is missing at the end": {
 			history: []Op{{Client: 1, Key: 1, Append: 1}, appendTo(2, 1, 2)}, end: lists{1: {2}}, want: []Kind{Lost}},
 		"two orders": {history: []Op{read(1, lists{1: {1, 2}}), read(2, lists{1: {2}})},
 			appended: lists{1: {1, 2}}, want: []Kind{Order, Stale}},
-		"a value twice":          {history: []Op{read(1, lists{1: {1, 1}})}, appended: lists{1: {1}}, want: []Kind{Order}},
-		"a value of nobody":      {history: []Op{read(1, lists{1: {1}})}, want: []Kind{Unwritten}},
-		"an append with no news": {history: []Op{read(1, lists{1: {1}}), read(2, lists{1: {}})}, appended: lists{1: {1}}},
+		"a value twice": {history: []Op{read(1, lists{1: {1, 1}})},
+			appended: lists{1: {1}}, want: []Kind{Order}},
+		"a value of nobody": {history: []Op{read(1, lists{1: {1}})}, want: []Kind{Unwritten}},
+		"an append with no news": {history: []Op{read(1, lists{1: {1}}), read(2, lists{1: {}})},
+			appended: lists{1: {1}}},
 	} {
 		var got []Kind
 		for _, a := range Check(c.history, c.appended, c.end) {

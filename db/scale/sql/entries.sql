@@ -7,13 +7,15 @@ SELECT
         PARTITION BY e.tenant_id, e.account_id ORDER BY e.created_at
         RANGE BETWEEN UNBOUNDED PRECEDING AND '1 microsecond' PRECEDING), 0)
 FROM (
-    SELECT a.tenant_id, a.id, a.id AS account_id, 'deposit'::entry_kind AS kind, 1000000000000 AS amount_cents, NULL AS note,
+    SELECT a.tenant_id, a.id, a.id AS account_id, 'deposit'::entry_kind AS kind, 1000000000000 AS amount_cents,
+        NULL AS note,
             NULL::uuid AS pickup_id, u.id AS actor_id, '\x7363616c65'::bytea AS digest, a.created_at
     FROM accounts AS a
     JOIN users AS u ON u.tenant_id = a.tenant_id AND u.role = 'admin'
     UNION ALL
     SELECT
-        e.tenant_id, e.id, p.account_id, CASE e.transition WHEN 'submit' THEN 'charge' ELSE 'refund' END::entry_kind, 1200,
+        e.tenant_id, e.id, p.account_id,
+        CASE e.transition WHEN 'submit' THEN 'charge' ELSE 'refund' END::entry_kind, 1200,
         NULL, p.id,
         e.actor_id, '\x7363616c65', e.created_at
     FROM pickup_events AS e

@@ -18,10 +18,12 @@ WITH draft AS MATERIALIZED (
     FOR NO KEY UPDATE OF p
 ), paid AS (
     UPDATE accounts AS c
-    SET balance_cents = c.balance_cents - d.price_cents, balance_version = c.balance_version + 1
+    SET balance_cents = c.balance_cents - d.price_cents, balance_version = c.balance_version + 1,
+        entered_at = greatest(clock_timestamp(), c.entered_at + interval '1 microsecond')
     FROM draft AS d
     WHERE c.tenant_id = d.tenant_id AND c.id = d.account_id AND c.balance_cents >= d.price_cents
-    RETURNING d.tenant_id, d.id, d.account_id, d.price_cents
+    RETURNING d.tenant_id, d.id, d.account_id, d.price_cents, c.entered_at,
+        c.balance_cents + d.price_cents AS balance_before_cents
 ), moved AS (
     UPDATE pickups AS p
     SET status = 'SUBMITTED', previous_status = p.status, charged_cents = p.price_cents,
@@ -30,8 +32,11 @@ WITH draft AS MATERIALIZED (
     WHERE p.tenant_id = d.tenant_id AND p.id = d.id
     RETURNING p.*
 ), entry AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT d.tenant_id, d.id, d.account_id, 'charge', d.price_cents, d.id, :staff, :digest
+    INSERT INTO ledger_entries (
+        tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest, created_at,
+        balance_before_cents)
+    SELECT d.tenant_id, d.id, d.account_id, 'charge', d.price_cents, d.id, :staff, :digest, d.entered_at,
+        d.balance_before_cents
     FROM paid AS d
 ), event AS (
     INSERT INTO pickup_events (
