@@ -348,8 +348,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	switch op.id {
 	case "write-batch":
 		c.body = s.batchFor(role, which, t)
-	case "get-account-statement":
-		c.path += "?to=2030-01-01T00:00:00Z" // the end of one without it is now
+	case "get-account-statement": // without its end, that is the time of the answer
+		c.path += "?to=" + time.Now().UTC().Format(time.RFC3339Nano)
 	case "list-appointments":
 		c.path += "?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + ids["facility_id"]
 	case "sync-appointments":

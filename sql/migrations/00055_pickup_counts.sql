@@ -75,6 +75,9 @@ ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_insert;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_update;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_delete;
 
+-- gate:allow backfill-in-one-statement pickup_counts until 2027-06-30: it reads pickups, locks none, and inserts a row
+-- for each facility and status into a table that nobody else writes before it ends; 0.28 s for a million pickups.
+--
 -- What was there before the triggers: the rows of one snapshot less what the triggers counted by then. A
 -- trigger is created when all that wrote without it has ended, so that no change is missed or counted twice, and no
 -- request waits. Once more, it adds nothing.
