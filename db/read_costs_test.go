@@ -780,7 +780,8 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	must(conn.Exec(ctx, queues))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job"))
 	table := map[string][]readCost{}
-	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.foundCosts(), c.eventCosts(), c.jobCosts(),
+	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.foundCosts(), c.eventCosts(),
+		c.jobCosts(),
 		c.rows(), c.rowsByKey()} {
 		maps.Copy(table, reads)
 	}

@@ -24,8 +24,8 @@ func newCode(language, label, source string) code {
 var words = regexp.MustCompile(
 	"(?P<address>https?://[^\\s'\"]+)|(?P<string>\"(?:[^\"\\\\\n]|\\\\.)*\"|'[^']*'|`[^`]*`)" +
 		`|(?P<comment>(?m:^|\s)(?://|#)[^\n]*)|(?P<number>\b-?\d+(?:\.\d+)?\b)` +
-		`|(?P<keyword>\b(?:await|break|case|const|curl|defer|else|err|export|false|for|from|func|if|import|let|new|nil|` +
-		`null|of|package|range|return|switch|throw|true|type|var)\b)`)
+		`|(?P<keyword>\b(?:await|break|case|const|curl|defer|else|err|export|false|for|from|func|if|import|let|new|` +
+		`nil|null|of|package|range|return|switch|throw|true|type|var)\b)`)
 
 // highlight returns a text as HTML in which words have the classes of their kinds. The name of a member of JSON
 // is one too.
