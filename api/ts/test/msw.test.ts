@@ -120,7 +120,7 @@ test("a test says what is refused, answered otherwise, or lost", async () => {
   mock.respond("list-pickups", {
     value: ({ query }) => ({ items: [], ...(!query.has("cursor") && { next_cursor: query.get("status")! }) }),
   });
-  assert.equal(unwrap(await waybill.pickups.list({ status: "DRAFT" }).page()).next, "DRAFT");
+  assert.equal(unwrap(await waybill.pickups.list({ status: ["DRAFT"] }).page()).next, "DRAFT");
   mock.respond("get-account", { lost: true });
   const lost = await waybill.accounts.get(id, { deadline: 20 });
   assert(!lost.ok && lost.error.code === "no_answer");

@@ -166,7 +166,7 @@ test("a list is read a page at a time, and no further than it is used", async ()
   for (let i = 0; i < 5; i++) unwrap(await staff.pickups.create(order));
   requests = 0;
   const ids = [];
-  for await (const pickup of staff.pickups.list({ status: "DRAFT", limit: 2 })) {
+  for await (const pickup of staff.pickups.list({ status: ["DRAFT"], limit: 2 })) {
     ids.push(pickup.id);
     if (ids.length === 3) break;
   }
