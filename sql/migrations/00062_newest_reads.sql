@@ -1,5 +1,5 @@
 -- What a dry run has read is found by its time, and recorded once its transaction is rolled back. The index has an
--- entry for each megabyte: recording a read costs nothing more.
+-- entry for each megabyte: recording a read looks at one or two of its pages, and writes none.
 -- +waybill compatible_from: 00039
 
 -- +goose NO TRANSACTION
