@@ -280,7 +280,7 @@ func tooLate(ctx context.Context, err error) error {
 // take implements taker.
 func (p pooled) take(ctx context.Context) (batches, func(error) error, error) {
 	if t := transactionOf(ctx); t != nil {
-		return t.take(ctx)
+		return t.take()
 	}
 	conn, err := p.conn(ctx)
 	if err != nil {

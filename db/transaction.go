@@ -3,7 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
-	"errors"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,11 +18,10 @@ import (
 // of its own, which includes what the earlier ones wrote.
 //
 // Most losses are a statement that matches no row: the reason is read as always. If the server refuses a
-// statement, the transaction has failed, and all of it is repeated. The reason may have been a race, such as
-// a duplicate that committed at the same moment, and is there to be seen by then. If not, there is a savepoint
-// before that statement now, and the reason is read behind it, together with what the earlier writes did. A
-// statement that succeeds behind a savepoint is not kept: some confirm what the transaction wrote by its id
-// (ConfirmPickups), and a subtransaction has another one.
+// statement, the transaction has failed, and all of it is repeated without that statement, which is refused again
+// without being sent. So the reason is read in a transaction that has not failed, behind what the earlier writes
+// did; if it is that the write was made before, the transaction goes on. (A savepoint would do, but that some
+// statements confirm what the transaction wrote by its id, and a subtransaction has another one: ConfirmPickups.)
 
 // transaction is the open transaction of a context. One goroutine uses it at a time.
 type transaction struct {
@@ -31,13 +30,11 @@ type transaction struct {
 	rehearsal bool // it is rolled back at the end
 	// single marks one that writes at most once. A refused statement leaves nothing behind: the transaction
 	// begins anew, and the reads that explain the refusal see what they would see after the write itself.
-	single    bool
-	attempt   int    // the number of those before, which were repeated
-	sent      int    // the number of statements
-	guarded   int    // the number of the statement that has a savepoint before it, or 0
-	savepoint pgx.Tx // while that is sent
-	lost      bool   // it was refused: nothing can be committed, but reads can be sent
-	failed    error  // why no more can be sent, or nil
+	single  bool
+	attempt int           // the number of those before, which were repeated
+	sent    int           // the number of statements
+	refused map[int]error // what the statements of these numbers were refused with, which are not sent
+	failed  error         // why no more can be sent, or nil
 	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
 	// one of its own therefore.
 	unshareable, sharesNot bool
@@ -70,7 +67,7 @@ func (s *Store) Rehearse(ctx context.Context, v Viewer, write func(context.Conte
 func (s *Store) transact(
 	ctx context.Context, v Viewer, write func(context.Context) error, kind transaction,
 ) error {
-	begun, refusals := time.Now(), 0
+	begun := time.Now()
 	var last error
 	err := transactionTries.Do(ctx, func(attempt int) error {
 		kind.attempt = attempt
@@ -81,8 +78,8 @@ func (s *Store) transact(
 		defer t.conn.Release()
 		last = write(context.WithValue(ctx, transactionKey{}, t))
 		inTime := time.Since(begun) < max(s.waits.total, time.Second)
-		if t.isRepeatable(last, &refusals) && (inTime || t.unshareable) {
-			kind.guarded, kind.sharesNot = t.guardNext(), t.sharesNot || t.isRefused()
+		if t.isRepeatable() && (inTime || t.unshareable) {
+			kind.refused, kind.sharesNot = t.refusals(), t.sharesNot || t.isRefused()
 			t.rollBack()
 			return retry.ErrRetry
 		}
@@ -151,20 +148,21 @@ func (t *transaction) start(ctx context.Context) (err error) {
 	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait<<min(t.attempt/4, 4)))
 }
 
-// maxRefusals bounds the attempts of a transaction of which the server refuses a statement.
-const maxRefusals = 3
+// isRepeatable reports whether another attempt may have another outcome: if this one waited for a lock, or for one
+// who waited for it; or was refused, of which the reason is not known yet.
+func (t *transaction) isRepeatable() bool {
+	return t.unshareable || isDeadlock(t.failed) || isLockTimeout(t.failed) || isAboutTheRequest(t.failed)
+}
 
-// isRepeatable reports whether another attempt may have another outcome than err: if this one waited for a
-// lock, or for one who waited for it; or was refused, of which the reason is not known yet.
-func (t *transaction) isRepeatable(err error, refusals *int) bool {
-	switch {
-	case isDeadlock(t.failed), isLockTimeout(t.failed), t.unshareable:
-		return true
-	case t.failed == errGuarded, isAboutTheRequest(t.failed), t.lost && err == nil:
-		*refusals++
-		return *refusals <= maxRefusals
+// refusals returns the statements that the next attempt does not send. Where statements were shared, they have
+// other numbers next time.
+func (t *transaction) refusals() map[int]error {
+	if !t.sharesNot || !isAboutTheRequest(t.failed) {
+		return t.refused
 	}
-	return false
+	known := map[int]error{t.sent: t.failed}
+	maps.Copy(known, t.refused)
+	return known
 }
 
 // isRefused reports whether a write was refused, which is explained by statements of one write each.
@@ -172,28 +170,10 @@ func (t *transaction) isRefused() bool {
 	return t.unshareable || t.failed != nil && !isDeadlock(t.failed) && !isLockTimeout(t.failed)
 }
 
-// errGuarded means that a statement succeeded behind a savepoint.
-var errGuarded = errors.New("a statement succeeded that was refused before")
-
-// guardNext returns the statement before which the next attempt needs a savepoint.
-func (t *transaction) guardNext() int {
-	switch {
-	case t.failed == errGuarded, t.lost:
-		return 0
-	case isAboutTheRequest(t.failed) && t.sharesNot: // or the statements have other numbers next time
-		return t.sent
-	}
-	return t.guarded
-}
-
 // end commits the transaction, or rolls it back if it is a rehearsal or failed with err, and returns what
 // became of it.
 func (t *transaction) end(ctx context.Context, err error) error {
-	switch {
-	case err != nil:
-	case t.failed == errGuarded, t.lost && t.failed == nil: // until the attempts were used up
-		err = refuse(Overloaded, "")
-	case t.failed != nil:
+	if err == nil && t.failed != nil { // nobody looked at it
 		err = Explain(t.failed)
 	}
 	if err != nil || t.rehearsal {
@@ -218,39 +198,27 @@ func (t *transaction) rollBack() {
 }
 
 // take implements taker for the statements of the transaction.
-func (t *transaction) take(ctx context.Context) (batches, func(error) error, error) {
+func (t *transaction) take() (batches, func(error) error, error) {
 	if t.failed != nil {
 		return nil, nil, t.failed
 	}
-	if t.sent++; t.sent == t.guarded {
-		if t.savepoint, t.failed = t.tx.Begin(ctx); t.failed != nil {
-			return nil, nil, t.failed
-		}
+	t.sent++
+	if err := t.refused[t.sent]; err != nil {
+		return nil, nil, err
 	}
 	return t.conn, t.after, nil
 }
 
 // after is called with the outcome of each statement.
 func (t *transaction) after(err error) error {
-	guarded := t.savepoint
-	t.savepoint = nil
 	if err == nil {
-		if guarded != nil {
-			t.failed = errGuarded
-		}
 		return nil
 	}
 	t.failed = err
-	if !isServerError(err) || isDeadlock(err) || isLockTimeout(err) {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	switch {
-	case guarded != nil:
-		t.lost, t.failed = true, guarded.Rollback(ctx)
-	case t.single:
+	if t.single && isServerError(err) && !isDeadlock(err) && !isLockTimeout(err) {
 		t.rollBack()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
 		t.failed = t.start(ctx)
 	}
 	return err
