@@ -51,10 +51,11 @@ func (s *Store) SearchPickups(ctx context.Context, p FindPickupsParams) (page []
 	return page, next, err
 }
 
-// isPlain reports whether ListPickups serves the list, in one statement and with full pages.
+// isPlain reports whether ListPickups serves the list, in one statement and with full pages. It merges the facilities
+// of staff in each status: of several statuses and thousands of facilities, that would cost more than a search.
 func (p FindPickupsParams) isPlain() bool {
-	return p.Sort == Newest && p.AccountID == nil && p.PatientID == nil && p.RequestedBy == nil && p.Text == nil &&
-		p.WindowFrom == nil && p.WindowTo == nil
+	return p.Sort == Newest && len(p.Statuses) <= 1 && p.AccountID == nil && p.PatientID == nil &&
+		p.RequestedBy == nil && p.Text == nil && p.WindowFrom == nil && p.WindowTo == nil
 }
 
 func (s *Store) newestPickups(ctx context.Context, p FindPickupsParams) (page []Pickup, next *PickupPlace, err error) {
