@@ -34,8 +34,8 @@ func (a *server) registerBatches() {
 	}, a.writeBatch)
 }
 
-// canBeIn reports whether a batch may contain the operation: a write that its client needs no answer of to go
-// on, and that has no stream of records or list of its own.
+// canBeIn reports whether a batch may contain the operation: any write but a batch, a feed, and the end of the
+// caller's own session.
 func (op operation) canBeIn() bool { return op.canRehearse() && !op.together && !op.alone }
 
 // codesOfParts returns the codes with which an item can be rejected.
