@@ -69,17 +69,30 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
+), driven AS MATERIALIZED (
+    -- What a driver has now, all of which is read if it is no more than max_found: it has no order of its own.
+    SELECT d.id
+    FROM asked AS a
+    CROSS JOIN LATERAL (
+        SELECT p.id
+        FROM listed AS l
+        JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.driver_id = a.driver_id AND p.status = l.status
+        LIMIT 1 + $20::int
+    ) AS d
+    WHERE a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
 ), bounds AS MATERIALIZED (
     -- How many rows are looked at, and whether each of the viewer's facilities is read by itself.
     SELECT
         CASE
             WHEN num_nonnulls(a.account_id, a.patient_id, a.requested_by, a.words, a.window_from, a.window_to) > 0
                 OR k.streams > 50 OR a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
-                THEN greatest(a.most, $20::int)
+                THEN greatest(a.most, $21::int)
             ELSE a.most
         END AS most,
         k.streams <= 50 AS by_facility,
-        a.sort <> 'longest_waiting' AND num_nonnulls(a.account_id, a.patient_id, a.requested_by) > 0 AS by_key
+        a.sort <> 'longest_waiting' AND num_nonnulls(a.account_id, a.patient_id, a.requested_by) > 0 AS by_key,
+        a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
+            AND (SELECT count(*) FROM driven) <= $20 AS by_driver
     FROM asked AS a
     CROSS JOIN (SELECT (SELECT count(*) FROM mine) * (SELECT count(*) FROM statuses) AS streams) AS k
 ), streams AS MATERIALIZED (
@@ -92,7 +105,7 @@ WITH asked AS MATERIALIZED (
         UNION ALL
         SELECT NULL WHERE NOT (SELECT b.by_facility FROM bounds AS b)
     ) AS f
-    WHERE NOT (SELECT b.by_key FROM bounds AS b)
+    WHERE NOT (SELECT b.by_key OR b.by_driver FROM bounds AS b)
 ), widths AS MATERIALIZED (
     SELECT greatest(a.most, b.most / greatest(count(s.stream), 1))::int AS most
     FROM asked AS a
@@ -155,9 +168,16 @@ WITH asked AS MATERIALIZED (
     ORDER BY n.place
     LIMIT 1
 ), matched AS MATERIALIZED (
+    -- One after the other in their order, until the page is full: the rows behind it are not looked at.
     SELECT n.at, n.id, n.place
-    FROM asked AS a
-    CROSS JOIN numbered AS n
+    FROM (
+        SELECT n.at, n.id, n.place
+        FROM numbered AS n
+        WHERE n.place <= coalesce((SELECT r.place FROM reach AS r), n.place)
+        ORDER BY n.place
+        LIMIT (SELECT b.most FROM bounds AS b)
+    ) AS n
+    CROSS JOIN asked AS a
     CROSS JOIN LATERAL (
         SELECT p.id
         FROM pickups AS p
@@ -171,16 +191,14 @@ WITH asked AS MATERIALIZED (
         LIMIT 1
     ) AS p
     WHERE a.may_ask
-        AND n.place <= coalesce((SELECT r.place FROM reach AS r), n.place)
         AND (a.words IS NULL OR EXISTS (
             SELECT FROM pickup_searches AS s
             WHERE s.tenant_id = a.tenant_id AND s.pickup_id = n.id AND s.terms @@ a.words))
     ORDER BY n.place
     LIMIT (SELECT b.most FROM asked AS b)
 ), query AS MATERIALIZED (
-    -- What to look for among all terms, or among all that a driver has now, where the look did not fill the page.
+    -- What to look for among all terms, where the look did not fill the page.
     SELECT
-        a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL AS by_driver,
         CASE
             WHEN a.words IS NULL THEN t.terms
             WHEN t.terms IS NULL THEN a.words
@@ -204,22 +222,15 @@ WITH asked AS MATERIALIZED (
         FROM pickup_searches AS s
         WHERE s.tenant_id IS NOT DISTINCT FROM a.tenant_id -- with =, the planner might read all of the tenant besides
             AND s.terms @@ q.terms
-        LIMIT 1 + $21::int
+        LIMIT 1 + $20::int
     ) AS s
-    WHERE q.terms IS NOT NULL AND NOT q.by_driver
+    WHERE q.terms IS NOT NULL
     UNION ALL
-    SELECT d.id
-    FROM asked AS a
-    CROSS JOIN query AS q
-    CROSS JOIN LATERAL (
-        SELECT p.id
-        FROM listed AS l
-        JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.driver_id = a.driver_id AND p.status = l.status
-        LIMIT 1 + $21::int
-    ) AS d
-    WHERE q.by_driver
+    SELECT d.id FROM driven AS d WHERE (SELECT b.by_driver FROM bounds AS b)
 ), is_whole AS MATERIALIZED (
-    SELECT EXISTS (SELECT FROM query AS q WHERE q.terms IS NOT NULL OR q.by_driver) AND count(*) <= $21 AS yes
+    SELECT
+        ((SELECT b.by_driver FROM bounds AS b) OR EXISTS (SELECT FROM query AS q WHERE q.terms IS NOT NULL))
+            AND count(*) <= $20 AS yes
     FROM rare
 ), whole AS MATERIALIZED (
     SELECT k.at, k.id
@@ -296,8 +307,8 @@ type FindPickupsParams struct {
 	AfterAt        time.Time  `json:"after_at"`
 	AfterID        uuid.UUID  `format:"uuid" json:"after_id"`
 	MaxRows        int32      `json:"max_rows"`
-	MaxLooks       int32      `json:"max_looks"`
 	MaxFound       int32      `json:"max_found"`
+	MaxLooks       int32      `json:"max_looks"`
 }
 
 type FindPickupsRow struct {
@@ -337,8 +348,8 @@ func (q *Queries) FindPickups(ctx context.Context, arg FindPickupsParams) ([]Fin
 		arg.AfterAt,
 		arg.AfterID,
 		arg.MaxRows,
-		arg.MaxLooks,
 		arg.MaxFound,
+		arg.MaxLooks,
 	)
 	if err != nil {
 		return nil, err

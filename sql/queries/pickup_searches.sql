@@ -65,6 +65,17 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
+), driven AS MATERIALIZED (
+    -- What a driver has now, all of which is read if it is no more than max_found: it has no order of its own.
+    SELECT d.id
+    FROM asked AS a
+    CROSS JOIN LATERAL (
+        SELECT p.id
+        FROM listed AS l
+        JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.driver_id = a.driver_id AND p.status = l.status
+        LIMIT 1 + @max_found::int
+    ) AS d
+    WHERE a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
 ), bounds AS MATERIALIZED (
     -- How many rows are looked at, and whether each of the viewer's facilities is read by itself.
     SELECT
@@ -75,7 +86,9 @@ WITH asked AS MATERIALIZED (
             ELSE a.most
         END AS most,
         k.streams <= 50 AS by_facility,
-        a.sort <> 'longest_waiting' AND num_nonnulls(a.account_id, a.patient_id, a.requested_by) > 0 AS by_key
+        a.sort <> 'longest_waiting' AND num_nonnulls(a.account_id, a.patient_id, a.requested_by) > 0 AS by_key,
+        a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
+            AND (SELECT count(*) FROM driven) <= @max_found AS by_driver
     FROM asked AS a
     CROSS JOIN (SELECT (SELECT count(*) FROM mine) * (SELECT count(*) FROM statuses) AS streams) AS k
 ), streams AS MATERIALIZED (
@@ -88,7 +101,7 @@ WITH asked AS MATERIALIZED (
         UNION ALL
         SELECT NULL WHERE NOT (SELECT b.by_facility FROM bounds AS b)
     ) AS f
-    WHERE NOT (SELECT b.by_key FROM bounds AS b)
+    WHERE NOT (SELECT b.by_key OR b.by_driver FROM bounds AS b)
 ), widths AS MATERIALIZED (
     SELECT greatest(a.most, b.most / greatest(count(s.stream), 1))::int AS most
     FROM asked AS a
@@ -151,9 +164,16 @@ WITH asked AS MATERIALIZED (
     ORDER BY n.place
     LIMIT 1
 ), matched AS MATERIALIZED (
+    -- One after the other in their order, until the page is full: the rows behind it are not looked at.
     SELECT n.at, n.id, n.place
-    FROM asked AS a
-    CROSS JOIN numbered AS n
+    FROM (
+        SELECT n.at, n.id, n.place
+        FROM numbered AS n
+        WHERE n.place <= coalesce((SELECT r.place FROM reach AS r), n.place)
+        ORDER BY n.place
+        LIMIT (SELECT b.most FROM bounds AS b)
+    ) AS n
+    CROSS JOIN asked AS a
     CROSS JOIN LATERAL (
         SELECT p.id
         FROM pickups AS p
@@ -167,16 +187,14 @@ WITH asked AS MATERIALIZED (
         LIMIT 1
     ) AS p
     WHERE a.may_ask
-        AND n.place <= coalesce((SELECT r.place FROM reach AS r), n.place)
         AND (a.words IS NULL OR EXISTS (
             SELECT FROM pickup_searches AS s
             WHERE s.tenant_id = a.tenant_id AND s.pickup_id = n.id AND s.terms @@ a.words))
     ORDER BY n.place
     LIMIT (SELECT b.most FROM asked AS b)
 ), query AS MATERIALIZED (
-    -- What to look for among all terms, or among all that a driver has now, where the look did not fill the page.
+    -- What to look for among all terms, where the look did not fill the page.
     SELECT
-        a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL AS by_driver,
         CASE
             WHEN a.words IS NULL THEN t.terms
             WHEN t.terms IS NULL THEN a.words
@@ -202,20 +220,13 @@ WITH asked AS MATERIALIZED (
             AND s.terms @@ q.terms
         LIMIT 1 + @max_found::int
     ) AS s
-    WHERE q.terms IS NOT NULL AND NOT q.by_driver
+    WHERE q.terms IS NOT NULL
     UNION ALL
-    SELECT d.id
-    FROM asked AS a
-    CROSS JOIN query AS q
-    CROSS JOIN LATERAL (
-        SELECT p.id
-        FROM listed AS l
-        JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.driver_id = a.driver_id AND p.status = l.status
-        LIMIT 1 + @max_found::int
-    ) AS d
-    WHERE q.by_driver
+    SELECT d.id FROM driven AS d WHERE (SELECT b.by_driver FROM bounds AS b)
 ), is_whole AS MATERIALIZED (
-    SELECT EXISTS (SELECT FROM query AS q WHERE q.terms IS NOT NULL OR q.by_driver) AND count(*) <= @max_found AS yes
+    SELECT
+        ((SELECT b.by_driver FROM bounds AS b) OR EXISTS (SELECT FROM query AS q WHERE q.terms IS NOT NULL))
+            AND count(*) <= @max_found AS yes
     FROM rare
 ), whole AS MATERIALIZED (
     SELECT k.at, k.id
