@@ -88,7 +88,11 @@ WITH asked AS MATERIALIZED (
         k.streams <= 50 AS by_facility,
         a.sort <> 'longest_waiting' AND num_nonnulls(a.account_id, a.patient_id, a.requested_by) > 0 AS by_key,
         a.sort = 'longest_waiting' AND a.driver_id IS NOT NULL
-            AND (SELECT count(*) FROM driven) <= @max_found AS by_driver
+            AND (SELECT count(*) FROM driven) <= @max_found AS by_driver,
+        -- The indexes that are read have all that is asked, and rows that are read need no test.
+        a.sort <> 'longest_waiting' AND k.streams <= 50
+            AND num_nonnulls(a.account_id, a.patient_id, a.requested_by, a.words, a.window_from, a.window_to) = 0
+            AS is_exact
     FROM asked AS a
     CROSS JOIN (SELECT (SELECT count(*) FROM mine) * (SELECT count(*) FROM statuses) AS streams) AS k
 ), streams AS MATERIALIZED (
@@ -174,24 +178,22 @@ WITH asked AS MATERIALIZED (
         LIMIT (SELECT b.most FROM bounds AS b)
     ) AS n
     CROSS JOIN asked AS a
-    CROSS JOIN LATERAL (
-        SELECT p.id
-        FROM pickups AS p
-        WHERE p.tenant_id = a.tenant_id
-            AND p.id = n.id
-            AND pickup_matches(
-                p, a.statuses, a.facility_id, a.driver_id, a.account_id, a.patient_id, a.requested_by, a.window_from,
-                a.window_to, a.created_from, a.created_to, a.sort = 'longest_waiting')
-            AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id)
-                OR a.viewer_role = 'staff' AND p.facility_id IN (SELECT m.facility_id FROM mine AS m))
-        LIMIT 1
-    ) AS p
+    CROSS JOIN bounds AS b
     WHERE a.may_ask
+        AND (b.is_exact OR EXISTS (
+            SELECT FROM pickups AS p
+            WHERE p.tenant_id = a.tenant_id
+                AND p.id = n.id
+                AND pickup_matches(
+                    p, a.statuses, a.facility_id, a.driver_id, a.account_id, a.patient_id, a.requested_by,
+                    a.window_from, a.window_to, a.created_from, a.created_to, a.sort = 'longest_waiting')
+                AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id)
+                    OR a.viewer_role = 'staff' AND p.facility_id IN (SELECT m.facility_id FROM mine AS m))))
         AND (a.words IS NULL OR EXISTS (
             SELECT FROM pickup_searches AS s
             WHERE s.tenant_id = a.tenant_id AND s.pickup_id = n.id AND s.terms @@ a.words))
     ORDER BY n.place
-    LIMIT (SELECT b.most FROM asked AS b)
+    LIMIT (SELECT c.most FROM asked AS c)
 ), query AS MATERIALIZED (
     -- What to look for among all terms, where the look did not fill the page.
     SELECT

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"slices"
+
 	"waybill/db/scale"
 )
 
@@ -64,21 +66,45 @@ var pickupFilters = []struct {
 var pickupSearches = []struct {
 	which, query string
 	deep         bool
+	most         int
 }{
-	{"several statuses", "status=PACKED&status=CANCELED", false},
-	{"oldest first", "sort=oldest", false},
-	{"oldest first, from the middle", "sort=oldest", true},
-	{"longest waiting", "sort=longest_waiting", false},
-	{"account, the busiest", "account_id={busy_account}", false},
-	{"account, from the middle", "account_id={busy_account}", true},
-	{"words, many", "text=main%20lab", false},
-	{"words, few", "text=main%201999", false},
-	{"words, none", "text=nowhere", false},
-	{"a day's windows a year ago", "window_from={year_ago}&window_to={month_after}&status=DELIVERED", false},
+	{"several statuses", "status=PACKED&status=CANCELED", false, mostPickupPages},
+	{"oldest first", "sort=oldest", false, mostPickupPages},
+	{"oldest first, from the middle", "sort=oldest", true, mostPickupPages},
+	{"longest waiting", "sort=longest_waiting", false, mostPickupPages},
+	{"account, the busiest", "account_id={busy_account}", false, mostLookPages},
+	{"account, from the middle", "account_id={busy_account}", true, mostLookPages},
+	{"words, many", "text=main%20lab", false, mostFoundPages},
+	{"words, few", "text=main%201999", false, mostFoundPages},
+	{"words, none", "text=nowhere", false, mostFoundPages},
+	{"a day's windows a year ago", "window_from={year_ago}&window_to={month_after}&status=DELIVERED", false,
+		mostFoundPages},
 }
 
-// mostFoundPages are those of a search of pickups: see TestEveryReadCostsWhatItShows.
-const mostFoundPages = 4000 + mostPickupPages
+// Limits of lists that look at more pickups than they show, each by its key and some by their words: see
+// TestEveryReadCostsWhatItShows.
+const (
+	mostLookPages  = 1200 + mostPickupPages // by a key, or for a viewer of many facilities
+	mostFoundPages = 4000 + mostPickupPages // by words or days
+)
+
+// ofMany are viewers whose facilities are too many to merge their pickups in an order.
+var ofMany = []scale.Role{scale.StaffOfSome, scale.StaffOfAll}
+
+// pickupSearchReads are the searches by each viewer, with their limits.
+func pickupSearchReads() (all []ScaleRead) {
+	for _, f := range pickupSearches {
+		r := ScaleRead{Operation: "list-pickups", Which: f.which, Path: "/v1/pickups?" + f.query, Deep: f.deep}
+		for _, viewer := range everyone {
+			r.Viewers, r.MostPages = []scale.Role{viewer}, f.most
+			if slices.Contains(ofMany, viewer) {
+				r.MostPages = max(f.most, mostLookPages)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+}
 
 // ScaleReads are all the reads that the benchmark scale measures.
 func ScaleReads() (all []ScaleRead) {
@@ -88,12 +114,7 @@ func ScaleReads() (all []ScaleRead) {
 			MostPages: mostPickupPages,
 		})
 	}
-	for _, f := range pickupSearches {
-		all = append(all, ScaleRead{
-			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
-			MostPages: mostFoundPages,
-		})
-	}
+	all = append(all, pickupSearchReads()...)
 	all = append(all, pickupReads()...)
 	all = append(all, patientReads()...)
 	return append(all, tenantReads()...)
