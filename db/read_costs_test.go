@@ -359,6 +359,8 @@ func foundMost(who string, p db.FindPickupsParams) int64 {
 		return lookCost
 	case who == "staff of some" && p.Sort == db.LongestWaiting:
 		return lookCost // of others' pickups, among which theirs are
+	case p.Sort == db.Newest:
+		return lookCost // ListPickups serves it
 	default:
 		return pageCost
 	}
