@@ -34,7 +34,7 @@ const (
 	recordCost  = 450   // to record the patients of a page
 	rowCost     = 100   // of one row
 	behindCost  = 1_000 // of a page behind the pickups of others
-	lookCost    = 1_800 // of pickups found by ids or of a viewer of many facilities: of 300 that are looked at
+	lookCost    = 2_200 // of pickups found by ids or of a viewer of many facilities: of 300 that are looked at
 	foundCost   = 4_000 // of pickups found by words or days: of 300 and, if these do not suffice, of 500, by two keys
 	countCost   = 3_000 // of jobs, of which so many are counted
 )
@@ -347,18 +347,18 @@ func (c costFixture) found() (all []readCost) {
 }
 
 // foundMost is what a search of pickups may cost: as much as a page of any list if it is one of an order alone, or of
-// what drivers have, who have few.
+// what waits longest of a driver's, who has few.
 func foundMost(who string, p db.FindPickupsParams) int64 {
 	switch {
 	case p.Text != nil, p.WindowFrom != nil:
 		return foundCost
-	case p.DriverID != nil && p.Sort == db.LongestWaiting, who == "driver":
+	case p.DriverID != nil && p.Sort == db.LongestWaiting:
 		return pageCost
 	case len(p.Statuses) > 0, p.AccountID != nil, p.PatientID != nil, p.RequestedBy != nil, !p.CreatedFrom.IsZero(),
 		p.DriverID != nil:
 		return lookCost
-	case who == "staff of some" && p.Sort == db.LongestWaiting:
-		return lookCost // of others' pickups, among which theirs are
+	case who == "staff of some":
+		return lookCost // a page of each of forty facilities, or of others' pickups, among which theirs are
 	case p.Sort == db.Newest:
 		return lookCost // ListPickups serves it
 	default:
