@@ -3,6 +3,7 @@ package db_test
 // noun is what a noun's own file adds to the tables from which nothing may be missing, so that a new noun changes
 // none of them. What it does not say is missing there, by name.
 type noun struct {
+	table string
 	// rows inserts $2 rows for the tenant $1, each with other values. In one, the constraints whose names say their
 	// meaning are violated; among many, the costs of reads are those of a page.
 	rows     string
