@@ -360,14 +360,18 @@ func (w *fixture) tries(ctx context.Context, c constraint) (statements []string)
 	case code == db.NotFound:
 		statements = append(statements, fmt.Sprintf("UPDATE %s SET tenant_id = '%s'", c.Table, newID())+row)
 	case slices.Contains(c.Columns, field):
-		kind := scan[string](ctx, w.owner, `SELECT t.typname::text FROM pg_attribute AS a
-			JOIN pg_type AS t ON t.oid = a.atttypid WHERE a.attrelid = $1::text::regclass AND a.attname = $2`,
-			c.Table, field)
-		for _, value := range wrong[kind] {
+		for _, value := range wrong[w.typeOf(ctx, c.Table, field)] {
 			statements = append(statements, fmt.Sprintf("UPDATE %s SET %s = %s", c.Table, field, value)+row)
 		}
 	}
 	return statements
+}
+
+// typeOf returns the name of a column's type.
+func (w *fixture) typeOf(ctx context.Context, table, column string) string {
+	return scan[string](ctx, w.owner, `SELECT t.typname::text FROM pg_attribute AS a
+		JOIN pg_type AS t ON t.oid = a.atttypid WHERE a.attrelid = $1::text::regclass AND a.attname = $2`,
+		table, column)
 }
 
 // named replaces the placeholders in a breach by the ids of a fixture's rows.
