@@ -39,6 +39,7 @@ type described struct {
 	id, method, path string
 	parameters       []object
 	body             object // the schema of the JSON body; nil for none
+	example          any    // of the body
 	bodyRequired     bool
 	responses        object
 	public           bool
@@ -91,7 +92,8 @@ func describe(route, method string, o object) *described {
 		}
 	}
 	if body, ok := o["requestBody"].(object); ok {
-		op.body = body["content"].(object)["application/json"].(object)["schema"].(object)
+		content := body["content"].(object)["application/json"].(object)
+		op.body, op.example = content["schema"].(object), content["example"]
 		op.bodyRequired, _ = body["required"].(bool)
 	}
 	return op
