@@ -33,6 +33,9 @@ func Get(name string) (File, bool) {
 	return file, ok
 }
 
+// All returns the files by their path below the board's.
+func All() map[string]File { return files() }
+
 // files are compressed when the first is asked for.
 var files = sync.OnceValue(func() map[string]File {
 	all := map[string]File{}

@@ -10,10 +10,12 @@ export default defineConfig({
   base: "/board/",
   // Of the texts of the components only those in English are packed.
   plugins: [react(), { ...optimizeLocales.vite({ locales: ["en-US"] }), enforce: "pre" }],
+  server: { proxy: { "/v1": "http://127.0.0.1:8080", "/docs": "http://127.0.0.1:8080" } },
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 700, // kB; a test holds the compressed size of all
     rollupOptions: {
       output: {
         entryFileNames: "assets/[name].js",

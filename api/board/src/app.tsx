@@ -30,7 +30,10 @@ function Gate() {
       queryCache: new QueryCache({ onError }),
       mutationCache: new MutationCache({ onError }),
       // Rows come by the stream; what is not in it is read again when it is shown again.
-      defaultOptions: { queries: { staleTime: 15_000, networkMode: "always" }, mutations: { networkMode: "always" } },
+      defaultOptions: {
+        queries: { staleTime: 15_000, networkMode: "always" },
+        mutations: { networkMode: "always" },
+      },
     });
   }, [session?.token, expire]);
   if (session === undefined) return <Login />;

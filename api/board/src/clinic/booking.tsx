@@ -74,7 +74,8 @@ export function Booking({ template }: { template: Template | undefined }) {
         price_cents: cents,
         ...(patient && { patient_id: patient.id }),
         ...(note.trim() && { note: note.trim() }),
-        ...(start && end && { window_start: new Date(start).toISOString(), window_end: new Date(end).toISOString() }),
+        ...(start &&
+          end && { window_start: new Date(start).toISOString(), window_end: new Date(end).toISOString() }),
       };
       unwrap(await waybill.pickups.create(draft));
       if (submit) unwrap(await waybill.pickups.submit(id, { idempotencyKey: id }));
@@ -101,7 +102,12 @@ export function Booking({ template }: { template: Template | undefined }) {
         </p>
       )}
       {facilities.length !== 1 && (
-        <ChoiceField label={texts.clinic.facility} choices={facilities} value={facilityId} onChange={setFacilityId} />
+        <ChoiceField
+          label={texts.clinic.facility}
+          choices={facilities}
+          value={facilityId}
+          onChange={setFacilityId}
+        />
       )}
       <PatientField facilityId={facilityId} value={patient} onChange={setPatient} />
       <Field label={texts.clinic.from} value={from} onChange={setFrom} isRequired />

@@ -12,7 +12,7 @@ type Props = {
   onChange: (patient: PatientChoice | undefined) => void;
 };
 
-/** Searches the patients that the user sees. Each page of names is recorded in their audit logs: no sooner than typing pauses. */
+/** Searches the patients that the user sees, when typing pauses: each page is recorded in their audit logs. */
 export function PatientField({ facilityId, value, onChange }: Props) {
   const waybill = useWaybill();
   const [typed, setTyped] = useState(value?.name ?? "");

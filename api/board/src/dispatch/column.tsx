@@ -18,7 +18,12 @@ import type { Column } from "./columns";
 /** What a dragged card carries: the id of its pickup. */
 export const pickupType = "application/x-waybill-pickup";
 
-type Props = { column: Column; count: number | undefined; chosen: string | undefined; choose: (id?: string) => void };
+type Props = {
+  column: Column;
+  count: number | undefined;
+  chosen: string | undefined;
+  choose: (id?: string) => void;
+};
 
 /** A column: the pickups of one status. Only the cards in sight are in the page, however many there are. */
 export function ColumnList({ column: { status, rows, list }, count, chosen, choose }: Props) {

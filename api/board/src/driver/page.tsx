@@ -98,7 +98,10 @@ function Location({ driverId }: { driverId: string }) {
       setSharing(false);
       setSaid(texts.driver.denied);
     };
-    const watch = navigator.geolocation.watchPosition(send, denied, { enableHighAccuracy: true, maximumAge: 10_000 });
+    const watch = navigator.geolocation.watchPosition(send, denied, {
+      enableHighAccuracy: true,
+      maximumAge: 10_000,
+    });
     return () => navigator.geolocation.clearWatch(watch);
   }, [sharing, driverId]);
   return (

@@ -22,7 +22,7 @@ export function Machine({ status, events }: { status: Status; events: Event[] })
   const had = new Set<Status>([status, ...events.flatMap((e) => [e.from_status, e.to_status])]);
   const width = Math.max(...[...layout.values()].map(({ x }) => x)) + box.width + 8;
   return (
-    <figure className="machine">
+    <figure className="machine" tabIndex={0} aria-label={texts.pickup.way}>
       <svg viewBox={`0 0 ${width} ${3 * lane + 20}`} role="img" aria-label={describe(events, status)}>
         <defs>
           <marker
@@ -116,7 +116,8 @@ function pathOf(from: Place, to: Place): string {
   if (from.y === to.y && right - left < step && right > left) return `M${left} ${middle(from)}H${right - 1}`;
   const [x1, x2] = [from.x + box.width / 2, to.x + box.width / 2];
   if (from.y === to.y)
-    return `M${x1} ${from.y + box.height}Q${(x1 + x2) / 2} ${from.y + box.height + lane} ${x2} ${to.y + box.height + 1}`;
+    const below = from.y + box.height;
+    return `M${x1} ${below}Q${(x1 + x2) / 2} ${below + lane} ${x2} ${below + 1}`;
   return from.y < to.y
     ? `M${x1} ${from.y + box.height}L${x2} ${to.y - 1}`
     : `M${x1} ${from.y}L${x2} ${to.y + box.height + 1}`;
