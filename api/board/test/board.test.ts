@@ -166,7 +166,7 @@ test("a revoked session ends on every open page, which forgets what it showed", 
   assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
 });
 
-test("staff get nothing of a facility that they do not see; no patient is in an address, a title or a storage", async () => {
+test("staff get nothing of a foreign facility; no patient is in an address, a title or a storage", async () => {
   const facilities = unwrap(await v.as("admin").facilities.list().page()).items;
   const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
   const foreign = facilities.find(({ id }) => id !== own?.id);

@@ -115,10 +115,9 @@ function pathOf(from: Place, to: Place): string {
   const middle = (p: Place) => p.y + box.height / 2;
   if (from.y === to.y && right - left < step && right > left) return `M${left} ${middle(from)}H${right - 1}`;
   const [x1, x2] = [from.x + box.width / 2, to.x + box.width / 2];
-  if (from.y === to.y)
-    const below = from.y + box.height;
-    return `M${x1} ${below}Q${(x1 + x2) / 2} ${below + lane} ${x2} ${below + 1}`;
+  const below = from.y + box.height;
+  if (from.y === to.y) return `M${x1} ${below}Q${(x1 + x2) / 2} ${below + lane} ${x2} ${below + 1}`;
   return from.y < to.y
-    ? `M${x1} ${from.y + box.height}L${x2} ${to.y - 1}`
+    ? `M${x1} ${below}L${x2} ${to.y - 1}`
     : `M${x1} ${from.y}L${x2} ${to.y + box.height + 1}`;
 }
