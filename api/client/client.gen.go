@@ -13,6 +13,8 @@ import (
 
 // Client calls Waybill. Its services have a method for each operation.
 type Client struct {
+	t *transport
+
 	Accounts     AccountsService
 	Appointments AppointmentsService
 	Batches      BatchesService
@@ -29,6 +31,7 @@ type Client struct {
 
 func newClient(t *transport) *Client {
 	return &Client{
+		t:            t,
 		Accounts:     AccountsService{t},
 		Appointments: AppointmentsService{t},
 		Batches:      BatchesService{t},
@@ -266,7 +269,7 @@ func (s AppointmentsService) Sync(
 ) (*FeedResult, error) {
 	return call[FeedResult](ctx, s.t, request{
 		method: "POST", path: path("/v1/facilities/{facility_id}/appointments/sync", facilityID),
-		body: body, query: query,
+		body: body, query: query, lacksDryRun: true,
 	})
 }
 
@@ -1237,7 +1240,7 @@ func (s SessionsService) Get(ctx context.Context) (*Session, error) {
 //
 // Codes of its own: rate_limited.
 func (s SessionsService) Login(ctx context.Context, body Credentials) (*Login, error) {
-	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body})
+	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body, lacksDryRun: true})
 }
 
 // UsersService has the operations on users.
@@ -2502,6 +2505,8 @@ type Writes struct {
 
 // Written is the answers to the writes of a batch.
 type Written struct {
+	Meta `json:"-"`
+
 	// The answers, in the order of the request.
 	Items []WriteAnswer `json:"items"`
 }

@@ -64,11 +64,10 @@ func (g *generator) use(op operation) {
 	answer := op.answer()
 	for _, m := range answer.Content {
 		g.reach(m.Schema, g.answers)
-		if _, ok := answer.Headers["ETag"]; ok && m.Schema.Ref != "" {
-			g.tracked[refName(m.Schema.Ref)] = true
-		}
-		if _, ok := answer.Headers["Idempotency-Replayed"]; ok && m.Schema.Ref != "" {
-			g.tracked[refName(m.Schema.Ref)] = true
+		for _, header := range []string{"ETag", "Idempotency-Replayed", "Dry-Run"} {
+			if _, ok := answer.Headers[header]; ok && m.Schema.Ref != "" {
+				g.tracked[refName(m.Schema.Ref)] = true
+			}
 		}
 	}
 }

@@ -87,11 +87,11 @@ func (g *generator) services(all []method) error {
 			tags = append(tags, m.tag)
 		}
 	}
-	g.printf("\n// Client calls Waybill. Its services have a method for each operation.\ntype Client struct {\n")
+	g.printf("\n// Client calls Waybill. Its services have a method for each operation.\ntype Client struct {\n\tt *transport\n\n")
 	for _, tag := range tags {
 		g.printf("\t%s %s\n", exported(words(tag)...), service(tag))
 	}
-	g.printf("}\n\nfunc newClient(t *transport) *Client {\n\treturn &Client{\n")
+	g.printf("}\n\nfunc newClient(t *transport) *Client {\n\treturn &Client{\n\t\tt: t,\n")
 	for _, tag := range tags {
 		g.printf("\t\t%s: %s{t},\n", exported(words(tag)...), service(tag))
 	}
@@ -191,6 +191,9 @@ func (m method) returning(function string, arguments []string, members, after st
 		path = fmt.Sprintf("path(%q, %s)", m.path, strings.Join(arguments, ", "))
 	}
 	members = fmt.Sprintf("method: %q, path: %s%s", m.verb, path, members)
+	if m.lacksDryRun() {
+		members += ", lacksDryRun: true"
+	}
 	before := fmt.Sprintf("return %s(ctx, s.t, request{", function)
 	if len(before)+len(members)+len(after)+6 > 120 {
 		if len(members) > 110 {
@@ -274,8 +277,13 @@ func (g *generator) call(doc string, m method, query, body string) {
 		before+m.returning("call["+m.value+"]", arguments, rest, after))
 }
 
-// dryRun is the parameter of every write that no method has: the client is for what is to happen.
+// dryRun is the parameter of writes that no method has: it is sent by the client that DryRun returns.
 const dryRun = "dry_run"
+
+// lacksDryRun reports whether an operation writes, and cannot be tried.
+func (m method) lacksDryRun() bool {
+	return m.verb != "GET" && !slices.ContainsFunc(m.in("query"), func(p parameter) bool { return p.Name == dryRun })
+}
 
 // query writes the type of an operation's query, and returns how a method takes it; "" if there is none.
 func (g *generator) query(m method) (string, error) {
