@@ -91,6 +91,8 @@ function handlerOf(id: MockedId, origin: string, rows: Rows, planned: () => AnyA
     };
     const wanted = typeof answer?.value === "function" ? answer.value(asked) : answer?.value;
     const value = wanted ?? known(id, rows, asked) ?? echoed(id, examples[id].value, asked);
+    const isDryRun = asked.query.get("dry_run") === "true";
+    if (isDryRun) return success(id, value, request.signal, { "Dry-Run": "true" }); // and its row is not there
     for (const row of (value as { items?: Row[] } | undefined)?.items ?? [value as Row | undefined]) {
       if (typeof row?.["id"] === "string") rows.set(tag + row["id"], row);
     }
@@ -122,12 +124,20 @@ function refusal(id: MockedId, { code, retryAfter, ...rest }: AnyAnswer & { code
   );
 }
 
-function success(id: MockedId, value: unknown, signal: AbortSignal): Response {
+function success(
+  id: MockedId,
+  value: unknown,
+  signal: AbortSignal,
+  headers: Record<string, string> = {},
+): Response {
   const { status, hasETag } = examples[id];
   if (operations[id].kind === "stream") return eventStream(value as StreamMessage[], signal);
-  if (value === undefined) return new HttpResponse(null, { status });
+  if (value === undefined) return new HttpResponse(null, { status, headers });
   const { version = 1 } = value as { version?: number };
-  return HttpResponse.json(value as object, { status, headers: hasETag ? { ETag: `"${version}"` } : {} });
+  return HttpResponse.json(value as object, {
+    status,
+    headers: { ...headers, ...(hasETag && { ETag: `"${version}"` }) },
+  });
 }
 
 /** Returns an example with the members of the request. */

@@ -1,6 +1,13 @@
-import { type Answer, attempt, type Attempts, type CallOptions, defaultLimits, type Limits } from "./attempts.js";
+import {
+  type Answer,
+  attempt,
+  type Attempts,
+  defaultLimits,
+  type Limits,
+  type WriteOptions,
+} from "./attempts.js";
 import { type Client, createClient, type Options } from "./client.js";
-import { edit, remember } from "./edits.js";
+import { edit, remember, rememberTried } from "./edits.js";
 import { Listing } from "./pages.js";
 import { operations, type Operations } from "./operations.js";
 import type { NoAnswer, Problem } from "./problem.js";
@@ -14,14 +21,14 @@ export type Waybill = Operations & { client: Client };
 
 /** A result whose types are not known: those of an operation are in Result. */
 export type AnyResult =
-  | { ok: true; value: unknown; etag: string | undefined; replayed: boolean }
+  | { ok: true; value: unknown; etag: string | undefined; replayed: boolean; dryRun: boolean }
   | { ok: false; error: Problem | NoAnswer };
 
 /** The parts of a request. */
 export type Request = { path: string[]; query?: object; headers?: Record<string, string>; body?: unknown };
 
-/** Sends one request of an operation until it is answered. */
-export type Send = (operation: Operation, request: Request, options?: CallOptions) => Promise<AnyResult>;
+/** Sends one request of an operation until it is answered. Reads ignore dryRun. */
+export type Send = (operation: Operation, request: Request, options?: WriteOptions) => Promise<AnyResult>;
 
 /**
  * Makes the functions that call Waybill:
@@ -68,7 +75,7 @@ function functionOf(operation: Operation, client: Client, send: Send, limits: Li
   }
 }
 
-type AllOptions = CallOptions & { idempotencyKey?: string; ifMatch?: string };
+type AllOptions = WriteOptions & { idempotencyKey?: string; ifMatch?: string };
 
 /** Reads the arguments of a function: the parameters of the path, the body, the query, the options. */
 function read(operation: Operation, given: unknown[]): { request: Request; options: AllOptions } {
@@ -113,9 +120,11 @@ type Untyped = { request(method: string, path: string, init: object): Promise<An
 
 function sender(client: Client, limits: Limits): Send {
   return async (operation, { path, query, headers, body }, options = {}) => {
+    const dryRun = options.dryRun === true && operation.method !== "GET";
+    if (dryRun && !operation.dryRun) throw new TypeError(`${operation.tag}.${operation.name} has no dry run`);
     const params = {
       path: Object.fromEntries(operation.params.map((name, i) => [name, path[i]])),
-      query: query ?? {},
+      query: { ...query, ...(dryRun && { dry_run: true }) },
       header: headers ?? {},
     };
     const attempts = await attempt(
@@ -128,8 +137,25 @@ function sender(client: Client, limits: Limits): Send {
       options,
       limits,
     );
-    return resultOf(operation, attempts);
+    return dryRun ? resultOfDryRun(attempts) : resultOf(operation, attempts);
   };
+}
+
+/** The result of a dry run. Its ETag is left out: the version may become that of another write. */
+function resultOfDryRun(attempts: Attempts): AnyResult {
+  if (attempts.answer === undefined) return { ok: false, error: attempts.error };
+  const { data, error, response } = attempts.answer;
+  if (error !== undefined) return { ok: false, error: error as Problem };
+  if (response.headers.get("Dry-Run") !== "true") {
+    const detail = "The answer does not say that it is of a dry run: the write may have been made.";
+    return { ok: false, error: { code: "no_answer", detail } };
+  }
+  rememberTried(data);
+  return { ok: true, value: data, etag: undefined, replayed: isReplayed(response), dryRun: true };
+}
+
+function isReplayed(response: Response): boolean {
+  return response.headers.get("Idempotency-Replayed") === "true";
 }
 
 function resultOf(operation: Operation, attempts: Attempts): AnyResult {
@@ -138,10 +164,10 @@ function resultOf(operation: Operation, attempts: Attempts): AnyResult {
   const etag = response.headers.get("ETag") ?? undefined;
   if (error === undefined) {
     remember(data, etag);
-    return { ok: true, value: data, etag, replayed: response.headers.get("Idempotency-Replayed") === "true" };
+    return { ok: true, value: data, etag, replayed: isReplayed(response), dryRun: false };
   }
   if (attempts.uncertain && operation.method === "DELETE" && isGone(operation, response.status)) {
-    return { ok: true, value: undefined, etag: undefined, replayed: true };
+    return { ok: true, value: undefined, etag: undefined, replayed: true, dryRun: false };
   }
   return { ok: false, error: error as Problem };
 }
