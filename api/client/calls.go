@@ -12,12 +12,18 @@ import (
 	"github.com/google/uuid"
 )
 
+const (
+	keyHeader   = "Idempotency-Key"
+	matchHeader = "If-Match"
+)
+
 // request is one of an operation. Its body and query become JSON and parameters.
 type request struct {
 	method, path string
 	query, body  any
 	header       http.Header
 	lacksDryRun  bool // a write that cannot be tried
+	hasOwnKey    bool // that the caller has made
 }
 
 // CreateOption is an option of an operation that creates.
@@ -29,13 +35,17 @@ type TransitionOption interface{ applyToTransition(*request) }
 // IdempotencyKey is a key of the caller's, by which an intent outlives the process; by default each call is one.
 type IdempotencyKey string
 
-func (k IdempotencyKey) applyToCreate(r *request)     { r.set("Idempotency-Key", string(k)) }
-func (k IdempotencyKey) applyToTransition(r *request) { r.set("Idempotency-Key", string(k)) }
+func (k IdempotencyKey) applyToCreate(r *request) {
+	r.set(keyHeader, string(k))
+	r.hasOwnKey = true
+}
+
+func (k IdempotencyKey) applyToTransition(r *request) { k.applyToCreate(r) }
 
 // IfMatch is the ETag of a pickup as it was read: one that has changed since makes no transition.
 type IfMatch string
 
-func (m IfMatch) applyToTransition(r *request) { r.set("If-Match", string(m)) }
+func (m IfMatch) applyToTransition(r *request) { r.set(matchHeader, string(m)) }
 
 func (r *request) set(name, value string) {
 	if r.header == nil {
@@ -47,7 +57,7 @@ func (r *request) set(name, value string) {
 // create adds a key, unless the body has an id, by which a repetition is known too.
 func (r request) create(hasID bool, options []CreateOption) request {
 	if !hasID {
-		r.set("Idempotency-Key", uuid.NewString())
+		r.set(keyHeader, uuid.NewString())
 	}
 	for _, o := range options {
 		o.applyToCreate(&r)
@@ -56,7 +66,7 @@ func (r request) create(hasID bool, options []CreateOption) request {
 }
 
 func (r request) transition(options []TransitionOption) request {
-	r.set("Idempotency-Key", uuid.NewString())
+	r.set(keyHeader, uuid.NewString())
 	for _, o := range options {
 		o.applyToTransition(&r)
 	}

@@ -74,7 +74,7 @@ func editOnce[T, E any](ctx context.Context, t *transport, r request, base *T, c
 		}
 	}
 	if etag != "" {
-		r.body, r.header = change, http.Header{"If-Match": {etag}}
+		r.body, r.header = change, http.Header{matchHeader: {etag}}
 		edited, err := call[T](ctx, t, r)
 		if CodeOf(err) != CodeStaleVersion {
 			return edited, nil, err

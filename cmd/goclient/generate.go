@@ -55,6 +55,9 @@ func generate(text []byte) ([]byte, error) {
 
 // use notes the schemas of an operation.
 func (g *generator) use(op operation) {
+	if g.isBatch(op) { // its types are the package's
+		return
+	}
 	if body, ok := op.body(); ok {
 		g.reach(body, g.requests)
 	}

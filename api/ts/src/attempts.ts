@@ -15,13 +15,17 @@ export type WriteOptions = CallOptions & {
 };
 
 /** Options of a call whose repetitions are recognized by a key. */
-export type KeyedOptions = WriteOptions & {
+export type KeyedOptions = WriteOptions & Keyed;
+
+export type Keyed = {
   /** A key of the caller's, so that the intent outlives the page; by default each call is an intent. */
   idempotencyKey?: string;
 };
 
 /** Options of a transition. */
-export type TransitionOptions = KeyedOptions & {
+export type TransitionOptions = WriteOptions & Comparable;
+
+export type Comparable = Keyed & {
   /** The ETag of the row as it was read: refuses the transition of one that has changed. */
   ifMatch?: string;
 };

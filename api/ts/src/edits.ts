@@ -35,7 +35,7 @@ export function rememberTried(row: unknown): void {
 }
 
 /** Throws if a row is the answer of a dry run. */
-function refuseTried(row: object): void {
+export function refuseTried(row: object): void {
   if (tried.has(row)) throw new TypeError("the row is the answer of a dry run, which was not written");
 }
 
@@ -60,7 +60,7 @@ export async function edit(
   refuseTried(row);
   let base = row as Row;
   let wanted = change;
-  const path = operation.params.map((name) => String(base[name.endsWith("_id") ? "id" : name]));
+  const path = pathOf(operation, base);
   const read = () => send(readerOf(operation), { path }, options);
   for (;;) {
     const etag = etagOf(base) ?? (await etagOfVersion(base, read));
@@ -80,6 +80,11 @@ export async function edit(
     if (merged === undefined) return { ...refused, conflict };
     [base, wanted] = [current, merged as object];
   }
+}
+
+/** Returns the parameters of the path of a row. */
+export function pathOf(operation: Operation, row: object): string[] {
+  return operation.params.map((name) => String((row as Row)[name.endsWith("_id") ? "id" : name]));
 }
 
 /** Returns the ETag of a row as it is now if its version is still the same. */

@@ -1,4 +1,5 @@
 export { createClient, type Client, type Options } from "./client.js";
+export { type Batch, type BatchId, type BatchItem, type BatchResult, type Written } from "./batches.js";
 export { type CallOptions, type KeyedOptions, type TransitionOptions, type WriteOptions } from "./attempts.js";
 export { type Conflict, type EditOptions, type EditResult, etagOf } from "./edits.js";
 export { type Listing, type Page } from "./pages.js";
