@@ -72,6 +72,10 @@ var violations = map[string]violation{
 	"accounts_balance_check":       {InsufficientFunds, ""},
 	"accounts_balance_limit_check": {BalanceTooLarge, ""},
 
+	"account_facilities_pkey":          {IDReused, ""},
+	"account_facilities_account_fkey":  {NotFound, ""}, // the path identifies the account
+	"account_facilities_facility_fkey": {FacilityNotFound, ""},
+
 	"account_keys_pkey":         {Internal, ""}, // inserted with the account by a trigger
 	"account_keys_account_fkey": {Internal, ""},
 

@@ -125,6 +125,11 @@ var breaches = map[string]string{
 	"accounts_balance_check":       "UPDATE accounts SET balance_cents = -1 WHERE id = $account",
 	"accounts_balance_limit_check": "UPDATE accounts SET balance_cents = 9007199254740992 WHERE id = $account",
 
+	"account_facilities_pkey": "INSERT INTO account_facilities SELECT $w, $account, $facility, now() " +
+		"FROM generate_series(1, 2)",
+	"account_facilities_account_fkey":  "INSERT INTO account_facilities VALUES ($w, $new, $facility, now())",
+	"account_facilities_facility_fkey": "INSERT INTO account_facilities VALUES ($w, $account, $new, now())",
+
 	"account_keys_pkey":         "INSERT INTO account_keys VALUES ($w, $account)",
 	"account_keys_account_fkey": "INSERT INTO account_keys VALUES ($w, $new)",
 

@@ -489,6 +489,21 @@ type Account struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When the last entry was booked
 	EnteredAt *time.Time `json:"-" nullable:"true"`
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities
+	AllFacilities bool `json:"all_facilities"`
+}
+
+// A facility whose staff may see and charge an account
+type AccountFacility struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The account
+	AccountID uuid.UUID `format:"uuid" json:"account_id"`
+	// The facility whose staff may charge it
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	// When the account was created
+	AccountCreatedAt time.Time `json:"-"`
+	// When it was listed
+	CreatedAt time.Time `json:"created_at"`
 }
 
 type Backfill struct {

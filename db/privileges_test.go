@@ -72,6 +72,7 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM pickup_searches",
 		"UPDATE pickup_count_changes SET status = 'DRAFT'",
 		"DELETE FROM accounts",
+		"UPDATE account_facilities SET facility_id = account_id",
 		"DELETE FROM users",
 		"INSERT INTO tenants (id, slug, name) VALUES (gen_random_uuid(), 'mine', 'Mine')",
 		"UPDATE tenants SET name = 'Mine'",

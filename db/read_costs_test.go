@@ -194,7 +194,13 @@ func (c costFixture) listCosts() map[string][]readCost {
 		"ListNearestDrivers": c.nearestDrivers(),
 		"ListAccounts": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListAccounts(ctx,
-				db.ListAccountsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+				db.ListAccountsParams{TenantID: t, ViewerID: v.UserID, ViewerRole: v.Role,
+					BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListAccountFacilities": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListAccountFacilities(ctx,
+				db.ListAccountFacilitiesParams{TenantID: t, AccountID: c.UnusedAccount, MaxRows: max50})
 			return err
 		}),
 		"ListGroups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -231,7 +237,7 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		}),
 		"GetAccountStatement": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.GetAccountStatement(ctx, db.GetAccountStatementParams{TenantID: t, ID: c.BusyAccount,
-				FromTime: c.middleOfEntries, ToTime: endOfTime})
+				ViewerID: v.UserID, ViewerRole: v.Role, FromTime: c.middleOfEntries, ToTime: endOfTime})
 			return err
 		}),
 		"ListStatementLines": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -660,7 +666,8 @@ func (c costFixture) rowsByKey() map[string][]readCost {
 			return err
 		}),
 		"GetAccount": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetAccount(ctx, db.GetAccountParams{TenantID: t, ID: c.BusyAccount})
+			_, err := q.GetAccount(ctx, db.GetAccountParams{TenantID: t, ID: c.UnusedAccount,
+				ViewerID: v.UserID, ViewerRole: v.Role})
 			return err
 		}),
 		"GetGroup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {

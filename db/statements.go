@@ -15,6 +15,7 @@ import (
 // security. Every write is a method of the Store, which explains a lost write.
 type statements interface {
 	ListAccounts(context.Context, ListAccountsParams) ([]Account, error)
+	ListAccountFacilities(context.Context, ListAccountFacilitiesParams) ([]AccountFacility, error)
 	GetAccount(context.Context, GetAccountParams) (Account, error)
 	GetLedgerEntry(context.Context, GetLedgerEntryParams) (LedgerEntry, error)
 	ListLedgerEntries(context.Context, ListLedgerEntriesParams) ([]LedgerEntry, error)

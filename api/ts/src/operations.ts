@@ -14,7 +14,7 @@ export interface Operations {
     readyz(options?: CallOptions): Promise<Result<"readyz">>;
   };
   accounts: {
-    /** List the accounts: list-accounts. */
+    /** List the accounts that you see: list-accounts. */
     list(query?: Query<"list-accounts">, options?: CallOptions): Listing<"list-accounts">;
     /** Create an account: create-account. */
     create(body: Body<"create-account">, options?: KeyedOptions): Promise<Result<"create-account">>;
@@ -30,6 +30,12 @@ export interface Operations {
     listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
+    /** List the facilities of an account: list-account-facilities. */
+    listFacilities(accountId: string, query?: Query<"list-account-facilities">, options?: CallOptions): Listing<"list-account-facilities">;
+    /** Remove a facility from an account: remove-account-facility. */
+    removeFacility(accountId: string, facilityId: string, options?: CallOptions): Promise<Result<"remove-account-facility">>;
+    /** Add a facility to an account: add-account-facility. */
+    addFacility(accountId: string, facilityId: string, options?: CallOptions): Promise<Result<"add-account-facility">>;
     /** Get the statement of an account: get-account-statement. */
     getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Promise<Result<"get-account-statement">>;
   };
@@ -208,6 +214,9 @@ export interface Arguments {
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
   "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
   "get-account-entry": [accountId: string, entryId: string];
+  "list-account-facilities": [accountId: string, query?: Query<"list-account-facilities">];
+  "remove-account-facility": [accountId: string, facilityId: string];
+  "add-account-facility": [accountId: string, facilityId: string];
   "get-account-statement": [accountId: string, query?: Query<"get-account-statement">];
   "list-appointments": [query: Query<"list-appointments">];
   "write-batch": [body: Body<"write-batch">];
@@ -285,6 +294,9 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false},
+  "list-account-facilities": {"tag":"accounts","name":"listFacilities","method":"GET","path":"/v1/accounts/{account_id}/facilities","kind":"list","key":"none","params":["account_id"],"body":false,"query":true},
+  "remove-account-facility": {"tag":"accounts","name":"removeFacility","method":"DELETE","path":"/v1/accounts/{account_id}/facilities/{facility_id}","kind":"call","key":"none","params":["account_id","facility_id"],"body":false,"query":false},
+  "add-account-facility": {"tag":"accounts","name":"addFacility","method":"PUT","path":"/v1/accounts/{account_id}/facilities/{facility_id}","kind":"call","key":"none","params":["account_id","facility_id"],"body":false,"query":false},
   "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"call","key":"none","params":["account_id"],"body":false,"query":true},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true},
   "write-batch": {"tag":"batches","name":"writeBatch","method":"POST","path":"/v1/batch","kind":"call","key":"key","params":[],"body":true,"query":false},

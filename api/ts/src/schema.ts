@@ -72,14 +72,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the accounts
-         * @description Roles: admin, dispatcher, staff.
+         * List the accounts that you see
+         * @description Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of theirs.
+         *
+         *     Roles: admin, dispatcher, staff.
          */
         get: operations["list-accounts"];
         put?: never;
         /**
          * Create an account
-         * @description The balance is 0: add money with deposit-to-account.
+         * @description The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is false.
          *
          *     Roles: admin.
          */
@@ -195,6 +197,56 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the facilities of an account
+         * @description Ordered by id. Where all_facilities is true, the list has no effect.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        get: operations["list-account-facilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities/{facility_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a facility to an account
+         * @description Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request. Repeating it has no effect.
+         *
+         *     Roles: admin.
+         */
+        put: operations["add-account-facility"];
+        post?: never;
+        /**
+         * Remove a facility from an account
+         * @description A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account without any facility is charged by no staff, unless all_facilities is true.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["remove-account-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1261,7 +1313,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a pickup
-         * @description Charges the account. DRAFT to SUBMITTED.
+         * @description Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -1513,6 +1565,8 @@ export interface components {
     schemas: {
         /** @description What pickups are charged to: a balance in one currency */
         Account: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
+            all_facilities: boolean;
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
             /**
@@ -1540,8 +1594,28 @@ export interface components {
         };
         /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it */
+            all_facilities?: boolean;
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description A facility whose staff may see and charge an account */
+        AccountFacility: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description When it was listed
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The facility whose staff may charge it
+             */
+            facility_id: string;
         };
         /** @description The entries of an account in a range of time, with the balance after each */
         AccountStatement: {
@@ -1765,7 +1839,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2082,6 +2156,8 @@ export interface components {
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
         /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
+            /** @description Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true */
+            all_facilities?: boolean;
             /**
              * @description ISO 4217
              * @example USD
@@ -2342,6 +2418,13 @@ export interface components {
         PageAccount: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Account"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageAccountFacility: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["AccountFacility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3590,49 +3673,6 @@ export interface components {
                      * @enum {string}
                      */
                     code: "not_acceptable";
-                    /** @description The status after the request was rejected; it may have changed again */
-                    current_status?: components["schemas"]["PickupStatus"];
-                    /** @description One sentence about this request */
-                    detail: string;
-                    /**
-                     * @description The parameter, header or member of the body that was rejected
-                     * @example items[7].account_id
-                     */
-                    field?: string;
-                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
-                    item?: number;
-                    /** @description Identifies the request in support requests */
-                    request_id: string;
-                    /**
-                     * @description The HTTP status
-                     * @example 409
-                     */
-                    status: number;
-                    /** @description A short description of the code */
-                    title: string;
-                    /**
-                     * Format: uri-reference
-                     * @description The documentation of the code
-                     * @example /errors/driver_busy
-                     */
-                    type: string;
-                };
-            };
-        };
-        /** @description Conflict: not_editable */
-        NotEditable: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @description The transitions that you may make from current_status */
-                    allowed?: components["schemas"]["TransitionName"][];
-                    /**
-                     * @description Stable and meant for programs
-                     * @enum {string}
-                     */
-                    code: "not_editable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -5460,6 +5500,168 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-account-facilities": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /** @description The account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAccountFacility"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "add-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The account */
+                account_id: string;
+                /** @description The facility */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "remove-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The account */
+                account_id: string;
+                /** @description The facility */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "get-account-statement": {
         parameters: {
             query?: {
@@ -5777,7 +5979,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5790,7 +5992,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -9405,7 +9607,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -9641,7 +9885,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -9924,7 +10210,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["NotEditable"];
+            /** @description Conflict: account_not_for_facility, not_editable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "not_editable";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -11889,7 +12217,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description Conflict: illegal_transition, insufficient_funds */
+            /** @description Conflict: account_not_for_facility, illegal_transition, insufficient_funds */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11902,7 +12230,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "illegal_transition" | "insufficient_funds";
+                        code: "account_not_for_facility" | "illegal_transition" | "insufficient_funds";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
