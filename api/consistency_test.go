@@ -93,7 +93,7 @@ var servedBy = map[string]string{
 	"list-facilities": "replica", "get-facility": "replica",
 	"list-flags": "replica", "get-flag": "replica",
 	"list-groups": "replica", "get-group": "replica", "list-group-members": "replica",
-	"list-group-facilities": "replica",
+	"list-group-facilities": "replica", "list-account-facilities": "replica",
 	"list-users":            "replica", "get-user": "replica", "list-phone-numbers": "replica",
 	"get-pickup-counts": "replica",
 

@@ -48,11 +48,13 @@ var table = map[string]rights{
 
 	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
 
-	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAA--", "account"},
+	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAO--", "account"},
 	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
 	"deposit-to-account":   {"A----", "account"},
-	"list-account-entries": {"AAA--", "account"}, "get-account-entry": {"AAA--", "entry"},
-	"get-account-statement": {"AAA--", "account"},
+	"list-account-entries": {"AAO--", "account"}, "get-account-entry": {"AAO--", "entry"},
+	"get-account-statement":   {"AAO--", "account"},
+	"list-account-facilities": {"AA---", "account"}, "add-account-facility": {"A----", "listed"},
+	"remove-account-facility": {"A----", "listed"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
@@ -302,6 +304,11 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // admins see everything anyway
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
 			"NOTHING", t.id, t.group, ids["facility_id"])
+	case which == "other" && slices.Contains([]string{"account", "entry", "listed"}, on):
+		ids["account_id"], ids["entry_id"] = s.closedAccount(t)
+		s.lists(ids["account_id"], ids["facility_id"])
+	case on == "listed" && op.method == "DELETE" && which == "own":
+		s.lists(ids["account_id"], ids["facility_id"])
 	case on == "text":
 		ids["message_id"] = s.refusedText(op, role, which, t).String()
 	case on == "pickup":
@@ -334,7 +341,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
 	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
-		"entry", "driver", "pickup", "patient", "allowed", "text"}, table[op.id].on) {
+		"entry", "driver", "pickup", "patient", "allowed", "text", "listed"}, table[op.id].on) {
 		s.t.Fatalf("%s: no target is known", op.id)
 	}
 	ids := s.idsFor(op, role, which, t)
@@ -558,6 +565,10 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 	delivered := s.pickupIn(s.tenant, db.PickupStatusDELIVERED, s.facility, s.rivalID).String()
 	others := s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.rivalID).String()
 	canceled := s.pickupIn(s.tenant, db.PickupStatusCANCELED, s.facility, uuid.Nil).String()
+	hiddens, _ := s.closedAccount(s.tenant)
+	ours, _ := s.closedAccount(s.tenant)
+	s.lists(hiddens, s.hidden.String())
+	s.lists(ours, s.facility.String())
 	all := []string{draft, concealed, mine, others, delivered, canceled}
 	for _, c := range []struct {
 		as   *user
@@ -578,6 +589,9 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 		{s.stranger, "/v1/facilities", nil}, {s.tenant.driver, "/v1/facilities", []string{s.hidden.String()}},
 		{s.tenant.driver, "/v1/drivers", []string{s.driverID.String()}},
 		{s.staff, "/v1/drivers", []string{s.driverID.String(), s.rivalID.String()}},
+		{s.dispatcher, "/v1/accounts", []string{s.account.String(), hiddens, ours}},
+		{s.staff, "/v1/accounts", []string{s.account.String(), ours}},
+		{s.stranger, "/v1/accounts", []string{s.account.String()}},
 		{s.foreign.dispatcher, "/v1/accounts", []string{s.foreign.account.String()}},
 		{s.foreign.admin, "/v1/groups", []string{s.foreign.group.String()}},
 	} {

@@ -92,13 +92,18 @@ func exampleCustomers() []exampleStep {
 	admin, staff := db.UserRoleAdmin, db.UserRoleStaff
 	account, patient := []any{"account_id", exampleAccount}, []any{"patient_id", examplePatient}
 	driver, clinic := []any{"driver_id", exampleDriver}, mission.facility.String()
+	listed := []any{"account_id", exampleAccount, "facility_id", clinic}
 	allowed := []any{"patient_id", examplePatient, "facility_id", castro.facility.String()}
 	return []exampleStep{
 		{operation: "create-account", as: admin,
 			body: in{"id": exampleAccount, "name": "Sunset Clinic", "currency": "USD"}},
 		{operation: "list-accounts", as: admin, parameters: []any{"limit", 2}},
 		{operation: "get-account", as: admin, parameters: account},
-		{operation: "edit-account", as: admin, parameters: account, body: in{"name": "Sunset and Parkside Clinics"}},
+		{operation: "edit-account", as: admin, parameters: account,
+			body: in{"name": "Sunset and Parkside Clinics", "all_facilities": false}},
+		{operation: "add-account-facility", as: admin, parameters: listed},
+		{operation: "list-account-facilities", as: admin, parameters: account},
+		{operation: "remove-account-facility", as: admin, parameters: listed},
 		{operation: "deposit-to-account", as: admin, parameters: account,
 			body: in{"id": exampleDeposit, "amount_cents": 50000, "note": "Invoice 2026-001"}},
 		{operation: "charge-account", as: admin, parameters: account,

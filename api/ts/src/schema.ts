@@ -4410,13 +4410,16 @@ export interface operations {
                      *     <summary>Accounts</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
-                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts that you see</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-facilities"><span>List the facilities of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-account-facility"><span>Add a facility to an account</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-account-facility"><span>Remove a facility from an account</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4633,6 +4636,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 0,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4641,6 +4645,7 @@ export interface operations {
                      *           "version": 1
                      *         },
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 100000000,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4709,6 +4714,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4738,6 +4744,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4837,6 +4844,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4893,6 +4901,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "all_facilities": false,
                  *       "name": "Sunset and Parkside Clinics"
                  *     }
                  */
@@ -4914,6 +4923,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": false,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5513,7 +5523,10 @@ export interface operations {
                 "Waybill-Consistency"?: string;
             };
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
@@ -5528,6 +5541,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageAccountFacility"];
                 };
             };
@@ -5550,9 +5574,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5631,9 +5661,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
             };
             cookie?: never;

@@ -219,6 +219,8 @@ func tenantReads() (all []ScaleRead) {
 	}
 	list("list-accounts", "/v1/accounts", office)
 	get("get-account", "/v1/accounts/{busy_account}", office)
+	list("list-account-facilities", "/v1/accounts/{unused_account}/facilities", []scale.Role{scale.Admin,
+		scale.Dispatcher})
 	list("list-account-entries", "/v1/accounts/{busy_account}/entries", office)
 	get("get-account-statement", "/v1/accounts/{busy_account}/statement?from={today}", office)
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
