@@ -27,7 +27,8 @@ func (a *server) registerAccountFacilities() {
 		id: "remove-account-facility", method: http.MethodDelete, path: path + "/{facility_id}",
 		tag: "accounts", status: http.StatusNoContent,
 		summary: "Remove a facility from an account",
-		about: "A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. " +
+		about: "A pickup that its staff submitted before stays charged, and is still refunded; no later one is " +
+			"charged. " +
 			"An account without any facility is charged by no staff, unless all_facilities is true.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.removeAccountFacility)

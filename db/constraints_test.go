@@ -214,6 +214,8 @@ var breaches = map[string]string{
 		"$facility, true, $staff, 2)",
 	"patient_consents_seq_key": "INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, " +
 		"actor_id, seq) VALUES ($w, $patient, $facility, true, $staff, 1), ($w, $patient, $facility, true, $staff, 1)",
+	"patient_reads_pkey": "INSERT INTO patient_reads SELECT $w, $new, $staff, 'x', ARRAY[$patient::uuid], now() " +
+		"FROM generate_series(1, 2)",
 	"phi_reads_pkey": "INSERT INTO phi_reads VALUES ($w, $new, $patient, $staff, 'x'), ($w, $new, " +
 		"$patient, $staff, 'x')",
 	"pickups_patient_fkey": "UPDATE pickups SET patient_id = $new WHERE id = $draft",

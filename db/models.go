@@ -721,6 +721,21 @@ type PatientConsent struct {
 	Seq int64 `json:"seq"`
 }
 
+// That a user read or wrote the data of patients, by one operation
+type PatientRead struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the record
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The user who did this
+	UserID uuid.UUID `format:"uuid" json:"user_id"`
+	// The operation that showed or wrote the patients
+	Operation string `example:"list-patients" json:"operation"`
+	// The patients whose data it was; more than 200 are told by several records
+	PatientIds []uuid.UUID `format:"uuid" json:"patient_ids" maxItems:"200" minItems:"1"`
+	// When it happened
+	CreatedAt time.Time `json:"created_at"`
+}
+
 // That a user read or wrote the data of a patient
 type PhiRead struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`

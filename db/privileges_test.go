@@ -47,6 +47,8 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM pickup_transitions",
 		"UPDATE phi_reads SET user_id = patient_id",
 		"DELETE FROM phi_reads",
+		"UPDATE patient_reads SET user_id = id",
+		"DELETE FROM patient_reads",
 		"UPDATE patient_consents SET allowed = true",
 		"DELETE FROM patient_consents",
 		"DELETE FROM patients",

@@ -268,6 +268,12 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				UserID: &v.UserID, ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
+		"ListReads": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			ago := time.Now().AddDate(0, 0, -700)
+			_, err := q.ListReads(ctx, db.ListReadsParams{TenantID: t, UserID: c.Users[scale.StaffOfOne],
+				ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
 		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListConsents(ctx,
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})

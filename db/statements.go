@@ -50,6 +50,7 @@ type statements interface {
 	PatientExists(context.Context, PatientExistsParams) (bool, error)
 	ListConsents(context.Context, ListConsentsParams) ([]PatientConsent, error)
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
+	ListReads(context.Context, ListReadsParams) ([]PatientRead, error)
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)

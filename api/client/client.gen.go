@@ -677,6 +677,35 @@ func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID 
 // PatientsService has the operations on patients.
 type PatientsService struct{ t *transport }
 
+// ListReadsQuery has the parameters of list-reads.
+type ListReadsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// The user who read.
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// ListReads lists what a user read: list-reads.
+//
+// Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from
+// and to, those in the range.
+//
+// Roles: admin.
+func (s PatientsService) ListReads(ctx context.Context, query ListReadsQuery) iter.Seq2[*PatientRead, error] {
+	return list[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query})
+}
+
+// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
+func (s PatientsService) ListReadsPage(
+	ctx context.Context, query ListReadsQuery, cursor string,
+) (*Page[PatientRead], error) {
+	return page[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query}, cursor)
+}
+
 // ListPatientsQuery has the parameters of list-patients.
 type ListPatientsQuery struct {
 	// The maximum number of items.
@@ -822,13 +851,13 @@ type ListPatientReadsQuery struct {
 	UserID *uuid.UUID `json:"user_id,omitempty"`
 }
 
-// ListReads lists the audit log of a patient: list-patient-reads.
+// ListReadsMany lists the audit log of a patient: list-patient-reads.
 //
 // Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient
 // data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
-func (s PatientsService) ListReads(
+func (s PatientsService) ListReadsMany(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery,
 ) iter.Seq2[*PhiRead, error] {
 	return list[PhiRead](ctx, s.t, request{
@@ -836,8 +865,8 @@ func (s PatientsService) ListReads(
 	})
 }
 
-// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
-func (s PatientsService) ListReadsPage(
+// ListReadsManyPage reads one page of ListReadsMany: the first, or the one of a cursor.
+func (s PatientsService) ListReadsManyPage(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery, cursor string,
 ) (*Page[PhiRead], error) {
 	return page[PhiRead](ctx, s.t, request{
@@ -2190,6 +2219,20 @@ type PatientEdit struct {
 	GivenName *string `json:"given_name,omitempty"`
 	// E.164.
 	Phone Nullable[string] `json:"phone,omitzero"`
+}
+
+// PatientRead: That a user read or wrote the data of patients, by one operation.
+type PatientRead struct {
+	// When it happened.
+	CreatedAt time.Time `json:"created_at"`
+	// Id of the record.
+	ID uuid.UUID `json:"id"`
+	// The operation that showed or wrote the patients.
+	Operation string `json:"operation"`
+	// The patients whose data it was; more than 200 are told by several records.
+	PatientIds []uuid.UUID `json:"patient_ids"`
+	// The user who did this.
+	UserID uuid.UUID `json:"user_id"`
 }
 
 // PatientRecord is a patient, as the facilities' records say.

@@ -152,6 +152,8 @@ export interface Operations {
     submit(pickupId: string, options?: TransitionOptions): Promise<Result<"submit-pickup">>;
   };
   patients: {
+    /** List what a user read: list-reads. */
+    listReads(query: Query<"list-reads">, options?: CallOptions): Listing<"list-reads">;
     /** List the patients that you see: list-patients. */
     list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
     /** Create a patient: create-patient. */
@@ -167,7 +169,7 @@ export interface Operations {
     /** Record a patient's consent that a facility sees them: allow-patient-facility. */
     allowFacility(patientId: string, facilityId: string, options?: CallOptions): Promise<Result<"allow-patient-facility">>;
     /** List the audit log of a patient: list-patient-reads. */
-    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
+    listReadsMany(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
     /** Get the patient of a pickup: get-pickup-patient. */
     getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
@@ -240,6 +242,7 @@ export interface Arguments {
   "remove-group-member": [groupId: string, userId: string];
   "add-group-member": [groupId: string, userId: string];
   "resend-message": [messageId: string];
+  "list-reads": [query: Query<"list-reads">];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
@@ -324,6 +327,7 @@ export const operations = {
   "remove-group-member": {"tag":"groups","name":"removeMember","method":"DELETE","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false},
   "add-group-member": {"tag":"groups","name":"addMember","method":"PUT","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false},
   "resend-message": {"tag":"pickups","name":"resendMessage","method":"POST","path":"/v1/messages/{message_id}/resend","kind":"call","key":"key","params":["message_id"],"body":false,"query":false},
+  "list-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patient-reads","kind":"list","key":"none","params":[],"body":false,"query":true},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false},
@@ -332,7 +336,7 @@ export const operations = {
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false},
-  "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
+  "list-patient-reads": {"tag":"patients","name":"listReadsMany","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true},
   "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"call","key":"none","params":[],"body":false,"query":true},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true},

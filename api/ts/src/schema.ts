@@ -696,6 +696,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/patient-reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a user read
+         * @description Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from and to, those in the range.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-reads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patients": {
         parameters: {
             query?: never;
@@ -2506,6 +2528,13 @@ export interface components {
             next_cursor?: string;
         };
         /** @description A page of a list */
+        PagePatientRead: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["PatientRead"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
         PagePhiRead: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PhiRead"][];
@@ -2655,6 +2684,31 @@ export interface components {
             given_name?: string;
             /** @description E.164 */
             phone?: string | null;
+        };
+        /** @description That a user read or wrote the data of patients, by one operation */
+        PatientRead: {
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
+            id: string;
+            /**
+             * @description The operation that showed or wrote the patients
+             * @example list-patients
+             */
+            operation: string;
+            /** @description The patients whose data it was; more than 200 are told by several records */
+            patient_ids: string[];
+            /**
+             * Format: uuid
+             * @description The user who did this
+             */
+            user_id: string;
         };
         /** @description A patient, as the facilities' records say */
         PatientRecord: {
@@ -4393,6 +4447,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
                      *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -8361,6 +8416,78 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-reads": {
+        parameters: {
+            query: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /**
+                 * @description The user who read
+                 * @example 1d8c07f0-f520-584d-ad07-3691d00b6ae3
+                 */
+                user_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatientRead"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
