@@ -34,7 +34,8 @@ type meaning struct {
 var meanings = map[db.Code]meaning{
 	db.AccountNotForFacility: {409, "Account not for this facility",
 		"Staff of the pickup's facility may not charge the account.",
-		"Use an account that list-accounts shows for the facility, or ask an admin to list the facility for the account " +
+		"Use an account that list-accounts shows for the facility, or ask an admin to list the facility for the " +
+			"account " +
 			"with add-account-facility."},
 	db.AccountNotFound: {422, "Account not found",
 		"No account has the id in the body.",

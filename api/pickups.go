@@ -51,7 +51,8 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Edit a pickup", about: "Allowed only in DRAFT.", roles: []db.UserRole{db.UserRoleStaff},
-		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.AccountNotForFacility, db.PatientNotFound,
+		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound,
+			db.AccountNotForFacility, db.PatientNotFound,
 			db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
 }
