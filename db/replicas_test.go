@@ -63,7 +63,8 @@ func (r *readers) newAccount(name string) uuid.UUID {
 func (r *readers) rename(name string) db.Position {
 	r.t.Helper()
 	ctx := r.t.Context()
-	now := must(r.as.GetAccount(ctx, db.GetAccountParams{TenantID: r.tenant, ID: r.account}))
+	now := must(r.as.GetAccount(ctx,
+		db.GetAccountParams{TenantID: r.tenant, ID: r.account, ViewerRole: db.UserRoleAdmin}))
 	must(r.as.EditAccount(ctx, db.EditAccountParams{TenantID: r.tenant,
 		ID: r.account, Name: &name, Version: now.Version}))
 	return r.position(ctx)
@@ -84,7 +85,8 @@ func (r *readers) read(v db.Viewer, after db.Position) (name string, replica boo
 	r.t.Helper()
 	before := r.served()
 	ctx := r.as.Store.FromReplicas(r.t.Context(), v, after)
-	row := must(r.as.Store.GetAccount(ctx, db.GetAccountParams{TenantID: r.tenant, ID: r.account}))
+	row := must(r.as.Store.GetAccount(ctx,
+		db.GetAccountParams{TenantID: r.tenant, ID: r.account, ViewerRole: db.UserRoleAdmin}))
 	return row.Name, r.served() > before, r.position(ctx)
 }
 
