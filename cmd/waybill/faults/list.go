@@ -29,6 +29,11 @@ func all() []fault {
 		{"frozen-network", linked, false, freezeNetwork},
 		{"pooled-backends", layout{standby: true, synchronous: true, pooled: true}, false, killPooled},
 		{"killed-waybill", synchronous, false, killProgram},
+		{"killed-replica", replicated, false, killReader},
+		{"frozen-replica", replicated, false, freezeReader},
+		{"replica-far-behind", replicated, false, delayReader},
+		{"promoted-replica", replicated, false, promoteReader},
+		{"failover-with-replicas", replicated, false, failOverReaders},
 	}
 }
 

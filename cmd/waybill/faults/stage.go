@@ -26,6 +26,7 @@ type stage struct {
 	rand *rand.Rand
 
 	primary, standby *localpg.Server // standby is nil without one
+	reader           *localpg.Server // another standby; nil without one
 	link             *link           // nil without one
 	poolerURL        string          // "" without one
 	disk             string          // where a small one is mounted; "" without
@@ -40,7 +41,8 @@ type stage struct {
 // open starts everything.
 func (s *stage) open(ctx context.Context) error {
 	for _, open := range []func(context.Context) error{
-		s.openDisk, s.openPrimary, s.moveTables, s.fill, s.openStandby, s.openLink, s.openPooler, s.openProgram,
+		s.openDisk, s.openPrimary, s.moveTables, s.fill, s.openStandby, s.openReader, s.openLink, s.openPooler,
+		s.openProgram, s.awaitReaders,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -85,12 +87,11 @@ func (s *stage) fill(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	const plenty = 1_000_000_000_000
 	return seed.Make(ctx, conn, uuid.New(), func(r *seed.Rows) {
 		standard := r.Standard()
 		s.facility = standard.Facility
 		s.admin, s.dispatcher = r.Session(standard.Admin), r.Session(standard.Dispatcher)
-		for range 4 {
+		for range s.accountsFor() {
 			account := r.Account()
 			r.Deposit(seed.Deposit{Account: account, Cents: plenty, ActorID: standard.Admin.UserID})
 			s.accounts = append(s.accounts, account)
@@ -151,7 +152,7 @@ func (s *stage) openProgram(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.program, err = newProgram(s.Options, databaseURL); err != nil {
+	if s.program, err = newProgram(s.Options, databaseURL, s.replicas); err != nil {
 		return err
 	}
 	s.closing(s.program.kill)
@@ -193,7 +194,11 @@ func (s *stage) ask(ctx context.Context, sql string) error {
 }
 
 func (s *stage) askIn(ctx context.Context, database, sql string) error {
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Superuser, database))
+	return askAt(ctx, s.primary.URL(localpg.Superuser, database), sql)
+}
+
+func askAt(ctx context.Context, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
