@@ -73,6 +73,7 @@ type layout struct {
 	synchronous bool // and commits wait for it
 	linked      bool // the server reaches the primary through a link
 	pooled      bool // or through PgBouncer
+	supervised  bool // by Patroni, in place of all that
 	replicas    bool // the standby, and another one for which nobody waits, serve reads
 	smallTables bool // the database is on a small disk
 	smallServer bool // all of the server is
@@ -91,7 +92,7 @@ var errSkipped = errors.New("skipped")
 
 // Names returns the names of the faults.
 func Names() (names []string) {
-	for _, f := range all() {
+	for _, f := range known() {
 		names = append(names, f.name)
 	}
 	return names
@@ -124,11 +125,11 @@ func choose(names []string) (chosen []fault, err error) {
 		return all(), nil
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(all(), func(f fault) bool { return f.name == name })
+		i := slices.IndexFunc(known(), func(f fault) bool { return f.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("unknown fault %q; the faults are: %s", name, strings.Join(Names(), ", "))
 		}
-		chosen = append(chosen, all()[i])
+		chosen = append(chosen, known()[i])
 	}
 	return chosen, nil
 }
@@ -162,7 +163,7 @@ func (s *stage) suffer(ctx context.Context, f fault) error {
 		return err
 	}
 	rounds := 3
-	if s.Short || f.control {
+	if s.Short || f.control || s.supervised { // which has rounds of its own
 		rounds = 1
 	}
 	for range rounds {

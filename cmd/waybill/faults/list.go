@@ -37,6 +37,11 @@ func all() []fault {
 	}
 }
 
+// known returns all faults, and those that take long or need what is rarely installed: they happen only by their names.
+func known() []fault {
+	return append(all(), fault{"patroni-failovers", layout{supervised: true}, false, failOverPatroni})
+}
+
 // killBackends terminates all sessions of the server.
 func killBackends(ctx context.Context, s *stage) error {
 	for range 5 {

@@ -27,6 +27,7 @@ type stage struct {
 
 	primary, standby *localpg.Server // standby is nil without one
 	reader           *localpg.Server // another standby; nil without one
+	patroni          *patroni        // in place of both; nil without
 	link             *link           // nil without one
 	poolerURL        string          // "" without one
 	disk             string          // where a small one is mounted; "" without
@@ -63,7 +64,21 @@ func (s *stage) close() (err error) {
 
 func (s *stage) closing(close func() error) { s.closers = append(s.closers, close) }
 
+// url is that of whichever server takes writes.
+func (s *stage) url(role, database string) string {
+	if s.patroni != nil {
+		return s.patroni.url(role, database)
+	}
+	return s.primary.URL(role, database)
+}
+
 func (s *stage) openPrimary(ctx context.Context) (err error) {
+	if s.supervised {
+		if err := s.openPatroni(ctx); err != nil {
+			return err
+		}
+		return db.Migrate(ctx, s.url(localpg.Owner, localpg.Database))
+	}
 	o := localpg.Options{TCP: true, Durable: !s.Short, Settings: map[string]string{
 		"synchronous_commit": "on",
 		// How long a standby waits before it connects again, and all commits with it: 5 s by default.
@@ -82,7 +97,7 @@ func (s *stage) openPrimary(ctx context.Context) (err error) {
 
 // fill makes a tenant whose accounts can pay for whatever the load asks for.
 func (s *stage) fill(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Owner, localpg.Database))
+	conn, err := pgx.Connect(ctx, s.url(localpg.Owner, localpg.Database))
 	if err != nil {
 		return err
 	}
@@ -164,6 +179,9 @@ func (s *stage) databaseURL() (string, error) {
 	if s.poolerURL != "" {
 		return s.poolerURL, nil
 	}
+	if s.patroni != nil {
+		return s.url(localpg.App, localpg.Database), nil
+	}
 	u, err := url.Parse(s.primary.URL(localpg.App, localpg.Database))
 	if err != nil {
 		return "", err
@@ -194,7 +212,7 @@ func (s *stage) ask(ctx context.Context, sql string) error {
 }
 
 func (s *stage) askIn(ctx context.Context, database, sql string) error {
-	return askAt(ctx, s.primary.URL(localpg.Superuser, database), sql)
+	return askAt(ctx, s.url(localpg.Superuser, database), sql)
 }
 
 func askAt(ctx context.Context, url, sql string) error {
@@ -212,9 +230,9 @@ var check string
 
 // compare counts what is lost and doubled of the acknowledged writes.
 func (s *stage) compare(ctx context.Context, l *load, r *Result) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Superuser, localpg.Database))
+	conn, err := pgx.Connect(ctx, s.url(localpg.Superuser, localpg.Database))
 	if err != nil {
 		return fmt.Errorf("the comparison: %w", err)
 	}
