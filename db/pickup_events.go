@@ -58,7 +58,7 @@ func (s *Store) LastStreamEvent(
 	if NoRow(err) {
 		return last, nil
 	}
-	return StreamPosition{row.Xid, row.Seq}, err
+	return StreamPosition(row), err
 }
 
 // BeginEventHistory records which history of events the server writes, unless it is known. After a restore it
