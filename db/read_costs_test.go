@@ -307,6 +307,10 @@ func (c costFixture) eventCosts() map[string][]readCost {
 				db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
 			return err
 		}),
+		"GetLastStreamEvent": c.each(rowCost, func(ctx context.Context, q *db.Queries, _ db.Viewer) error {
+			_, err := q.GetLastStreamEvent(ctx, db.GetLastStreamEventParams{TenantID: t, Horizon: "999999999"})
+			return err
+		}),
 		"StreamPickupEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			// A window of the stream, from the beginning on, over the events of others.
 			_, err := q.StreamPickupEvents(ctx,
