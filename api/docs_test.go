@@ -10,6 +10,20 @@ import (
 	"waybill/api"
 )
 
+// The page of a batch names the operation of each item, and shows its members.
+func TestTheDocsNameTheItemsOfABatch(t *testing.T) {
+	t.Parallel()
+	page := string(docsServer(t).do(nil, "GET", "/docs/operations/write-batch", nil).want(200).body)
+	for id := range theDocument().written() {
+		if !strings.Contains(page, `<code class="name">`+id+`</code>`) {
+			t.Errorf("the page does not name %s", id)
+		}
+	}
+	if strings.Contains(page, `<code class="name"></code>`) {
+		t.Error("the page has an item without a name")
+	}
+}
+
 // docsServer serves the documents and the documentation alone.
 func docsServer(t *testing.T) *server {
 	t.Helper()

@@ -114,6 +114,8 @@ export type CallHookOptions<Id extends WriteId> = {
    * refused, the row is shown as it was.
    */
   predict?: (...args: Arguments[Id]) => Partial<Value<Id>>;
+  /** Tries each call: nothing is written, and the cache stays as it is, without predict. */
+  dryRun?: Table[Id]["dryRun"] extends true ? boolean : false;
 };
 
 /**
@@ -124,15 +126,18 @@ export type CallHookOptions<Id extends WriteId> = {
  */
 export function useCall<Id extends WriteId>(
   id: Id,
-  { predict }: CallHookOptions<Id> = {},
+  { predict, dryRun = false }: CallHookOptions<Id> = {},
 ): UseMutationResult<Value<Id>, Failure<Id>, Arguments[Id]> {
   const waybill = useWaybill();
   const cache = useQueryClient();
   return useMutation<Value<Id>, Failure<Id>, Arguments[Id], Snapshot | undefined>({
-    mutationFn: async (args) => unwrap((await functionOf(waybill, id)(...args)) as Result<Id>) as Value<Id>,
+    mutationFn: async (args) => {
+      const written = functionOf(waybill, id)(...withOptions(id, args, dryRun ? { dryRun } : {}));
+      return unwrap((await written) as Result<Id>) as Value<Id>;
+    },
     onMutate: async (args) => {
       const rowId = (args as unknown[])[0];
-      if (predict === undefined || typeof rowId !== "string") return undefined;
+      if (predict === undefined || dryRun || typeof rowId !== "string") return undefined;
       await cache.cancelQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
       return replace(cache, rowId, (row) => ({ ...row, ...predict(...args) }));
     },
@@ -144,9 +149,11 @@ export function useCall<Id extends WriteId>(
     },
     onSuccess: (value) => {
       const answered: unknown = value;
-      if (isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
+      if (!dryRun && isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
     },
-    onSettled: () => cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) }),
+    onSettled: async () => {
+      if (!dryRun) await cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
+    },
     ...noRetry,
   });
 }
