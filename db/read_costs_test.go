@@ -794,15 +794,17 @@ func (p planned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 }
 
 // Every read costs what it shows: no more pages than its kind may, whoever asks for whatever in a tenant of 2,000
-// facilities, by whichever plan PostgreSQL settles on. In small tables, to read all is cheap to the planner, and what
-// is read for each row is then read again and again.
+// facilities, by whichever plan PostgreSQL settles on. In small tables, to read all is cheap to the planner, and what a
+// search reads for each row is then read again and again.
 func TestEveryReadCostsWhatItShows(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")
-	for _, pickups := range []int{10_000, 200_000} {
+	for _, pickups := range []int{fewPickups, 200_000} {
 		t.Run(fmt.Sprint(pickups, " pickups"), func(t *testing.T) { testReadCosts(t, pickups) })
 	}
 }
+
+const fewPickups = 10_000
 
 func testReadCosts(t *testing.T, pickups int) {
 	ctx := t.Context()
@@ -825,6 +827,9 @@ func testReadCosts(t *testing.T, pickups int) {
 	}
 	table, read := c.table(t), map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if pickups == fewPickups && name != "FindPickups" {
+			continue // what it costs is known of large tables alone
+		}
 		t.Run(name, func(t *testing.T) { d.costsAtMost(t, name, table[name], read) })
 	}
 	for relation := range read {
