@@ -305,18 +305,10 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
-	named, all := w.named(ctx), maps.Clone(breaches)
-	for _, n := range nouns {
-		must(w.owner.Exec(ctx, n.rows, w.tenant, 1))
-		maps.Copy(all, n.breaches)
-	}
+	all := w.breaches(ctx)
 	catalog := constraintsOf(ctx, w.owner)
 	for _, c := range catalog {
-		tries := []string{named.Replace(all[c.Name])}
-		if all[c.Name] == "" {
-			tries = w.tries(ctx, c)
-		}
-		if err := w.violates(ctx, c, tries); err != nil {
+		if err := w.violates(ctx, c, w.triesOf(ctx, c, all)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -325,6 +317,31 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 			t.Errorf("a statement violates %s, which no migration makes", name)
 		}
 	}
+}
+
+// breaches returns the statements that violate a constraint by its name, of all files, and inserts the rows that they
+// need.
+func (w *fixture) breaches(ctx context.Context) map[string]string {
+	named, all := w.named(ctx), map[string]string{}
+	add := func(statements map[string]string) {
+		for name, statement := range statements {
+			all[name] = named.Replace(statement)
+		}
+	}
+	add(breaches)
+	for _, n := range nouns {
+		must(w.owner.Exec(ctx, n.rows, w.tenant, 1))
+		add(n.breaches)
+	}
+	return all
+}
+
+// triesOf returns the statement that violates a constraint, or else what its name says.
+func (w *fixture) triesOf(ctx context.Context, c constraint, all map[string]string) []string {
+	if all[c.Name] != "" {
+		return []string{all[c.Name]}
+	}
+	return w.tries(ctx, c)
 }
 
 // violates returns an error unless one of the statements violates the constraint, which is answered as it should be.
