@@ -91,6 +91,7 @@ func pascal(snake string) string {
 func refusalResponse(components *huma.Components, status int, codes []db.Code) *huma.Response {
 	flat := *problemSchema(components.Schemas)
 	flat.Properties = maps.Clone(flat.Properties)
+	omitBlocking(flat.Properties, codes)
 	flat.Properties["code"] = enum(codes)
 	flat.Properties["code"].Description = "Stable and meant for programs"
 	r := &huma.Response{

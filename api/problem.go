@@ -33,6 +33,8 @@ type Problem struct {
 	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that you may make from current_status"`
 	RequestID     string              `json:"request_id" doc:"Identifies the request in support requests"`
 
+	Blocking
+
 	retryAfter time.Duration
 	cause      error
 }

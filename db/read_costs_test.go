@@ -601,6 +601,11 @@ func (c costFixture) rows() map[string][]readCost {
 					ViewerDriverID: v.DriverID, Transition: db.TransitionNameSubmit, RequestDigest: digest("submit")})
 			return err
 		}),
+		"GetLastMove": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetLastMove(ctx, db.GetLastMoveParams{TenantID: t, PickupID: pickup, Version: 9,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
 		"GetMovedPickup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.GetMovedPickup(ctx, db.GetMovedPickupParams{TenantID: t, EventID: newID(),
 				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
@@ -652,7 +657,13 @@ func (c costFixture) rowsByKey() map[string][]readCost {
 			return err
 		}),
 		"ExplainDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ExplainDriver(ctx, db.ExplainDriverParams{TenantID: t, DriverID: c.DriverID})
+			_, err := q.ExplainDriver(ctx, db.ExplainDriverParams{TenantID: t, DriverID: c.DriverID,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"GetDriverOfUser": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetDriverOfUser(ctx, db.GetDriverOfUserParams{TenantID: t, UserID: c.Users[scale.Driver],
+				ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"HasFreeDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {

@@ -2328,14 +2328,33 @@ type Problem struct {
 	// The transitions that you may make from current_status.
 	Allowed []TransitionName `json:"allowed,omitzero"`
 	Code    Code             `json:"code"`
+	// Of stale_version: the ETag that the row has now.
+	CurrentEtag string `json:"current_etag,omitzero"`
 	// The status after the request was rejected; it may have changed again.
 	CurrentStatus PickupStatus `json:"current_status,omitzero"`
 	// One sentence about this request.
 	Detail string `json:"detail"`
+	// Of driver_user_taken: the driver whose login the user is, if you may see them.
+	DriverID uuid.UUID `json:"driver_id,omitzero"`
 	// The parameter, header or member of the body that was rejected.
 	Field string `json:"field,omitzero"`
 	// Of write-batch: the position of the item that was rejected, from 0.
 	Item *int64 `json:"item,omitempty"`
+	// Of message_not_failed: the status of the text.
+	MessageStatus MessageStatus `json:"message_status,omitzero"`
+	// Of insufficient_funds: how much the balance lacks.
+	MissingCents *int64 `json:"missing_cents,omitempty"`
+	// When moved_by did.
+	MovedAt time.Time `json:"moved_at,omitzero"`
+	// Of illegal_transition and not_editable: the user who moved the pickup to its current status, if
+	// list-pickup-events shows you that.
+	MovedBy uuid.UUID `json:"moved_by,omitzero"`
+	// Of driver_busy: the pickup that the driver is assigned to, if you may see it.
+	PickupID uuid.UUID `json:"pickup_id,omitzero"`
+	// Of refund_too_large: the most that can be refunded.
+	RefundableCents *int64 `json:"refundable_cents,omitempty"`
+	// Of price_below_refunds: what was refunded, the lowest price.
+	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 	// Identifies the request in support requests.
 	RequestID string `json:"request_id"`
 	// The HTTP status.

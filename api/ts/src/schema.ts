@@ -2877,10 +2877,20 @@ export interface components {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
             code: components["schemas"]["ErrorCode"];
+            /**
+             * @description Of stale_version: the ETag that the row has now
+             * @example "8"
+             */
+            current_etag?: string;
             /** @description The status after the request was rejected; it may have changed again */
             current_status?: components["schemas"]["PickupStatus"];
             /** @description One sentence about this request */
             detail: string;
+            /**
+             * Format: uuid
+             * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+             */
+            driver_id?: string;
             /**
              * @description The parameter, header or member of the body that was rejected
              * @example items[7].account_id
@@ -2888,6 +2898,29 @@ export interface components {
             field?: string;
             /** @description Of write-batch: the position of the item that was rejected, from 0 */
             item?: number;
+            /** @description Of message_not_failed: the status of the text */
+            message_status?: components["schemas"]["MessageStatus"];
+            /** @description Of insufficient_funds: how much the balance lacks */
+            missing_cents?: number;
+            /**
+             * Format: date-time
+             * @description When moved_by did
+             */
+            moved_at?: string;
+            /**
+             * Format: uuid
+             * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+             */
+            moved_by?: string;
+            /**
+             * Format: uuid
+             * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+             */
+            pickup_id?: string;
+            /** @description Of refund_too_large: the most that can be refunded */
+            refundable_cents?: number;
+            /** @description Of price_below_refunds: what was refunded, the lowest price */
+            refunded_cents?: number;
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
@@ -3165,6 +3198,11 @@ export interface components {
                     /** @description One sentence about this request */
                     detail: string;
                     /**
+                     * Format: uuid
+                     * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                     */
+                    driver_id?: string;
+                    /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
                      */
@@ -3386,6 +3424,16 @@ export interface components {
                     field?: string;
                     /** @description Of write-batch: the position of the item that was rejected, from 0 */
                     item?: number;
+                    /**
+                     * Format: date-time
+                     * @description When moved_by did
+                     */
+                    moved_at?: string;
+                    /**
+                     * Format: uuid
+                     * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                     */
+                    moved_by?: string;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3644,6 +3692,16 @@ export interface components {
                     field?: string;
                     /** @description Of write-batch: the position of the item that was rejected, from 0 */
                     item?: number;
+                    /**
+                     * Format: date-time
+                     * @description When moved_by did
+                     */
+                    moved_at?: string;
+                    /**
+                     * Format: uuid
+                     * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                     */
+                    moved_by?: string;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3893,6 +3951,11 @@ export interface components {
                      * @enum {string}
                      */
                     code: "stale_version";
+                    /**
+                     * @description Of stale_version: the ETag that the row has now
+                     * @example "8"
+                     */
+                    current_etag?: string;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -5066,6 +5129,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5796,12 +5861,40 @@ export interface operations {
                         /** @description One sentence about this request */
                         detail: string;
                         /**
+                         * Format: uuid
+                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                         */
+                        driver_id?: string;
+                        /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
                          */
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of message_not_failed: the status of the text */
+                        message_status?: components["schemas"]["MessageStatus"];
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+                         */
+                        pickup_id?: string;
+                        /** @description Of refund_too_large: the most that can be refunded */
+                        refundable_cents?: number;
+                        /** @description Of price_below_refunds: what was refunded, the lowest price */
+                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6112,6 +6205,11 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                         */
+                        driver_id?: string;
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -8062,6 +8160,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of message_not_failed: the status of the text */
+                        message_status?: components["schemas"]["MessageStatus"];
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10083,6 +10183,21 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+                         */
+                        pickup_id?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10258,6 +10373,16 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10653,6 +10778,16 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11339,6 +11474,18 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /** @description Of refund_too_large: the most that can be refunded */
+                        refundable_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11635,6 +11782,20 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /** @description Of price_below_refunds: what was refunded, the lowest price */
+                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11914,6 +12075,18 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
