@@ -87,6 +87,12 @@ func TestAnIllegalTransitionTellsWhoMovedThePickupIfTheViewerSeesTheEvent(t *tes
 		viewer_role user_role, after pickup_status, driver_id uuid, viewer_driver_id uuid) RETURNS boolean
 		LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN viewer_role NOT IN ('hub')`))
 	tells("a hub that does not see the event", w.hub, db.TransitionNameShip, id, nil)
+	for _, v := range []db.Viewer{w.stranger, w.driver(ctx, 1, 1)} {
+		if _, err := w.GetLastMove(ctx, db.GetLastMoveParams{TenantID: w.tenant, PickupID: id, Version: 99,
+			ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID}); code(err) != db.NotFound {
+			t.Errorf("a %s who does not see the pickup reads its last event: %v", v.Role, err)
+		}
+	}
 	if refused := refusalOf(t, move(ctx, w.Raw, w.stranger, db.TransitionNameCancel, id), db.NotFound); refused.
 		MovedBy != nil || refused.Status != "" {
 		t.Errorf("a stranger is told %v", refused.Blocking)
