@@ -31,6 +31,8 @@ var codesWith = map[string][]string{
 	"refunded_cents": {"price_below_refunds"}, "refundable_cents": {"refund_too_large"},
 	"moved_by": {"illegal_transition", "not_editable"}, "moved_at": {"illegal_transition", "not_editable"},
 	"current_etag": {"stale_version"}, "message_status": {"message_not_failed"},
+	"would_cancel": {"mass_cancellation"}, "current_appointments": {"mass_cancellation"},
+	"records": {"records_mismatch"}, "errors": {"empty_feed"}, // of all answers of a feed with this status
 }
 
 func (b blocked) check(how string, a *answer) {

@@ -133,6 +133,14 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 	return problem
 }
 
+// errorCode is a code as a member of another schema than Problem.
+type errorCode db.Code
+
+// Schema implements huma.SchemaProvider.
+func (errorCode) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
+}
+
 func enum(codes []db.Code) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}
 	for _, code := range codes {

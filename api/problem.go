@@ -34,6 +34,7 @@ type Problem struct {
 	RequestID     string              `json:"request_id" doc:"Identifies the request in support requests"`
 
 	Blocking
+	Errors []RecordError `json:"errors,omitempty" maxItems:"100" doc:"Of sync-appointments: the invalid records, in the order of the list, the first 100 of them"`
 
 	retryAfter time.Duration
 	cause      error

@@ -242,8 +242,10 @@ type SyncAppointmentsQuery struct {
 // array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments
 // are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients
 // are identified by their external_id within the facility, which can see all patients in the list. A list that is not
-// newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list;
-// field and detail give its position. Blanks around ids are ignored: "7 " is "7".
+// newer than the last one changes nothing and is reported as superseded. Invalid records reject the whole list; errors
+// has the first 100 of them by their positions, and field and detail are of the first. list-feeds tells later what
+// became of a list. With dry_run, the answer counts what the list would change. Blanks around ids are ignored: "7 " is
+// "7".
 //
 // A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an
 // appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not
@@ -268,6 +270,31 @@ func (s AppointmentsService) Sync(
 		method: "POST", path: path("/v1/facilities/{facility_id}/appointments/sync", facilityID),
 		body: body, query: query,
 	})
+}
+
+// ListFeeds lists the last lists of a facility's appointments: list-feeds.
+//
+// What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was
+// refused. Errors are told by the position of the record, the member and the code, without any value of the list. Lists
+// that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last
+// hundred lists of a facility are kept.
+//
+// Roles: admin, dispatcher, staff.
+func (s AppointmentsService) ListFeeds(
+	ctx context.Context, facilityID uuid.UUID, query *ListQuery,
+) iter.Seq2[*Feed, error] {
+	return list[Feed](ctx, s.t, request{
+		method: "GET", path: path("/v1/facilities/{facility_id}/feeds", facilityID), query: query,
+	})
+}
+
+// ListFeedsPage reads one page of ListFeeds: the first, or the one of a cursor.
+func (s AppointmentsService) ListFeedsPage(
+	ctx context.Context, facilityID uuid.UUID, query *ListQuery, cursor string,
+) (*Page[Feed], error) {
+	return page[Feed](ctx, s.t, request{
+		method: "GET", path: path("/v1/facilities/{facility_id}/feeds", facilityID), query: query,
+	}, cursor)
 }
 
 // ListPatientAppointmentsQuery has the parameters of list-patient-appointments.
@@ -1717,6 +1744,48 @@ type FacilityEdit struct {
 	Name *string `json:"name,omitempty"`
 }
 
+// Feed: What became of a list of a facility's appointments.
+type Feed struct {
+	// The user who sent it.
+	ActorID uuid.UUID `json:"actor_id"`
+	// The time as of which the list was said to be correct.
+	AsOf time.Time `json:"as_of"`
+	// Appointments that the list no longer had, of those that ended after as_of.
+	Canceled int64 `json:"canceled"`
+	// Why it was refused; absent unless it was.
+	Code Code `json:"code,omitzero"`
+	// Records of appointments that were not there before. Of mass_cancellation, these counts are what the list would
+	// have changed.
+	Created   int64     `json:"created"`
+	CreatedAt time.Time `json:"created_at"`
+	// Of mass_cancellation: how many appointments could be canceled.
+	CurrentAppointments *int64 `json:"current_appointments,omitempty"`
+	// The invalid records, the first 100 of them.
+	Errors []FeedError `json:"errors"`
+	ID     uuid.UUID   `json:"id"`
+	// Records that changed nothing and are in no other count, by the reason.
+	NotApplied NotApplied `json:"not_applied"`
+	Outcome    string     `json:"outcome"`
+	// How many records came; absent if the list was not read to its end.
+	Records *int64 `json:"records,omitempty"`
+	// True: a newer list, or this one, came before, and nothing was changed.
+	Superseded bool `json:"superseded"`
+	// Records that were as they are.
+	Unchanged int64 `json:"unchanged"`
+	// Records that changed their appointment, or its patient; revived ones too.
+	Updated int64 `json:"updated"`
+}
+
+// FeedError is an invalid record of a list, without any value of it.
+type FeedError struct {
+	// What is wrong with it.
+	Code Code `json:"code"`
+	// The member; absent: of the record as a whole, or a member that sync-appointments does not know.
+	Field string `json:"field,omitzero"`
+	// The position of the record, from 0.
+	Record int `json:"record"`
+}
+
 // FeedResult: What a feed changed.
 type FeedResult struct {
 	// Appointments that the list no longer has, of those that end after as_of.
@@ -2328,6 +2397,8 @@ type Problem struct {
 	// The transitions that you may make from current_status.
 	Allowed []TransitionName `json:"allowed,omitzero"`
 	Code    Code             `json:"code"`
+	// Of mass_cancellation: how many there are to cancel.
+	CurrentAppointments *int64 `json:"current_appointments,omitempty"`
 	// Of stale_version: the ETag that the row has now.
 	CurrentEtag string `json:"current_etag,omitzero"`
 	// The status after the request was rejected; it may have changed again.
@@ -2336,6 +2407,8 @@ type Problem struct {
 	Detail string `json:"detail"`
 	// Of driver_user_taken: the driver whose login the user is, if you may see them.
 	DriverID uuid.UUID `json:"driver_id,omitzero"`
+	// Of sync-appointments: the invalid records, in the order of the list, the first 100 of them.
+	Errors []RecordError `json:"errors,omitzero"`
 	// The parameter, header or member of the body that was rejected.
 	Field string `json:"field,omitzero"`
 	// Of write-batch: the position of the item that was rejected, from 0.
@@ -2351,6 +2424,8 @@ type Problem struct {
 	MovedBy uuid.UUID `json:"moved_by,omitzero"`
 	// Of driver_busy: the pickup that the driver is assigned to, if you may see it.
 	PickupID uuid.UUID `json:"pickup_id,omitzero"`
+	// Of records_mismatch: how many came.
+	Records *int64 `json:"records,omitempty"`
 	// Of refund_too_large: the most that can be refunded.
 	RefundableCents *int64 `json:"refundable_cents,omitempty"`
 	// Of price_below_refunds: what was refunded, the lowest price.
@@ -2363,6 +2438,20 @@ type Problem struct {
 	Title string `json:"title"`
 	// The documentation of the code.
 	Type string `json:"type"`
+	// Of mass_cancellation: how many appointments the list would cancel.
+	WouldCancel *int64 `json:"would_cancel,omitempty"`
+}
+
+// RecordError: What is wrong with a record of a list.
+type RecordError struct {
+	// Stable and meant for programs.
+	Code Code `json:"code"`
+	// One sentence.
+	Detail string `json:"detail"`
+	// The member; absent: of the record as a whole.
+	Field string `json:"field,omitzero"`
+	// The position of the record, from 0; absent: of the list as a whole.
+	Record *int `json:"record,omitempty"`
 }
 
 // Session is the session of the token that a request carries: a client has one, so that its path has no id.

@@ -38,6 +38,8 @@ export interface Operations {
     list(query: Query<"list-appointments">, options?: CallOptions): Listing<"list-appointments">;
     /** Synchronize a facility's appointments with its records: sync-appointments. */
     sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: CallOptions): Promise<Result<"sync-appointments">>;
+    /** List the last lists of a facility's appointments: list-feeds. */
+    listFeeds(facilityId: string, query?: Query<"list-feeds">, options?: CallOptions): Listing<"list-feeds">;
     /** List a patient's appointments: list-patient-appointments. */
     listPatientAppointments(patientId: string, query?: Query<"list-patient-appointments">, options?: CallOptions): Listing<"list-patient-appointments">;
   };
@@ -219,6 +221,7 @@ export interface Arguments {
   "create-facility": [body: Body<"create-facility">];
   "get-facility": [facilityId: string];
   "sync-appointments": [facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">];
+  "list-feeds": [facilityId: string, query?: Query<"list-feeds">];
   "list-flags": [query?: Query<"list-flags">];
   "get-flag": [name: string];
   "list-groups": [query?: Query<"list-groups">];
@@ -298,6 +301,7 @@ export const operations = {
   "get-facility": {"tag":"facilities","name":"get","method":"GET","path":"/v1/facilities/{facility_id}","kind":"call","key":"none","params":["facility_id"],"body":false,"query":false},
   "edit-facility": {"tag":"facilities","name":"edit","method":"PATCH","path":"/v1/facilities/{facility_id}","kind":"edit","key":"none","params":["facility_id"],"body":true,"query":false},
   "sync-appointments": {"tag":"appointments","name":"sync","method":"POST","path":"/v1/facilities/{facility_id}/appointments/sync","kind":"call","key":"none","params":["facility_id"],"body":true,"query":true},
+  "list-feeds": {"tag":"appointments","name":"listFeeds","method":"GET","path":"/v1/facilities/{facility_id}/feeds","kind":"list","key":"none","params":["facility_id"],"body":false,"query":true},
   "list-flags": {"tag":"flags","name":"list","method":"GET","path":"/v1/flags","kind":"list","key":"none","params":[],"body":false,"query":true},
   "get-flag": {"tag":"flags","name":"get","method":"GET","path":"/v1/flags/{name}","kind":"call","key":"none","params":["name"],"body":false,"query":false},
   "set-flag": {"tag":"flags","name":"set","method":"PUT","path":"/v1/flags/{name}","kind":"edit","key":"none","params":["name"],"body":true,"query":false},

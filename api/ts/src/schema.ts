@@ -407,7 +407,7 @@ export interface paths {
         put?: never;
         /**
          * Synchronize a facility's appointments with its records
-         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
+         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. Invalid records reject the whole list; errors has the first 100 of them by their positions, and field and detail are of the first. list-feeds tells later what became of a list. With dry_run, the answer counts what the list would change. Blanks around ids are ignored: "7 " is "7".
          *
          *     A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
          *
@@ -420,6 +420,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["sync-appointments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/facilities/{facility_id}/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the last lists of a facility's appointments
+         * @description What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was refused. Errors are told by the position of the record, the member and the code, without any value of the list. Lists that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility are kept.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-feeds"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1826,6 +1848,62 @@ export interface components {
             /** @description The name shown to users */
             name?: string;
         };
+        /** @description What became of a list of a facility's appointments */
+        Feed: {
+            /**
+             * Format: uuid
+             * @description The user who sent it
+             */
+            actor_id: string;
+            /**
+             * Format: date-time
+             * @description The time as of which the list was said to be correct
+             */
+            as_of: string;
+            /** @description Appointments that the list no longer had, of those that ended after as_of */
+            canceled: number;
+            /**
+             * @description Why it was refused; absent unless it was
+             * @example validation_failed
+             */
+            code?: components["schemas"]["ErrorCode"];
+            /** @description Records of appointments that were not there before. Of mass_cancellation, these counts are what the list would have changed */
+            created: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Of mass_cancellation: how many appointments could be canceled */
+            current_appointments?: number;
+            /** @description The invalid records, the first 100 of them */
+            errors: components["schemas"]["FeedError"][];
+            /** Format: uuid */
+            id: string;
+            /** @description Records that changed nothing and are in no other count, by the reason */
+            not_applied: components["schemas"]["NotApplied"];
+            outcome: string;
+            /** @description How many records came; absent if the list was not read to its end */
+            records?: number;
+            /** @description True: a newer list, or this one, came before, and nothing was changed */
+            superseded: boolean;
+            /** @description Records that were as they are */
+            unchanged: number;
+            /** @description Records that changed their appointment, or its patient; revived ones too */
+            updated: number;
+        };
+        /** @description An invalid record of a list, without any value of it */
+        FeedError: {
+            /**
+             * @description What is wrong with it
+             * @example validation_failed
+             */
+            code: components["schemas"]["ErrorCode"];
+            /**
+             * @description The member; absent: of the record as a whole, or a member that sync-appointments does not know
+             * @example patient.birth_date
+             */
+            field?: string;
+            /** @description The position of the record, from 0 */
+            record: number;
+        };
         /** @description What a feed changed */
         FeedResult: {
             /** @description Appointments that the list no longer has, of those that end after as_of */
@@ -2359,6 +2437,12 @@ export interface components {
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        PageFeed: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["Feed"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
         /** @description A page of a list */
         PageFlag: {
             /** @description The rows of the page, in the order of the list */
@@ -2877,6 +2961,8 @@ export interface components {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
             code: components["schemas"]["ErrorCode"];
+            /** @description Of mass_cancellation: how many there are to cancel */
+            current_appointments?: number;
             /**
              * @description Of stale_version: the ETag that the row has now
              * @example "8"
@@ -2891,6 +2977,8 @@ export interface components {
              * @description Of driver_user_taken: the driver whose login the user is, if you may see them
              */
             driver_id?: string;
+            /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+            errors?: components["schemas"]["RecordError"][];
             /**
              * @description The parameter, header or member of the body that was rejected
              * @example items[7].account_id
@@ -2917,6 +3005,8 @@ export interface components {
              * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
              */
             pickup_id?: string;
+            /** @description Of records_mismatch: how many came */
+            records?: number;
             /** @description Of refund_too_large: the most that can be refunded */
             refundable_cents?: number;
             /** @description Of price_below_refunds: what was refunded, the lowest price */
@@ -2936,6 +3026,22 @@ export interface components {
              * @example /errors/driver_busy
              */
             type: string;
+            /** @description Of mass_cancellation: how many appointments the list would cancel */
+            would_cancel?: number;
+        };
+        /** @description What is wrong with a record of a list */
+        RecordError: {
+            /** @description Stable and meant for programs */
+            code: components["schemas"]["ErrorCode"];
+            /** @description One sentence */
+            detail: string;
+            /**
+             * @description The member; absent: of the record as a whole
+             * @example patient.birth_date
+             */
+            field?: string;
+            /** @description The position of the record, from 0; absent: of the list as a whole */
+            record?: number;
         };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
@@ -3595,6 +3701,8 @@ export interface components {
                      * @enum {string}
                      */
                     code: "mass_cancellation";
+                    /** @description Of mass_cancellation: how many there are to cancel */
+                    current_appointments?: number;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -3621,6 +3729,8 @@ export interface components {
                      * @example /errors/driver_busy
                      */
                     type: string;
+                    /** @description Of mass_cancellation: how many appointments the list would cancel */
+                    would_cancel?: number;
                 };
             };
         };
@@ -6983,6 +7093,8 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
                 /**
                  * @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
                  * @example 2026-01-05T09:00:00Z
@@ -7033,6 +7145,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7077,6 +7191,8 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
+                        /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+                        errors?: components["schemas"]["RecordError"][];
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -7084,6 +7200,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of records_mismatch: how many came */
+                        records?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7102,6 +7220,45 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-feeds": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The facility */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFeed"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];

@@ -177,6 +177,8 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads",
 			Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-feeds", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
+			Path: "/v1/facilities/{small}/feeds"},
 		{Operation: "list-patient-appointments",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},
