@@ -52,6 +52,9 @@ const (
 	feedRate = 4 << 10 // minimum bytes per second, after the idle timeout
 )
 
+// refusedIdle is how long the next part of a feed is waited for that is refused already.
+const refusedIdle = time.Second
+
 // feedsAtOnce limits concurrent feeds: each holds some thousands of records.
 var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
 
@@ -153,6 +156,7 @@ func (a *server) syncAppointments(
 	defer cancel()
 	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
+	reader.odd = func() { in.body.idle = min(in.body.idle, refusedIdle) }
 	done, err := a.store.SyncFeed(ctx, v, db.Feed{
 		FacilityID: in.FacilityID, AsOf: in.AsOf.Time, Count: in.count,
 		AllowEmpty: in.AllowEmpty, AllowMassCancel: in.AllowMassCancel, Records: reader.records,

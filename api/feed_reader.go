@@ -20,10 +20,11 @@ type feedReader struct {
 	array  *jsontext.Decoder // of an array; nil for lines
 	record []byte            // the text of the current record
 	at     int               // its index, from 0
+	odd    func()            // called after each invalid record
 }
 
 func newFeedReader(body io.Reader, lines bool) *feedReader {
-	r := &feedReader{in: bufio.NewReaderSize(body, 64<<10)}
+	r := &feedReader{in: bufio.NewReaderSize(body, 64<<10), odd: func() {}}
 	if !lines {
 		r.limit = limitedReader{from: r.in}
 		r.array = jsontext.NewDecoder(&r.limit, grammarOnly...)
@@ -50,14 +51,16 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 
 // records yields each record, or a *db.FeedFault in its place, and nothing after one that is the last.
 func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
-	for ; ; r.at++ {
+	for isFirst := true; ; r.at++ {
 		more, fault := r.next()
 		if fault == nil && more && r.at == feedRecords {
 			fault = r.refuse(bodyTooLarge, "", fmt.Sprintf("the maximum is %d records", feedRecords))
 		}
 		if fault != nil {
 			fault.Last = true
-			yield(db.FeedRecord{}, fault)
+			if fault.Code != requestTimeout || isFirst { // otherwise what is wrong is told, as far as it came
+				yield(db.FeedRecord{}, fault)
+			}
 			return
 		}
 		if !more {
@@ -66,7 +69,8 @@ func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 		record, fault := r.parse()
 		var err error
 		if fault != nil {
-			err = fault
+			err, isFirst = fault, false
+			r.odd()
 		}
 		if !yield(record, err) {
 			return

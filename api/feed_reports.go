@@ -16,7 +16,9 @@ func (a *server) registerFeedReports() {
 		summary: "List the last lists of a facility's appointments",
 		about: "What became of the lists that sync-appointments has received: who sent each, when, what it changed, " +
 			"and why it was refused. Errors are told by the position of the record, the member and the code, without " +
-			"any value of the list. Lists that were refused for the caller's permissions, or by a busy server, and " +
+			"any value of the list. Of a list that was refused for mass_cancellation, the counts are what it " +
+			"would have " +
+			"changed. Lists that were refused for the caller's permissions, or by a busy server, and " +
 			"dry runs are not among them. The last hundred lists of a facility are kept.",
 		roles: patientRoles, codes: []db.Code{db.NotFound},
 	}, a.listFeeds)
@@ -24,29 +26,30 @@ func (a *server) registerFeedReports() {
 
 // Feed is what became of a list of a facility's appointments.
 type Feed struct {
-	ID        uuid.UUID      `json:"id" format:"uuid"`
-	ActorID   uuid.UUID      `json:"actor_id" format:"uuid" doc:"The user who sent it"`
-	AsOf      time.Time      `json:"as_of" doc:"The time as of which the list was said to be correct"`
-	CreatedAt time.Time      `json:"created_at"`
+	ID        uuid.UUID      `json:"id" format:"uuid" doc:"Made by the server for each list"`
+	ActorID   uuid.UUID      `json:"actor_id" format:"uuid"`
+	AsOf      time.Time      `json:"as_of"`
+	CreatedAt time.Time      `json:"created_at" doc:"When it was applied, superseded or refused"`
 	Outcome   db.FeedOutcome `json:"outcome"`
-	Code      errorCode      `json:"code,omitempty" doc:"Why it was refused; absent unless it was" example:"validation_failed"`
+	Code      errorCode      `json:"code,omitempty" doc:"Why it was refused; absent unless it was"`
 	Errors    []FeedError    `json:"errors" maxItems:"100" doc:"The invalid records, the first 100 of them"`
-	Records   *int64         `json:"records,omitempty" minimum:"0" doc:"How many records came; absent if the list was not read to its end"`
+	Records   *int64         `json:"records,omitempty" minimum:"0" doc:"How many records came, if all were read"`
 
-	Created    int64      `json:"created" minimum:"0" doc:"Records of appointments that were not there before. Of mass_cancellation, these counts are what the list would have changed"`
-	Updated    int64      `json:"updated" minimum:"0" doc:"Records that changed their appointment, or its patient; revived ones too"`
-	Unchanged  int64      `json:"unchanged" minimum:"0" doc:"Records that were as they are"`
-	Canceled   int64      `json:"canceled" minimum:"0" doc:"Appointments that the list no longer had, of those that ended after as_of"`
-	Superseded bool       `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
-	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
+	// Of mass_cancellation, the counts are what the list would have changed.
+	Created    int64      `json:"created" minimum:"0"`
+	Updated    int64      `json:"updated" minimum:"0"`
+	Unchanged  int64      `json:"unchanged" minimum:"0"`
+	Canceled   int64      `json:"canceled" minimum:"0"`
+	Superseded bool       `json:"superseded" doc:"True: a newer list, or this one, came before"`
+	NotApplied NotApplied `json:"not_applied" doc:"Records that are in no other count, by the reason"`
 
-	CurrentAppointments *int64 `json:"current_appointments,omitempty" minimum:"0" doc:"Of mass_cancellation: how many appointments could be canceled"`
+	CurrentAppointments *int64 `json:"current_appointments,omitempty" minimum:"0"`
 }
 
 // FeedError is an invalid record of a list.
 type FeedError struct {
 	Record int       `json:"record" minimum:"0" maximum:"1000000" doc:"The position of the record, from 0"`
-	Field  string    `json:"field,omitempty" doc:"The member; absent: of the record as a whole, or a member that sync-appointments does not know" example:"patient.birth_date"`
+	Field  string    `json:"field,omitempty" doc:"The member, if sync-appointments knows it" example:"patient.birth_date"`
 	Code   errorCode `json:"code" doc:"What is wrong with it" example:"validation_failed"`
 }
 

@@ -118,16 +118,16 @@ func TestTheLastFeedsOfAFacilityAreListed(t *testing.T) {
 		list := s.do(as, "GET", s.feedsPath(), nil).want(200).items()
 		var got []string
 		for _, f := range list {
-			got = append(got, fmt.Sprint(f["outcome"], f["code"], f["records"],
+			got = append(got, fmt.Sprintln(f["outcome"], f["code"], f["records"],
 				f["created"], f["unchanged"], f["canceled"],
 				f["superseded"], f["current_appointments"], f["errors"]))
 			if f["actor_id"] != s.staff.id.String() {
 				t.Errorf("by %v", f["actor_id"])
 			}
 		}
-		want := []string{"REFUSED records_mismatch 24 0 0 0 false <nil> []",
-			"REFUSED mass_cancellation 3 0 3 21 false 24 []", "SUPERSEDED <nil> 24 0 0 0 true <nil> []",
-			"APPLIED <nil> 24 24 0 0 false <nil> []"}
+		want := []string{"REFUSED records_mismatch 24 0 0 0 false <nil> []\n",
+			"REFUSED mass_cancellation 3 0 3 21 false 24 []\n", "SUPERSEDED <nil> 24 0 0 0 true <nil> []\n",
+			"APPLIED <nil> 24 24 0 0 false <nil> []\n"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s reads\n%q\nwant\n%q", as.role, got, want)
 		}

@@ -188,7 +188,10 @@ func (s *Store) stageFeed(
 	for r, err := range records {
 		if fault, ok := errors.AsType[*FeedFault](err); ok {
 			faults = append(faults, *fault)
-			if err := flush(); err != nil || fault.Last || len(faults) == MaxFeedFaults {
+			if fault.Last || len(faults) == MaxFeedFaults {
+				return staged, faults, nil
+			}
+			if err := flush(); err != nil {
 				return staged, faults, err
 			}
 			continue

@@ -63,7 +63,7 @@ var Comments = map[string]string{
 	"feed_reports.code":                   "Why it was refused; null unless it was",
 	"feed_reports.consent_withdrawn":      "Records of patients who do not allow the facility to see them",
 	"feed_reports.created":                "Records of appointments that were not there before",
-	"feed_reports.current_appointments":   "Of mass_cancellation: how many could be canceled; otherwise null",
+	"feed_reports.current_appointments":   "Of mass_cancellation: how many appointments could be canceled",
 	"feed_reports.error_codes":            "The code of each",
 	"feed_reports.error_fields":           "The member of each, or an empty text",
 	"feed_reports.error_records":          "The positions of the invalid records, from 0",

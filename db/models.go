@@ -641,7 +641,7 @@ type FeedReport struct {
 	Canceled int64 `json:"canceled"`
 	// Records of patients who do not allow the facility to see them
 	ConsentWithdrawn int64 `json:"consent_withdrawn"`
-	// Of mass_cancellation: how many could be canceled; otherwise null
+	// Of mass_cancellation: how many appointments could be canceled
 	CurrentAppointments *int64 `json:"current_appointments"`
 	// The positions of the invalid records, from 0
 	ErrorRecords []int32 `json:"error_records"`

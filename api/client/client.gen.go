@@ -275,9 +275,10 @@ func (s AppointmentsService) Sync(
 // ListFeeds lists the last lists of a facility's appointments: list-feeds.
 //
 // What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was
-// refused. Errors are told by the position of the record, the member and the code, without any value of the list. Lists
-// that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last
-// hundred lists of a facility are kept.
+// refused. Errors are told by the position of the record, the member and the code, without any value of the list. Of a
+// list that was refused for mass_cancellation, the counts are what it would have changed. Lists that were refused for
+// the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility
+// are kept.
 //
 // Roles: admin, dispatcher, staff.
 func (s AppointmentsService) ListFeeds(
@@ -1748,27 +1749,29 @@ type FacilityEdit struct {
 type Feed struct {
 	// The user who sent it.
 	ActorID uuid.UUID `json:"actor_id"`
-	// The time as of which the list was said to be correct.
+	// The time as of which it was said to be correct.
 	AsOf time.Time `json:"as_of"`
-	// Appointments that the list no longer had, of those that ended after as_of.
+	// Appointments that the list no longer had.
 	Canceled int64 `json:"canceled"`
 	// Why it was refused; absent unless it was.
 	Code Code `json:"code,omitzero"`
-	// Records of appointments that were not there before. Of mass_cancellation, these counts are what the list would
-	// have changed.
-	Created   int64     `json:"created"`
+	// Records of appointments that were not there before.
+	Created int64 `json:"created"`
+	// When it was applied, superseded or refused.
 	CreatedAt time.Time `json:"created_at"`
 	// Of mass_cancellation: how many appointments could be canceled.
 	CurrentAppointments *int64 `json:"current_appointments,omitempty"`
 	// The invalid records, the first 100 of them.
 	Errors []FeedError `json:"errors"`
-	ID     uuid.UUID   `json:"id"`
-	// Records that changed nothing and are in no other count, by the reason.
+	// Made by the server for each list.
+	ID uuid.UUID `json:"id"`
+	// Records that are in no other count, by the reason.
 	NotApplied NotApplied `json:"not_applied"`
-	Outcome    string     `json:"outcome"`
-	// How many records came; absent if the list was not read to its end.
+	// What became of it.
+	Outcome string `json:"outcome"`
+	// How many records came, if all were read.
 	Records *int64 `json:"records,omitempty"`
-	// True: a newer list, or this one, came before, and nothing was changed.
+	// True: a newer list, or this one, came before.
 	Superseded bool `json:"superseded"`
 	// Records that were as they are.
 	Unchanged int64 `json:"unchanged"`
@@ -1780,7 +1783,7 @@ type Feed struct {
 type FeedError struct {
 	// What is wrong with it.
 	Code Code `json:"code"`
-	// The member; absent: of the record as a whole, or a member that sync-appointments does not know.
+	// The member, if sync-appointments knows it.
 	Field string `json:"field,omitzero"`
 	// The position of the record, from 0.
 	Record int `json:"record"`

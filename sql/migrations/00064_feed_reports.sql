@@ -48,7 +48,7 @@ COMMENT ON COLUMN feed_reports.updated IS 'Records that changed their appointmen
 COMMENT ON COLUMN feed_reports.unchanged IS 'Records that were as they are';
 COMMENT ON COLUMN feed_reports.canceled IS 'Appointments that the list no longer had';
 COMMENT ON COLUMN feed_reports.consent_withdrawn IS 'Records of patients who do not allow the facility to see them';
-COMMENT ON COLUMN feed_reports.current_appointments IS 'Of mass_cancellation: how many could be canceled; otherwise null';
+COMMENT ON COLUMN feed_reports.current_appointments IS 'Of mass_cancellation: how many appointments could be canceled';
 COMMENT ON COLUMN feed_reports.error_records IS 'The positions of the invalid records, from 0';
 COMMENT ON COLUMN feed_reports.error_fields IS 'The member of each, or an empty text';
 COMMENT ON COLUMN feed_reports.error_codes IS 'The code of each';

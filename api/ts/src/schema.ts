@@ -435,7 +435,7 @@ export interface paths {
         };
         /**
          * List the last lists of a facility's appointments
-         * @description What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was refused. Errors are told by the position of the record, the member and the code, without any value of the list. Lists that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility are kept.
+         * @description What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was refused. Errors are told by the position of the record, the member and the code, without any value of the list. Of a list that was refused for mass_cancellation, the counts are what it would have changed. Lists that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility are kept.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -1857,32 +1857,36 @@ export interface components {
             actor_id: string;
             /**
              * Format: date-time
-             * @description The time as of which the list was said to be correct
+             * @description The time as of which it was said to be correct
              */
             as_of: string;
-            /** @description Appointments that the list no longer had, of those that ended after as_of */
+            /** @description Appointments that the list no longer had */
             canceled: number;
-            /**
-             * @description Why it was refused; absent unless it was
-             * @example validation_failed
-             */
+            /** @description Why it was refused; absent unless it was */
             code?: components["schemas"]["ErrorCode"];
-            /** @description Records of appointments that were not there before. Of mass_cancellation, these counts are what the list would have changed */
+            /** @description Records of appointments that were not there before */
             created: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was applied, superseded or refused
+             */
             created_at: string;
             /** @description Of mass_cancellation: how many appointments could be canceled */
             current_appointments?: number;
             /** @description The invalid records, the first 100 of them */
             errors: components["schemas"]["FeedError"][];
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Made by the server for each list
+             */
             id: string;
-            /** @description Records that changed nothing and are in no other count, by the reason */
+            /** @description Records that are in no other count, by the reason */
             not_applied: components["schemas"]["NotApplied"];
+            /** @description What became of it */
             outcome: string;
-            /** @description How many records came; absent if the list was not read to its end */
+            /** @description How many records came, if all were read */
             records?: number;
-            /** @description True: a newer list, or this one, came before, and nothing was changed */
+            /** @description True: a newer list, or this one, came before */
             superseded: boolean;
             /** @description Records that were as they are */
             unchanged: number;
@@ -1897,7 +1901,7 @@ export interface components {
              */
             code: components["schemas"]["ErrorCode"];
             /**
-             * @description The member; absent: of the record as a whole, or a member that sync-appointments does not know
+             * @description The member, if sync-appointments knows it
              * @example patient.birth_date
              */
             field?: string;
@@ -2437,6 +2441,7 @@ export interface components {
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageFeed: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Feed"][];
