@@ -4517,6 +4517,7 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-feeds"><span>List the last lists of a facility&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-appointments"><span>List a patient&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4635,7 +4636,7 @@ export interface operations {
                      *     <p>The driver is assigned to another pickup.</p>
                      *
                      *     <h2 id="advice">What to do</h2>
-                     *     <p>Choose another driver, release the other pickup, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
+                     *     <p>Choose another driver, release the pickup in pickup_id, which is there if you may see it, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
                      *
                      *     <h2 id="example">An example</h2>
                      *     <div class="code"><pre tabindex="0"><code>{
@@ -4644,7 +4645,8 @@ export interface operations {
                      *       <span class="name">&#34;status&#34;</span>: <span class="number">409</span>,
                      *       <span class="name">&#34;code&#34;</span>: <span class="string">&#34;driver_busy&#34;</span>,
                      *       <span class="name">&#34;detail&#34;</span>: <span class="string">&#34;The driver is assigned to another pickup.&#34;</span>,
-                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>
+                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>,
+                     *       <span class="name">&#34;pickup_id&#34;</span>: <span class="string">&#34;01997c52-6f00-7000-8000-00000000000a&#34;</span>
                      *     }</code></pre><button class="copy scripted" type="button">Copy</button></div>
                      *     <h2 id="operations">Where it is answered</h2>
                      *     <ul class="links">
@@ -5768,7 +5770,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -7234,14 +7236,20 @@ export interface operations {
     "list-feeds": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -7256,6 +7264,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "as_of": "2026-01-05T09:00:00Z",
+                     *           "canceled": 0,
+                     *           "created": 1,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "errors": [],
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "not_applied": {
+                     *             "consent_withdrawn": 0
+                     *           },
+                     *           "outcome": "APPLIED",
+                     *           "records": 1,
+                     *           "superseded": false,
+                     *           "unchanged": 0,
+                     *           "updated": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageFeed"];
                 };
             };
@@ -8258,7 +8289,7 @@ export interface operations {
             path: {
                 /**
                  * @description The text
-                 * @example 019b8d5a-7000-7000-8000-000000000013
+                 * @example 019b8d5a-7000-7000-8000-000000000014
                  */
                 message_id: string;
             };
@@ -8282,7 +8313,7 @@ export interface operations {
                      * @example {
                      *       "body": "Your pickup has been delivered.",
                      *       "created_at": "2026-01-05T09:00:00Z",
-                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000014",
                      *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *       "reason": null,
                      *       "sent_at": null,
@@ -8890,7 +8921,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -9991,7 +10022,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -11060,7 +11091,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -11071,7 +11102,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "dispatch",
@@ -11082,7 +11113,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "release",
@@ -11093,7 +11124,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "assign",
@@ -11104,7 +11135,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "COLLECTED",
                      *           "transition": "collect",
@@ -11115,7 +11146,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "COLLECTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "RECEIVED",
                      *           "transition": "receive",
@@ -11126,7 +11157,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "RECEIVED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "PACKED",
                      *           "transition": "pack",
@@ -11137,7 +11168,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "PACKED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SHIPPED",
                      *           "transition": "ship",
@@ -11148,7 +11179,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SHIPPED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
@@ -11205,7 +11236,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup has been delivered.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11215,7 +11246,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11225,7 +11256,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11235,7 +11266,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup is booked.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
