@@ -43,7 +43,7 @@ var blockingMembers = map[string][]db.Code{
 	"would_cancel":         {db.MassCancellation},
 	"current_appointments": {db.MassCancellation},
 	"records":              {db.RecordsMismatch},
-	"errors":               {db.EmptyFeed}, // the answers of sync-appointments alone
+	"errors":               {db.EmptyFeed, unreadableBody}, // of sync-appointments alone
 }
 
 // omitBlocking removes the members that none of the codes has from the schema of a problem.

@@ -32,7 +32,7 @@ var codesWith = map[string][]string{
 	"moved_by": {"illegal_transition", "not_editable"}, "moved_at": {"illegal_transition", "not_editable"},
 	"current_etag": {"stale_version"}, "message_status": {"message_not_failed"},
 	"would_cancel": {"mass_cancellation"}, "current_appointments": {"mass_cancellation"},
-	"records": {"records_mismatch"}, "errors": {"empty_feed"}, // of all answers of a feed with this status
+	"records": {"records_mismatch"}, "errors": {"empty_feed", "unreadable_body"}, // of sync-appointments alone
 }
 
 func (b blocked) check(how string, a *answer) {

@@ -51,16 +51,14 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 
 // records yields each record, or a *db.FeedFault in its place, and nothing after one that is the last.
 func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
-	for isFirst := true; ; r.at++ {
+	for ; ; r.at++ {
 		more, fault := r.next()
 		if fault == nil && more && r.at == feedRecords {
 			fault = r.refuse(bodyTooLarge, "", fmt.Sprintf("the maximum is %d records", feedRecords))
 		}
 		if fault != nil {
 			fault.Last = true
-			if fault.Code != requestTimeout || isFirst { // otherwise what is wrong is told, as far as it came
-				yield(db.FeedRecord{}, fault)
-			}
+			yield(db.FeedRecord{}, fault)
 			return
 		}
 		if !more {
@@ -69,7 +67,7 @@ func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 		record, fault := r.parse()
 		var err error
 		if fault != nil {
-			err, isFirst = fault, false
+			err = fault
 			r.odd()
 		}
 		if !yield(record, err) {

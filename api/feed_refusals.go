@@ -36,16 +36,13 @@ func feedRefusal(err error) error {
 	return err
 }
 
-// invalidRecords returns the problem of the first fault, with all of them. If there are several, it is one of the
-// content, whatever the first one is.
+// invalidRecords returns the problem of the first fault, with all of them.
 func invalidRecords(faults []db.FeedFault) *Problem {
-	first := recordError(faults[0])
-	code := faults[0].Code
-	if len(faults) > 1 && meanings[code].status != http.StatusUnprocessableEntity {
-		code = db.ValidationFailed
+	if last := len(faults) - 1; last > 0 && faults[last].Code == requestTimeout {
+		faults = faults[:last] // what is wrong is told, as far as it came
 	}
-	p := problem(code, fieldOf(faults[0]), first.Detail)
-	if p.Status == http.StatusUnprocessableEntity {
+	p := problem(faults[0].Code, fieldOf(faults[0]), recordError(faults[0]).Detail)
+	if p.Status == http.StatusUnprocessableEntity || p.Code == unreadableBody {
 		for _, f := range faults {
 			p.Errors = append(p.Errors, recordError(f))
 		}

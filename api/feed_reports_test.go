@@ -67,6 +67,11 @@ func TestAFeedIsRefusedWithAllOfItsErrors(t *testing.T) {
 		errs[1].(object)["code"] != "unreadable_body" {
 		t.Errorf("a list that is cut: %s", broken)
 	}
+	s.feed(s.staff, `{}`).refused(400, "unreadable_body")
+	if last := s.do(s.staff, "GET", s.feedsPath(), nil).want(200).items()[0]; last["code"] != "unreadable_body" ||
+		len(last["errors"].([]any)) != 0 {
+		t.Errorf("of what is no list is reported %v", last)
+	}
 	many := make([]object, 150)
 	for i := range many {
 		many[i] = object{}

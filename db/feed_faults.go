@@ -15,7 +15,7 @@ const MaxFeedFaults = 100
 // FeedFault is what is wrong with a record of a feed. A reader of records yields it as their error, and goes on with the
 // next record.
 type FeedFault struct {
-	Record int    // its position, from 0
+	Record int    // its position, from 0; -1: the list as a whole
 	Field  string // the member, "" for the record as a whole
 	Code   Code
 	Detail string // for the caller: without any value of the record

@@ -62,8 +62,11 @@ func (r *CreateFeedReportParams) refuse(err error) bool {
 	return true
 }
 
-// addError adds an error, without a name that is the sender's.
+// addError adds an error, without a name that is the sender's. What is wrong with the list as a whole is its code.
 func (r *CreateFeedReportParams) addError(record int, field string, code Code) {
+	if record < 0 {
+		return
+	}
 	if !slices.Contains(feedFields, field) {
 		field = ""
 	}

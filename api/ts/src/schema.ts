@@ -4292,6 +4292,8 @@ export interface components {
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
                     detail: string;
+                    /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+                    errors?: components["schemas"]["RecordError"][];
                     /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
