@@ -223,6 +223,7 @@ func (a *server) registerAll() {
 	a.registerFeedReports()
 	a.registerService()
 	a.registerBatches()
+	a.describeBatch()
 	a.describeWebhooks()
 	finishDocument(a.huma.OpenAPI())
 }

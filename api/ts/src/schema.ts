@@ -72,14 +72,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the accounts
-         * @description Roles: admin, dispatcher, staff.
+         * List the accounts that you see
+         * @description Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of theirs.
+         *
+         *     Roles: admin, dispatcher, staff.
          */
         get: operations["list-accounts"];
         put?: never;
         /**
          * Create an account
-         * @description The balance is 0: add money with deposit-to-account.
+         * @description The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is false.
          *
          *     Roles: admin.
          */
@@ -195,6 +197,56 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the facilities of an account
+         * @description Ordered by id. Where all_facilities is true, the list has no effect.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        get: operations["list-account-facilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities/{facility_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a facility to an account
+         * @description Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request. Repeating it has no effect.
+         *
+         *     Roles: admin.
+         */
+        put: operations["add-account-facility"];
+        post?: never;
+        /**
+         * Remove a facility from an account
+         * @description A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account without any facility is charged by no staff, unless all_facilities is true.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["remove-account-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -407,7 +459,7 @@ export interface paths {
         put?: never;
         /**
          * Synchronize a facility's appointments with its records
-         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. Invalid records reject the whole list; errors has the first 100 of them by their positions, and field and detail are of the first. list-feeds tells later what became of a list. With dry_run, the answer counts what the list would change. Blanks around ids are ignored: "7 " is "7".
+         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
          *
          *     A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
          *
@@ -420,28 +472,6 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["sync-appointments"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/facilities/{facility_id}/feeds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List the last lists of a facility's appointments
-         * @description What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was refused. Errors are told by the position of the record, the member and the code, without any value of the list. Of a list that was refused for mass_cancellation, the counts are what it would have changed. Lists that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility are kept.
-         *
-         *     Roles: admin, dispatcher, staff.
-         */
-        get: operations["list-feeds"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -660,6 +690,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["resend-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patient-reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a user read
+         * @description Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from and to, those in the range.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-reads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1283,7 +1335,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a pickup
-         * @description Charges the account. DRAFT to SUBMITTED.
+         * @description Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -1535,6 +1587,8 @@ export interface components {
     schemas: {
         /** @description What pickups are charged to: a balance in one currency */
         Account: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
+            all_facilities: boolean;
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
             /**
@@ -1562,8 +1616,28 @@ export interface components {
         };
         /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it */
+            all_facilities?: boolean;
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description A facility whose staff may see and charge an account */
+        AccountFacility: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description When it was listed
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The facility whose staff may charge it
+             */
+            facility_id: string;
         };
         /** @description The entries of an account in a range of time, with the balance after each */
         AccountStatement: {
@@ -1590,6 +1664,91 @@ export interface components {
              * @description Where it ends: as requested, or when it was made
              */
             to: string;
+        };
+        /** @description Add a facility to a group: add-group-facility, in a batch */
+        AddGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Add a member: add-group-member, in a batch */
+        AddGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Add a phone number: add-phone-number, in a batch */
+        AddPhoneNumberWrite: {
+            body: components["schemas"]["NewPhoneNumber"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Record a patient's consent that a facility sees them: allow-patient-facility, in a batch */
+        AllowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "allow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
         };
         /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
@@ -1666,6 +1825,33 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description Assign a driver: assign-pickup, in a batch */
+        AssignPickupWrite: {
+            body: components["schemas"]["Assignment"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "assign-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description The driver of an assignment */
         Assignment: {
             /**
@@ -1674,10 +1860,195 @@ export interface components {
              */
             driver_id: string;
         };
+        /** @description Cancel a pickup: cancel-pickup, in a batch */
+        CancelPickupWrite: {
+            body?: components["schemas"]["Cancellation"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "cancel-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description Why a pickup is canceled */
         Cancellation: {
             /** @description Why it is canceled */
             reason?: string;
+        };
+        /** @description Change a password: change-password, in a batch */
+        ChangePasswordWrite: {
+            body: components["schemas"]["PasswordChange"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "change-password";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Charge an account: charge-account, in a batch */
+        ChargeAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "charge-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Collect a pickup: collect-pickup, in a batch */
+        CollectPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "collect-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Create an account: create-account, in a batch */
+        CreateAccountWrite: {
+            body: components["schemas"]["NewAccount"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-account";
+        };
+        /** @description Create a driver: create-driver, in a batch */
+        CreateDriverWrite: {
+            body: components["schemas"]["NewDriver"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-driver";
+        };
+        /** @description Create a facility: create-facility, in a batch */
+        CreateFacilityWrite: {
+            body: components["schemas"]["NewFacility"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-facility";
+        };
+        /** @description Create a group: create-group, in a batch */
+        CreateGroupWrite: {
+            body: components["schemas"]["NewGroup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-group";
+        };
+        /** @description Create a patient: create-patient, in a batch */
+        CreatePatientWrite: {
+            body: components["schemas"]["NewPatient"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-patient";
+        };
+        /** @description Create a pickup: create-pickup, in a batch */
+        CreatePickupWrite: {
+            body: components["schemas"]["NewPickup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-pickup";
+        };
+        /** @description Create a user: create-user, in a batch */
+        CreateUserWrite: {
+            body: components["schemas"]["NewUser"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-user";
         };
         /** @description What a user logs in with */
         Credentials: {
@@ -1693,6 +2064,112 @@ export interface components {
              * @example demo
              */
             tenant: string;
+        };
+        /** @description Deactivate a user: deactivate-user, in a batch */
+        DeactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Deliver a pickup: deliver-pickup, in a batch */
+        DeliverPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deliver-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Deposit to an account: deposit-to-account, in a batch */
+        DepositToAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deposit-to-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Record that a patient withdraws a facility's consent: disallow-patient-facility, in a batch */
+        DisallowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "disallow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Dispatch the nearest free driver: dispatch-pickup, in a batch */
+        DispatchPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "dispatch-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A driver, whom pickups are assigned to */
         Driver: {
@@ -1778,6 +2255,181 @@ export interface components {
              */
             longitude: number;
         };
+        /** @description Edit an account: edit-account, in a batch */
+        EditAccountWrite: {
+            body: components["schemas"]["AccountEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Edit a driver: edit-driver, in a batch */
+        EditDriverWrite: {
+            body: components["schemas"]["DriverEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
+        /** @description Edit a facility: edit-facility, in a batch */
+        EditFacilityWrite: {
+            body: components["schemas"]["FacilityEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Edit a group: edit-group, in a batch */
+        EditGroupWrite: {
+            body: components["schemas"]["GroupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-group";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Edit a patient: edit-patient, in a batch */
+        EditPatientWrite: {
+            body: components["schemas"]["PatientEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-patient";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Edit a pickup: edit-pickup, in a batch */
+        EditPickupWrite: {
+            body: components["schemas"]["PickupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Edit a user: edit-user, in a batch */
+        EditUserWrite: {
+            body: components["schemas"]["UserEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
         /**
          * @description The kind of a ledger entry
          * @enum {string}
@@ -1787,7 +2439,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -1847,66 +2499,6 @@ export interface components {
             max_cancel_share?: number;
             /** @description The name shown to users */
             name?: string;
-        };
-        /** @description What became of a list of a facility's appointments */
-        Feed: {
-            /**
-             * Format: uuid
-             * @description The user who sent it
-             */
-            actor_id: string;
-            /**
-             * Format: date-time
-             * @description The time as of which it was said to be correct
-             */
-            as_of: string;
-            /** @description Appointments that the list no longer had */
-            canceled: number;
-            /** @description Why it was refused; absent unless it was */
-            code?: components["schemas"]["ErrorCode"];
-            /** @description Records of appointments that were not there before */
-            created: number;
-            /**
-             * Format: date-time
-             * @description When it was applied, superseded or refused
-             */
-            created_at: string;
-            /** @description Of mass_cancellation: how many appointments could be canceled */
-            current_appointments?: number;
-            /** @description The invalid records, the first 100 of them */
-            errors: components["schemas"]["FeedError"][];
-            /**
-             * Format: uuid
-             * @description Made by the server for each list
-             */
-            id: string;
-            /** @description Records that are in no other count, by the reason */
-            not_applied: components["schemas"]["NotApplied"];
-            /** @description What became of it */
-            outcome: string;
-            /** @description How many records came, if all were read */
-            records?: number;
-            /** @description True: a newer list, or this one, came before */
-            superseded: boolean;
-            /** @description Records that were as they are */
-            unchanged: number;
-            /** @description Records that changed their appointment, or its patient; revived ones too */
-            updated: number;
-        };
-        /** @description An invalid record of a list, without any value of it */
-        FeedError: {
-            /**
-             * @description What is wrong with it
-             * @example validation_failed
-             */
-            code: components["schemas"]["ErrorCode"];
-            /**
-             * @description The member, if sync-appointments knows it
-             * @example patient.birth_date
-             */
-            field?: string;
-            /** @description The position of the record, from 0 */
-            record: number;
         };
         /** @description What a feed changed */
         FeedResult: {
@@ -2101,6 +2693,23 @@ export interface components {
              */
             version: number;
         };
+        /** @description Report a driver's location: locate-driver, in a batch */
+        LocateDriverWrite: {
+            body: components["schemas"]["DriverLocation"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "locate-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
             /** @description False if a newer observation is known */
@@ -2164,6 +2773,8 @@ export interface components {
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
         /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
+            /** @description Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true */
+            all_facilities?: boolean;
             /**
              * @description ISO 4217
              * @example USD
@@ -2420,10 +3031,43 @@ export interface components {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
         };
+        /** @description Pack a pickup: pack-pickup, in a batch */
+        PackPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "pack-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description A page of a list */
         PageAccount: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Account"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageAccountFacility: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["AccountFacility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -2438,13 +3082,6 @@ export interface components {
         PageFacility: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
-            /** @description Pass it as cursor to get the next page; absent on the last page */
-            next_cursor?: string;
-        };
-        /** @description A page of a list */
-        PageFeed: {
-            /** @description The rows of the page, in the order of the list */
-            items: components["schemas"]["Feed"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -2508,6 +3145,13 @@ export interface components {
         PagePatientConsent: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PatientConsent"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PagePatientRead: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["PatientRead"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -2661,6 +3305,31 @@ export interface components {
             given_name?: string;
             /** @description E.164 */
             phone?: string | null;
+        };
+        /** @description That a user read or wrote the data of patients, by one operation */
+        PatientRead: {
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
+            id: string;
+            /**
+             * @description The operation that showed or wrote the patients
+             * @example list-patients
+             */
+            operation: string;
+            /** @description The patients whose data it was; more than 200 are told by several records */
+            patient_ids: string[];
+            /**
+             * Format: uuid
+             * @description The user who did this
+             */
+            user_id: string;
         };
         /** @description A patient, as the facilities' records say */
         PatientRecord: {
@@ -2966,24 +3635,10 @@ export interface components {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
             code: components["schemas"]["ErrorCode"];
-            /** @description Of mass_cancellation: how many there are to cancel */
-            current_appointments?: number;
-            /**
-             * @description Of stale_version: the ETag that the row has now
-             * @example "8"
-             */
-            current_etag?: string;
             /** @description The status after the request was rejected; it may have changed again */
             current_status?: components["schemas"]["PickupStatus"];
             /** @description One sentence about this request */
             detail: string;
-            /**
-             * Format: uuid
-             * @description Of driver_user_taken: the driver whose login the user is, if you may see them
-             */
-            driver_id?: string;
-            /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
-            errors?: components["schemas"]["RecordError"][];
             /**
              * @description The parameter, header or member of the body that was rejected
              * @example items[7].account_id
@@ -2991,31 +3646,6 @@ export interface components {
             field?: string;
             /** @description Of write-batch: the position of the item that was rejected, from 0 */
             item?: number;
-            /** @description Of message_not_failed: the status of the text */
-            message_status?: components["schemas"]["MessageStatus"];
-            /** @description Of insufficient_funds: how much the balance lacks */
-            missing_cents?: number;
-            /**
-             * Format: date-time
-             * @description When moved_by did
-             */
-            moved_at?: string;
-            /**
-             * Format: uuid
-             * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-             */
-            moved_by?: string;
-            /**
-             * Format: uuid
-             * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
-             */
-            pickup_id?: string;
-            /** @description Of records_mismatch: how many came */
-            records?: number;
-            /** @description Of refund_too_large: the most that can be refunded */
-            refundable_cents?: number;
-            /** @description Of price_below_refunds: what was refunded, the lowest price */
-            refunded_cents?: number;
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
@@ -3031,22 +3661,212 @@ export interface components {
              * @example /errors/driver_busy
              */
             type: string;
-            /** @description Of mass_cancellation: how many appointments the list would cancel */
-            would_cancel?: number;
         };
-        /** @description What is wrong with a record of a list */
-        RecordError: {
-            /** @description Stable and meant for programs */
-            code: components["schemas"]["ErrorCode"];
-            /** @description One sentence */
-            detail: string;
+        /** @description Reactivate a user: reactivate-user, in a batch */
+        ReactivateUserWrite: {
             /**
-             * @description The member; absent: of the record as a whole
-             * @example patient.birth_date
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
              */
-            field?: string;
-            /** @description The position of the record, from 0; absent: of the list as a whole */
-            record?: number;
+            operation: "reactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Receive a pickup: receive-pickup, in a batch */
+        ReceivePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "receive-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Refund a part of a pickup's charge: refund-pickup, in a batch */
+        RefundPickupWrite: {
+            body: components["schemas"]["PartialRefund"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "refund-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Release the driver: release-pickup, in a batch */
+        ReleasePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "release-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Remove a facility from a group: remove-group-facility, in a batch */
+        RemoveGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Remove a member: remove-group-member, in a batch */
+        RemoveGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Remove a phone number: remove-phone-number, in a batch */
+        RemovePhoneNumberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The phone number
+                 */
+                phone_number_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Change the price of a submitted pickup: reprice-pickup, in a batch */
+        RepricePickupWrite: {
+            body: components["schemas"]["NewPrice"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reprice-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Send a failed text again: resend-message, in a batch */
+        ResendMessageWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "resend-message";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The text
+                 */
+                message_id: string;
+            };
         };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
@@ -3067,6 +3887,57 @@ export interface components {
             tenant_id: string;
             /** @description The user who logged in */
             user: components["schemas"]["User"];
+        };
+        /** @description Switch a flag: set-flag, in a batch */
+        SetFlagWrite: {
+            body: components["schemas"]["FlagSetting"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "set-flag";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * @description The name of the feature
+                 * @example pickup_texts
+                 */
+                name: string;
+            };
+        };
+        /** @description Ship a pickup: ship-pickup, in a batch */
+        ShipPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "ship-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description An entry of an account, with the balance after it */
         StatementLine: {
@@ -3090,6 +3961,32 @@ export interface components {
              * @description The pickup that was charged or refunded
              */
             pickup_id: string | null;
+        };
+        /** @description Submit a pickup: submit-pickup, in a batch */
+        SubmitPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "submit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /**
          * @description A transition of a pickup from one status to another
@@ -3153,22 +4050,7 @@ export interface components {
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
         /** @description A write of a batch: a request to an operation */
-        Write: {
-            /** @description Its body */
-            body?: unknown;
-            /** @description Its headers */
-            headers?: components["schemas"]["WriteHeaders"];
-            /** @description The id of the operation */
-            operation: string;
-            /** @description The parameters in its path */
-            path?: {
-                [key: string]: string;
-            };
-            /** @description The parameters in its query */
-            query?: {
-                [key: string]: string;
-            };
-        };
+        Write: components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
         /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
@@ -3182,13 +4064,6 @@ export interface components {
              * @example 201
              */
             status: number;
-        };
-        /** @description The headers of a write of a batch */
-        WriteHeaders: {
-            /** @description Unique for each write, and the same for its retries */
-            "Idempotency-Key"?: string;
-            /** @description The ETag of the row that the write is based on */
-            "If-Match"?: string;
         };
         /** @description Writes that are made together */
         Writes: {
@@ -3308,11 +4183,6 @@ export interface components {
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
                     detail: string;
-                    /**
-                     * Format: uuid
-                     * @description Of driver_user_taken: the driver whose login the user is, if you may see them
-                     */
-                    driver_id?: string;
                     /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
@@ -3535,16 +4405,6 @@ export interface components {
                     field?: string;
                     /** @description Of write-batch: the position of the item that was rejected, from 0 */
                     item?: number;
-                    /**
-                     * Format: date-time
-                     * @description When moved_by did
-                     */
-                    moved_at?: string;
-                    /**
-                     * Format: uuid
-                     * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                     */
-                    moved_by?: string;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -3706,8 +4566,6 @@ export interface components {
                      * @enum {string}
                      */
                     code: "mass_cancellation";
-                    /** @description Of mass_cancellation: how many there are to cancel */
-                    current_appointments?: number;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -3734,8 +4592,6 @@ export interface components {
                      * @example /errors/driver_busy
                      */
                     type: string;
-                    /** @description Of mass_cancellation: how many appointments the list would cancel */
-                    would_cancel?: number;
                 };
             };
         };
@@ -3764,59 +4620,6 @@ export interface components {
                     field?: string;
                     /** @description Of write-batch: the position of the item that was rejected, from 0 */
                     item?: number;
-                    /** @description Identifies the request in support requests */
-                    request_id: string;
-                    /**
-                     * @description The HTTP status
-                     * @example 409
-                     */
-                    status: number;
-                    /** @description A short description of the code */
-                    title: string;
-                    /**
-                     * Format: uri-reference
-                     * @description The documentation of the code
-                     * @example /errors/driver_busy
-                     */
-                    type: string;
-                };
-            };
-        };
-        /** @description Conflict: not_editable */
-        NotEditable: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @description The transitions that you may make from current_status */
-                    allowed?: components["schemas"]["TransitionName"][];
-                    /**
-                     * @description Stable and meant for programs
-                     * @enum {string}
-                     */
-                    code: "not_editable";
-                    /** @description The status after the request was rejected; it may have changed again */
-                    current_status?: components["schemas"]["PickupStatus"];
-                    /** @description One sentence about this request */
-                    detail: string;
-                    /**
-                     * @description The parameter, header or member of the body that was rejected
-                     * @example items[7].account_id
-                     */
-                    field?: string;
-                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
-                    item?: number;
-                    /**
-                     * Format: date-time
-                     * @description When moved_by did
-                     */
-                    moved_at?: string;
-                    /**
-                     * Format: uuid
-                     * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                     */
-                    moved_by?: string;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -4066,11 +4869,6 @@ export interface components {
                      * @enum {string}
                      */
                     code: "stale_version";
-                    /**
-                     * @description Of stale_version: the ETag that the row has now
-                     * @example "8"
-                     */
-                    current_etag?: string;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -4292,8 +5090,6 @@ export interface components {
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
                     detail: string;
-                    /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
-                    errors?: components["schemas"]["RecordError"][];
                     /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
@@ -4519,7 +5315,6 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
-                     *     <li><a href="/docs/operations/list-feeds"><span>List the last lists of a facility&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-appointments"><span>List a patient&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4534,6 +5329,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
                      *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4551,13 +5347,16 @@ export interface operations {
                      *     <summary>Accounts</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
-                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts that you see</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-facilities"><span>List the facilities of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-account-facility"><span>Add a facility to an account</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-account-facility"><span>Remove a facility from an account</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4638,7 +5437,7 @@ export interface operations {
                      *     <p>The driver is assigned to another pickup.</p>
                      *
                      *     <h2 id="advice">What to do</h2>
-                     *     <p>Choose another driver, release the pickup in pickup_id, which is there if you may see it, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
+                     *     <p>Choose another driver, release the other pickup, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
                      *
                      *     <h2 id="example">An example</h2>
                      *     <div class="code"><pre tabindex="0"><code>{
@@ -4647,8 +5446,7 @@ export interface operations {
                      *       <span class="name">&#34;status&#34;</span>: <span class="number">409</span>,
                      *       <span class="name">&#34;code&#34;</span>: <span class="string">&#34;driver_busy&#34;</span>,
                      *       <span class="name">&#34;detail&#34;</span>: <span class="string">&#34;The driver is assigned to another pickup.&#34;</span>,
-                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>,
-                     *       <span class="name">&#34;pickup_id&#34;</span>: <span class="string">&#34;01997c52-6f00-7000-8000-00000000000a&#34;</span>
+                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>
                      *     }</code></pre><button class="copy scripted" type="button">Copy</button></div>
                      *     <h2 id="operations">Where it is answered</h2>
                      *     <ul class="links">
@@ -4775,6 +5573,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 0,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4783,6 +5582,7 @@ export interface operations {
                      *           "version": 1
                      *         },
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 100000000,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4851,6 +5651,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4880,6 +5681,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4979,6 +5781,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5035,6 +5838,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "all_facilities": false,
                  *       "name": "Sunset and Parkside Clinics"
                  *     }
                  */
@@ -5056,6 +5860,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": false,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5248,8 +6053,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of insufficient_funds: how much the balance lacks */
-                        missing_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -5644,6 +6447,194 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-account-facilities": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAccountFacility"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "add-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "remove-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "get-account-statement": {
         parameters: {
             query?: {
@@ -5772,7 +6763,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -5961,7 +6952,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5974,16 +6965,11 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
-                        /**
-                         * Format: uuid
-                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
-                         */
-                        driver_id?: string;
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -5991,29 +6977,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of message_not_failed: the status of the text */
-                        message_status?: components["schemas"]["MessageStatus"];
-                        /** @description Of insufficient_funds: how much the balance lacks */
-                        missing_cents?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
-                         */
-                        pickup_id?: string;
-                        /** @description Of refund_too_large: the most that can be refunded */
-                        refundable_cents?: number;
-                        /** @description Of price_below_refunds: what was refunded, the lowest price */
-                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6324,11 +7287,6 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
-                        /**
-                         * Format: uuid
-                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
-                         */
-                        driver_id?: string;
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -7102,8 +8060,6 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
-                dry_run?: boolean;
                 /**
                  * @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
                  * @example 2026-01-05T09:00:00Z
@@ -7154,8 +8110,6 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description "true" for a dry run: nothing was written */
-                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7200,8 +8154,6 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
-                        /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
-                        errors?: components["schemas"]["RecordError"][];
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -7209,8 +8161,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of records_mismatch: how many came */
-                        records?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7229,74 +8179,6 @@ export interface operations {
                     };
                 };
             };
-            429: components["responses"]["ConcurrencyLimit"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["Timeout"];
-        };
-    };
-    "list-feeds": {
-        parameters: {
-            query?: {
-                /**
-                 * @description The maximum number of items
-                 * @example 2
-                 */
-                limit?: number;
-                /** @description The next_cursor of the previous page */
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                /**
-                 * @description The facility
-                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
-                 */
-                facility_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
-                    "Waybill-Consistency"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
-                     *           "as_of": "2026-01-05T09:00:00Z",
-                     *           "canceled": 0,
-                     *           "created": 1,
-                     *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "errors": [],
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
-                     *           "not_applied": {
-                     *             "consent_withdrawn": 0
-                     *           },
-                     *           "outcome": "APPLIED",
-                     *           "records": 1,
-                     *           "superseded": false,
-                     *           "unchanged": 0,
-                     *           "updated": 0
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PageFeed"];
-                };
-            };
-            400: components["responses"]["UnreadableBody"];
-            401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8291,7 +9173,7 @@ export interface operations {
             path: {
                 /**
                  * @description The text
-                 * @example 019b8d5a-7000-7000-8000-000000000014
+                 * @example 019b8d5a-7000-7000-8000-000000000013
                  */
                 message_id: string;
             };
@@ -8315,7 +9197,7 @@ export interface operations {
                      * @example {
                      *       "body": "Your pickup has been delivered.",
                      *       "created_at": "2026-01-05T09:00:00Z",
-                     *       "id": "019b8d5a-7000-7000-8000-000000000014",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
                      *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *       "reason": null,
                      *       "sent_at": null,
@@ -8355,8 +9237,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of message_not_failed: the status of the text */
-                        message_status?: components["schemas"]["MessageStatus"];
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8418,6 +9298,78 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-reads": {
+        parameters: {
+            query: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /**
+                 * @description The user who read
+                 * @example 1d8c07f0-f520-584d-ad07-3691d00b6ae3
+                 */
+                user_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatientRead"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8923,7 +9875,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -9700,7 +10652,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -9936,7 +10930,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -10024,7 +11060,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -10219,7 +11255,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["NotEditable"];
+            /** @description Conflict: account_not_for_facility, not_editable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "not_editable";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -10378,21 +11456,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
-                         */
-                        pickup_id?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10568,16 +11631,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -10973,16 +12026,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11093,7 +12136,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -11104,7 +12147,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "dispatch",
@@ -11115,7 +12158,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "release",
@@ -11126,7 +12169,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "assign",
@@ -11137,7 +12180,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "COLLECTED",
                      *           "transition": "collect",
@@ -11148,7 +12191,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "COLLECTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "RECEIVED",
                      *           "transition": "receive",
@@ -11159,7 +12202,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "RECEIVED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "PACKED",
                      *           "transition": "pack",
@@ -11170,7 +12213,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "PACKED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SHIPPED",
                      *           "transition": "ship",
@@ -11181,7 +12224,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SHIPPED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
@@ -11238,7 +12281,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup has been delivered.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11248,7 +12291,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11258,7 +12301,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11268,7 +12311,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup is booked.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -11669,18 +12712,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
-                        /** @description Of refund_too_large: the most that can be refunded */
-                        refundable_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11977,20 +13008,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of insufficient_funds: how much the balance lacks */
-                        missing_cents?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
-                        /** @description Of price_below_refunds: what was refunded, the lowest price */
-                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -12245,7 +13262,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description Conflict: illegal_transition, insufficient_funds */
+            /** @description Conflict: account_not_for_facility, illegal_transition, insufficient_funds */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12258,7 +13275,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "illegal_transition" | "insufficient_funds";
+                        code: "account_not_for_facility" | "illegal_transition" | "insufficient_funds";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -12270,18 +13287,6 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
-                        /** @description Of insufficient_funds: how much the balance lacks */
-                        missing_cents?: number;
-                        /**
-                         * Format: date-time
-                         * @description When moved_by did
-                         */
-                        moved_at?: string;
-                        /**
-                         * Format: uuid
-                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
-                         */
-                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
