@@ -10,7 +10,7 @@ import (
 )
 
 func (a *server) registerAccounts() {
-	readers := []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
+	readers := moneyRoles
 	register(a, operation{
 		id: "create-account", method: http.MethodPost, path: "/v1/accounts",
 		tag: "accounts", status: http.StatusCreated,

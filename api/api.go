@@ -220,6 +220,7 @@ func (a *server) registerAll() {
 	a.registerMessages()
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
+	a.registerFeedReports()
 	a.registerService()
 	a.registerBatches()
 	a.describeBatch()

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -26,8 +25,10 @@ func (a *server) registerAppointmentFeeds() {
 			"whole or not at all: new appointments are created, changed ones are updated, and those that end " +
 			"after as_of and are not in the list are canceled. Patients are identified by their external_id " +
 			"within the facility, which can see all patients in the list. A list that is not newer than the " +
-			"last one changes nothing and is reported as superseded. An invalid record rejects the whole list; " +
-			"field and detail give its position. Blanks around ids are ignored: \"7 \" is \"7\".\n\nA patient " +
+			"last one changes nothing and is reported as superseded. Invalid records reject the whole list; " +
+			"errors has the first 100 of them by their positions, and field and detail are of the first. list-feeds " +
+			"tells later what became of a list. With dry_run, the answer counts what the list would change. Blanks " +
+			"around ids are ignored: \"7 \" is \"7\".\n\nA patient " +
 			"who does not allow the facility to see them stays hidden from it: records of that patient, or of " +
 			"an appointment of that patient, are not applied. They change neither the patient nor the " +
 			"appointment, which is not canceled either; such records are only counted in not_applied, whether " +
@@ -50,6 +51,9 @@ const (
 
 	feedRate = 4 << 10 // minimum bytes per second, after the idle timeout
 )
+
+// refusedIdle is how long the next part of a feed is waited for that is refused already.
+const refusedIdle = time.Second
 
 // feedsAtOnce limits concurrent feeds: each holds some thousands of records.
 var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
@@ -152,9 +156,11 @@ func (a *server) syncAppointments(
 	defer cancel()
 	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
+	reader.odd = func() { in.body.idle = min(in.body.idle, refusedIdle) }
 	done, err := a.store.SyncFeed(ctx, v, db.Feed{
 		FacilityID: in.FacilityID, AsOf: in.AsOf.Time, Count: in.count,
 		AllowEmpty: in.AllowEmpty, AllowMassCancel: in.AllowMassCancel, Records: reader.records,
+		Rehearsal: requestOf(ctx).rehearsal,
 	})
 	if err != nil {
 		return nil, feedRefusal(err)
@@ -163,28 +169,6 @@ func (a *server) syncAppointments(
 		Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled,
 		Superseded: done.Superseded, NotApplied: NotApplied(done.NotApplied),
 	}}, nil
-}
-
-// feedRefusal returns which records of a feed conflict with each other, or that there are too many.
-func feedRefusal(err error) error {
-	if m, ok := errors.AsType[*db.FeedRecordsMismatch](err); ok {
-		return problem(db.RecordsMismatch, "records",
-			fmt.Sprintf("The list has %d records, but the parameter records is %d.", m.Came, m.Said))
-	}
-	if m, ok := errors.AsType[*db.FeedMassCancellation](err); ok {
-		return problem(db.MassCancellation, "",
-			fmt.Sprintf("The list would cancel %d of %d current appointments.", m.Canceled, m.Current))
-	}
-	c, ok := errors.AsType[*db.FeedContradiction](err)
-	switch {
-	case !ok:
-		return err
-	case c.IsDuplicate:
-		return problem(db.ValidationFailed, fmt.Sprintf("[%d].external_id", c.Position),
-			fmt.Sprintf("Record %d has the external_id of record %d.", c.Position+1, c.Earlier+1))
-	}
-	return problem(db.ValidationFailed, fmt.Sprintf("[%d].patient", c.Position),
-		fmt.Sprintf("Record %d has other patient data than record %d for the same patient.", c.Position+1, c.Earlier+1))
 }
 
 // steadyBody is a body with progress timeouts: the next part must arrive within the idle timeout, and

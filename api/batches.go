@@ -39,7 +39,9 @@ func (a *server) registerBatches() {
 
 // canBeIn reports whether a batch may contain the operation: any write but a batch, a feed, and the end of the
 // caller's own session.
-func (op operation) canBeIn() bool { return op.canRehearse() && !op.together && !op.alone }
+func (op operation) canBeIn() bool {
+	return op.canRehearse() && op.raw == nil && !op.together && !op.alone
+}
 
 // codesOfParts returns the codes with which an item can be rejected.
 func (a *server) codesOfParts() (codes []db.Code) {

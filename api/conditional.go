@@ -180,7 +180,9 @@ func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Ro
 		return nil, err
 	}
 	if version != m.version {
-		return nil, problem(db.StaleVersion, "If-Match", "")
+		stale := problem(db.StaleVersion, "If-Match", "")
+		stale.CurrentETag = tag
+		return nil, stale
 	}
 	return &Row[T]{tag, row}, nil
 }

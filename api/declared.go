@@ -91,6 +91,7 @@ func pascal(snake string) string {
 func refusalResponse(components *huma.Components, status int, codes []db.Code) *huma.Response {
 	flat := *problemSchema(components.Schemas)
 	flat.Properties = maps.Clone(flat.Properties)
+	omitBlocking(flat.Properties, codes)
 	flat.Properties["code"] = enum(codes)
 	flat.Properties["code"].Description = "Stable and meant for programs"
 	r := &huma.Response{
@@ -130,6 +131,14 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 		problem.Properties["code"] = &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
 	}
 	return problem
+}
+
+// errorCode is a code as a member of another schema than Problem.
+type errorCode db.Code
+
+// Schema implements huma.SchemaProvider.
+func (errorCode) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
 }
 
 func enum(codes []db.Code) *huma.Schema {

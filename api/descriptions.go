@@ -75,7 +75,7 @@ var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
 	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
-	"ListedDriver": "drivers", "PageListedDriver": "drivers",
+	"Feed": "feed_reports", "PageFeed": "feed_reports", "ListedDriver": "drivers", "PageListedDriver": "drivers",
 }
 
 // columnOf returns the column that a member shows.
@@ -102,6 +102,8 @@ var describedSchemas = map[string]string{
 	"Cancellation":     "Why a pickup is canceled",
 	"Credentials":      "What a user logs in with",
 	"FeedResult":       "What a feed changed",
+	"FeedError":        "An invalid record of a list, without any value of it",
+	"RecordError":      "What is wrong with a record of a list",
 	"Health":           "That the server is well",
 	"LocatedDriver":    "What became of an observation, and the driver as known now",
 	"DriverLocation":   "An observation of a driver",

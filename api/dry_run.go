@@ -19,7 +19,7 @@ const (
 )
 
 // canRehearse reports whether the operation can be tried with dry_run.
-func (op operation) canRehearse() bool { return op.writes() && !op.anyone && op.raw == nil }
+func (op operation) canRehearse() bool { return op.writes() && !op.anyone }
 
 // describeDryRun adds the parameter to an operation's entry in the document.
 func (op operation) describeDryRun(described *huma.Operation) {
@@ -84,7 +84,7 @@ func oddDryRun(values []string, isPart bool) string {
 func rehearsed[I, O any](
 	a *server, op operation, handler func(context.Context, *I) (*O, error),
 ) func(context.Context, *I) (*O, error) {
-	if !op.canRehearse() || op.together {
+	if !op.canRehearse() || op.together || op.raw != nil { // a feed has a transaction of its own
 		return handler
 	}
 	return func(ctx context.Context, in *I) (out *O, err error) {

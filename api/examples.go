@@ -107,8 +107,11 @@ func errorExamples(components *huma.Components, status int, codes []db.Code) map
 		}
 		if components.Examples[name] == nil {
 			p := problem(code, "", "")
-			p.Status, p.RequestID = status, exampleRequestID
-			if code == db.IllegalTransition {
+			p.Status, p.RequestID, p.Blocking = status, exampleRequestID, exampleBlocking(code)
+			switch code {
+			case db.NotEditable:
+				p.CurrentStatus = db.PickupStatusCOLLECTED
+			case db.IllegalTransition:
 				p.CurrentStatus = db.PickupStatusCOLLECTED
 				p.Allowed = []db.TransitionName{db.TransitionNameReceive}
 			}

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
+
+	"waybill/db"
 )
 
 // ReadFeed reads a body whose first record has the given position in the feed. It returns the number of
@@ -17,8 +20,8 @@ func ReadFeedFrom(body io.Reader, lines bool, at int) (right int, err error) {
 	r := newFeedReader(body, lines)
 	r.at = at
 	for _, err := range r.records {
-		if err != nil {
-			return right, err
+		if fault, ok := errors.AsType[*db.FeedFault](err); ok {
+			return right, invalidRecords([]db.FeedFault{*fault})
 		}
 		right++
 	}

@@ -20,10 +20,11 @@ type feedReader struct {
 	array  *jsontext.Decoder // of an array; nil for lines
 	record []byte            // the text of the current record
 	at     int               // its index, from 0
+	odd    func()            // called after each invalid record
 }
 
 func newFeedReader(body io.Reader, lines bool) *feedReader {
-	r := &feedReader{in: bufio.NewReaderSize(body, 64<<10)}
+	r := &feedReader{in: bufio.NewReaderSize(body, 64<<10), odd: func() {}}
 	if !lines {
 		r.limit = limitedReader{from: r.in}
 		r.array = jsontext.NewDecoder(&r.limit, grammarOnly...)
@@ -48,25 +49,36 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// records yields each record, and an error at the end if one is invalid.
+// records yields each record, or a *db.FeedFault in its place, and nothing after one that is the last.
 func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 	for ; ; r.at++ {
-		more, err := r.next()
-		if err == nil && more && r.at == feedRecords {
-			err = r.refuse(bodyTooLarge, "", fmt.Sprintf("the maximum is %d records", feedRecords))
+		more, fault := r.next()
+		if fault == nil && more && r.at == feedRecords {
+			fault = r.refuse(bodyTooLarge, "", fmt.Sprintf("the maximum is %d records", feedRecords))
 		}
-		var record db.FeedRecord
-		if err == nil && more {
-			record, err = r.parse()
+		if fault != nil {
+			fault.Last = true
+			yield(db.FeedRecord{}, fault)
+			return
 		}
-		if err == nil && !more || !yield(record, err) || err != nil {
+		if !more {
+			return
+		}
+		record, fault := r.parse()
+		var err error
+		if fault != nil {
+			err = fault
+			r.odd()
+		}
+		if !yield(record, err) {
 			return
 		}
 	}
 }
 
 // next reads the text of the next record into r.record.
-func (r *feedReader) next() (more bool, err error) {
+func (r *feedReader) next() (more bool, fault *db.FeedFault) {
+	var err error
 	if r.array == nil {
 		r.record = r.record[:0]
 		more, err = r.nextLine()
@@ -172,18 +184,18 @@ func isGrammar(err error) bool {
 	return errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// explain turns a read error into a problem.
-func (r *feedReader) explain(err error) error {
+// explain turns a read error into a fault.
+func (r *feedReader) explain(err error) *db.FeedFault {
 	var network net.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errNoArray):
-		return problem(unreadableBody, "", "The body is not a JSON array.")
+		return ofTheList(unreadableBody, "The body is not a JSON array.")
 	case errors.Is(err, errMark):
-		return problem(unreadableBody, "", "The body begins with "+aMark+".")
+		return ofTheList(unreadableBody, "The body begins with "+aMark+".")
 	case errors.Is(err, errTrailing):
-		return problem(unreadableBody, "", "The array is followed by other text.")
+		return ofTheList(unreadableBody, "The array is followed by other text.")
 	case errors.Is(err, errTooLong):
 		return r.refuse(bodyTooLarge, "", fmt.Sprintf("longer than %d KiB", feedRecordMax>>10))
 	case errors.Is(err, errNoObject):
@@ -191,16 +203,17 @@ func (r *feedReader) explain(err error) error {
 	case isGrammar(err):
 		return r.refuse(unreadableBody, "", notOneText)
 	case errors.As(err, &network) && network.Timeout():
-		return problem(requestTimeout, "", "")
+		return ofTheList(requestTimeout, "")
 	}
 	return r.refuse(unreadableBody, "", "the body is incomplete")
 }
 
-// refuse returns the problem for the current record, or a member of it.
-func (r *feedReader) refuse(code db.Code, member, what string) *Problem {
-	field := fmt.Sprintf("[%d]", r.at)
-	if member == "" {
-		return problem(code, field, fmt.Sprintf("Record %d: %s.", r.at+1, what))
-	}
-	return problem(code, field+"."+member, fmt.Sprintf("Record %d, %s: %s.", r.at+1, member, what))
+// refuse returns the fault of the current record, or of a member of it.
+func (r *feedReader) refuse(code db.Code, member, what string) *db.FeedFault {
+	return &db.FeedFault{Record: r.at, Field: member, Code: code, Detail: what}
+}
+
+// ofTheList returns the fault of a list as a whole.
+func ofTheList(code db.Code, detail string) *db.FeedFault {
+	return &db.FeedFault{Record: -1, Code: code, Detail: detail}
 }

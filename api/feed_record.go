@@ -16,7 +16,7 @@ import (
 const notOneText = "not one complete JSON text"
 
 // parse parses the current record.
-func (r *feedReader) parse() (out db.FeedRecord, err error) {
+func (r *feedReader) parse() (out db.FeedRecord, fault *db.FeedFault) {
 	data := trimmed(r.record)
 	switch {
 	case bytes.HasPrefix(data, byteOrderMark):
@@ -40,7 +40,7 @@ func (r *feedReader) parse() (out db.FeedRecord, err error) {
 }
 
 // whole checks the members against each other.
-func (p *recordParser) whole(r *feedReader) error {
+func (p *recordParser) whole(r *feedReader) *db.FeedFault {
 	switch d := p.out.EndsAt.Sub(p.out.StartsAt); {
 	case d <= 0:
 		return r.refuse(db.ValidationFailed, "ends_at", "expected a time after starts_at")

@@ -81,7 +81,8 @@ func TestErrorsHaveTheMembersOfAProblemAndTheirOwnCodes(t *testing.T) {
 			required, _ := schema["required"].([]any)
 			code, _ := properties["code"].(object)
 			if schema["allOf"] != nil || !slices.Contains(required, any("code")) || code["type"] != "string" ||
-				code["enum"] == nil || !slices.Equal(slices.Sorted(maps.Keys(properties)), members) {
+				code["enum"] == nil ||
+				!slices.Equal(slices.Sorted(maps.Keys(properties)), membersWith(members, code["enum"].([]any))) {
 				t.Errorf("%s of %s is no flat problem with its codes", status, op.id)
 			}
 		}
@@ -91,6 +92,14 @@ func TestErrorsHaveTheMembersOfAProblemAndTheirOwnCodes(t *testing.T) {
 			t.Errorf("%s is named after a set of codes", name)
 		}
 	}
+}
+
+// membersWith returns the members of a problem with one of the codes: all but those that only other codes have.
+func membersWith(members []string, codes []any) []string {
+	return slices.DeleteFunc(slices.Clone(members), func(name string) bool {
+		return codesWith[name] != nil && !slices.ContainsFunc(codesWith[name],
+			func(code string) bool { return slices.Contains(codes, any(code)) })
+	})
 }
 
 // A generator makes BigInt of an int64, which JSON.stringify refuses.

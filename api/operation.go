@@ -52,6 +52,7 @@ var (
 	admin         = []db.UserRole{db.UserRoleAdmin}
 	everyRole     = db.AllUserRoleValues()
 	adminDispatch = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
+	moneyRoles    = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 )
 
 // registerOpen registers an operation whose handler needs no viewer.
@@ -105,6 +106,9 @@ func problemFor(ctx context.Context, op operation, err error) error {
 		return err
 	}
 	p := problemOf(err)
+	if p.Blocking == (Blocking{}) {
+		p.Blocking = blockingOf(ctx, err)
+	}
 	if p.Field == "" && slices.Contains(op.asNotFound, p.Code) {
 		p.Status = http.StatusNotFound
 	}

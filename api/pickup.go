@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,10 +57,12 @@ func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 // member is invisible until it is added here.
 func pickupFor(role db.UserRole, p db.Pickup) Pickup {
 	shown := receipt(p)
+	if seesMoney(role) {
+		shown.addMoney(p)
+	}
 	switch role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff:
 		shown.addWay(p)
-		shown.addMoney(p)
 		shown.PatientID, shown.Note, shown.CancelReason = some(p.PatientID), some(p.Note), some(p.CancelReason)
 	case db.UserRoleDriver:
 		shown.addWay(p)
@@ -101,6 +104,9 @@ func (s *Pickup) addWay(p db.Pickup) {
 		p.PickupLatitude), some(p.PickupLongitude)
 	s.DropoffAddress, s.WindowStart, s.WindowEnd = &p.DropoffAddress, some(p.WindowStart), some(p.WindowEnd)
 }
+
+// seesMoney reports whether the role sees prices, charges and accounts.
+func seesMoney(role db.UserRole) bool { return slices.Contains(moneyRoles, role) }
 
 func (s *Pickup) addMoney(p db.Pickup) {
 	s.AccountID, s.PriceCents = &p.AccountID, &p.PriceCents

@@ -312,7 +312,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 	if b == (PickupEdit{}) {
 		row, err := a.store.GetOneFor(ctx, v, in.PickupID, "edit-pickup")
 		if err == nil && row.Version == in.version && row.Status != db.PickupStatusDRAFT {
-			err = notEditable(row.Status)
+			err = a.store.NotEditable(ctx, v, row)
 		}
 		shown := pickupFor(v.Role, row)
 		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
@@ -333,10 +333,4 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 	}
 	shown := pickupFor(v.Role, row)
 	return &Row[Pickup]{pickupTag(v.Role, row.Version), &shown}, nil
-}
-
-func notEditable(now db.PickupStatus) *Problem {
-	refused := problem(db.NotEditable, "", "")
-	refused.CurrentStatus = now
-	return refused
 }

@@ -33,6 +33,9 @@ type Problem struct {
 	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that you may make from current_status"`
 	RequestID     string              `json:"request_id" doc:"Identifies the request in support requests"`
 
+	Blocking
+	Errors []RecordError `json:"errors,omitempty" maxItems:"100" doc:"Of sync-appointments: the invalid records, in the order of the list, the first 100 of them"`
+
 	retryAfter time.Duration
 	cause      error
 }

@@ -82,6 +82,7 @@ var table = map[string]rights{
 	"get-pickup-patient":        {"OOOO-", "pickup"},
 	"list-appointments":         {"OOO--", "facility"},
 	"sync-appointments":         {"OOO--", "facility"},
+	"list-feeds":                {"AAO--", "facility"},
 	"write-batch":               {"AAAAA", ""},
 	"list-patient-appointments": {"OOO--", "patient"},
 	"list-reads":                {"A----", ""},

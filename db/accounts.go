@@ -28,9 +28,9 @@ func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountPara
 func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) (Account, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.EditAccount(ctx, p)
-	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetAccount(ctx, accountOf(v, p.ID))
-		return err
+	return row, edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetAccount(ctx, accountOf(v, p.ID))
+		return []int64{now.Version, now.BalanceVersion}, err
 	})
 }
 
@@ -192,7 +192,7 @@ func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
 		// The balance has changed since, or a duplicate in the same batch used up the balance.
 		return errRetry
 	case e.Kind == EntryKindCharge:
-		return refuse(InsufficientFunds, "")
+		return unaffordable(e.AmountCents - account.BalanceCents)
 	}
 	return refuse(BalanceTooLarge, "amount_cents")
 }

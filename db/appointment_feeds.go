@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -33,6 +34,9 @@ type Feed struct {
 	AllowEmpty      bool // accept an empty list, which cancels all upcoming appointments
 	AllowMassCancel bool // accept a list that cancels more than the facility's share
 
+	Rehearsal bool // apply nothing, and report nothing
+
+	// Records yields each record, or a *FeedFault in its place. After another error there are no more.
 	Records iter.Seq2[FeedRecord, error]
 }
 
@@ -49,22 +53,12 @@ type NotApplied struct {
 	ConsentWithdrawn int64 // their patient, or the one whose appointment it was, does not allow the facility
 }
 
-// FeedContradiction is the error for a feed whose record at Position (from 0) repeats the id of the
-// record at Earlier, or has different data for its patient.
-type FeedContradiction struct {
-	Position, Earlier int
-	IsDuplicate       bool
-}
-
-// Error contains no value of a record.
-func (c *FeedContradiction) Error() string { return "the feed contradicts itself" }
-
-// Unwrap returns an *Error with the code.
-func (c *FeedContradiction) Unwrap() error { return &Error{Code: ValidationFailed, Item: c.Position} }
-
 // FeedMassCancellation is the error for a feed that would cancel more of the facility's current
 // appointments than its settings allow.
-type FeedMassCancellation struct{ Canceled, Current int64 }
+type FeedMassCancellation struct {
+	Result  FeedResult // what it would change
+	Current int64      // the appointments that it could cancel
+}
 
 // Error contains no counts.
 func (c *FeedMassCancellation) Error() string { return "the feed cancels too much" }
@@ -96,30 +90,44 @@ const (
 // SyncFeed replaces a facility's appointments by those of the feed, as a whole or not at all. It
 // neither changes nor reveals patients who do not allow the facility to see them. It returns NotFound
 // if the viewer does not see the facility, ValidationFailed for an as_of ahead of the database's clock,
-// and errors of f.Records unchanged.
+// a *FeedRefusal for invalid records, and other errors of f.Records unchanged. What became of the feed is recorded:
+// see ListFeedReports.
 func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, error) {
 	if err := v.mayWrite(); err != nil {
-		return FeedResult{}, err
-	}
-	if err := s.checkFeed(ctx, v, f); err != nil {
-		return FeedResult{}, err
-	}
-	if _, err := s.as(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
 		return FeedResult{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return FeedResult{}, err
 	}
-	staged, err := s.stageFeed(ctx, v, id, f.Records)
-	if err == nil {
+	var staged *int64 // nil until all records have come
+	result, err := s.syncFeed(ctx, v, f, id, &staged)
+	if (err != nil || result.Superseded) && !f.Rehearsal {
+		err = errors.Join(err, s.reportFeed(ctx, v, f, id, staged, err))
+	}
+	return result, err
+}
+
+// syncFeed stages and applies the feed. It sets read when all of its records have come, to their number.
+func (s *Store) syncFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, read **int64) (FeedResult, error) {
+	if err := s.checkFeed(ctx, v, f); err != nil {
+		return FeedResult{}, err
+	}
+	if _, err := s.as(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
+		return FeedResult{}, err
+	}
+	staged, faults, err := s.stageFeed(ctx, v, id, f.Records)
+	if err == nil && len(faults) > 0 {
+		err = s.refuseFaulty(ctx, v, id, faults)
+	} else if err == nil {
+		*read = &staged
 		err = f.checkCount(staged)
 	}
 	var result FeedResult
 	if err == nil {
 		result, err = s.applyFeed(ctx, v, f, id, staged)
 	}
-	if err != nil || result.Superseded {
+	if err != nil || result.Superseded || f.Rehearsal {
 		err = errors.Join(err, s.dropFeed(ctx, v, id))
 	}
 	return result, err
@@ -159,36 +167,46 @@ func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	return err
 }
 
-// stageFeed stages the records, some thousands at a time, and counts them.
+// stageFeed stages the records, some thousands at a time, and counts them. Invalid ones leave a gap in the positions;
+// after MaxFeedFaults of them, no more records are read.
 func (s *Store) stageFeed(
 	ctx context.Context, v Viewer, id uuid.UUID, records iter.Seq2[FeedRecord, error],
-) (staged int64, err error) {
+) (staged int64, faults []FeedFault, err error) {
 	chunk, bytes := StageFeedChunkParams{TenantID: v.TenantID, FeedID: id}, 0
 	flush := func() error {
 		n := len(chunk.ExternalIds)
-		if n == 0 {
-			return nil
-		}
-		if _, err := s.as(v).StageFeedChunk(ctx, chunk); err != nil {
-			return err
+		if n > 0 {
+			if _, err := s.as(v).StageFeedChunk(ctx, chunk); err != nil {
+				return err
+			}
 		}
 		staged += int64(n)
 		chunk.empty()
-		chunk.FirstPosition, bytes = int32(staged), 0
+		chunk.FirstPosition, bytes = int32(staged)+int32(len(faults)), 0
 		return nil
 	}
 	for r, err := range records {
+		if fault, ok := errors.AsType[*FeedFault](err); ok {
+			faults = append(faults, *fault)
+			if fault.Last || len(faults) == MaxFeedFaults {
+				return staged, faults, nil
+			}
+			if err := flush(); err != nil {
+				return staged, faults, err
+			}
+			continue
+		}
 		if err != nil {
-			return staged, err
+			return staged, faults, err
 		}
 		bytes += chunk.add(r)
 		if len(chunk.ExternalIds) == feedChunkRecords || bytes >= feedChunkBytes {
 			if err := flush(); err != nil {
-				return staged, err
+				return staged, faults, err
 			}
 		}
 	}
-	return staged, flush()
+	return staged, faults, flush()
 }
 
 // add appends a record to the chunk, and returns the size of its text.
@@ -253,7 +271,7 @@ func (s *Store) tryFeed(
 	}
 	defer conn.Release()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		result, err = New(tx).applyFeed(ctx, v, f, id)
+		result, err = New(tx).applyFeed(ctx, v, f, id, staged)
 		if err == nil && !result.Superseded && result.records() != staged {
 			// The database crashed meanwhile, which empties unlogged tables: missing records would be
 			// canceled.
@@ -262,8 +280,14 @@ func (s *Store) tryFeed(
 		if err == nil {
 			err = New(tx).confirmFeed(ctx, v, f.FacilityID)
 		}
+		if err == nil && f.Rehearsal {
+			err = errRehearsed
+		}
 		return err
 	})
+	if err == errRehearsed { // rolled back
+		err = nil
+	}
 	if err = conn.outcome(err); err != nil || !result.Superseded {
 		return result, err
 	}
@@ -273,6 +297,9 @@ func (s *Store) tryFeed(
 	return result, s.replicated(ctx)
 }
 
+// errRehearsed rolls back a rehearsal that succeeded.
+var errRehearsed = errors.New("rehearsed")
+
 // records returns the number of records that the counts cover.
 func (r FeedResult) records() int64 {
 	return r.Created + r.Updated + r.Unchanged + r.NotApplied.ConsentWithdrawn
@@ -280,18 +307,12 @@ func (r FeedResult) records() int64 {
 
 // applyFeed runs inside the transaction: it advances the watermark, and then, on a newer snapshot,
 // applies the difference. Earlier tests hold no lock.
-func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID) (FeedResult, error) {
-	if err := q.SetViewer(ctx, SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}); err != nil {
+func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64) (FeedResult, error) {
+	if err := q.beginFeed(ctx, v); err != nil {
 		return FeedResult{}, err
 	}
-	if err := q.SetFeedLimits(ctx, SetFeedLimitsParams{
-		StatementTimeout: milliseconds(feedStatementTimeout),
-		LockTimeout:      milliseconds(feedLockTimeout), WorkMem: feedWorkMemory,
-	}); err != nil {
-		return FeedResult{}, err
-	}
-	if err := q.refuseContradiction(ctx, v, id); err != nil {
-		return FeedResult{}, err
+	if faults, err := q.contradictions(ctx, v, id); err != nil || len(faults) > 0 {
+		return FeedResult{}, cmp.Or(err, error(&FeedRefusal{faults}))
 	}
 	moved, err := q.MoveFeed(ctx,
 		MoveFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID})
@@ -312,10 +333,30 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 		NotApplied: NotApplied{ConsentWithdrawn: done.ConsentWithdrawn},
 	}
 	if done.CancelsTooMany && !f.AllowMassCancel && !(f.AllowEmpty && result.records() == 0) {
-		return FeedResult{}, &FeedMassCancellation{done.Canceled, done.CurrentAppointments} // rolls back
+		return FeedResult{}, &FeedMassCancellation{result, done.CurrentAppointments} // rolls back
+	}
+	report := f.report(v, id, FeedOutcomeAPPLIED, result)
+	report.Records = &staged
+	if _, err := q.CreateFeedReport(ctx, report); err != nil {
+		return FeedResult{}, err
+	}
+	if _, err := q.SweepFeedReports(ctx,
+		SweepFeedReportsParams{TenantID: v.TenantID, FacilityID: f.FacilityID}); err != nil {
+		return FeedResult{}, err
 	}
 	_, err = q.DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return result, err
+}
+
+// beginFeed sets the viewer and the limits of a transaction.
+func (q *Queries) beginFeed(ctx context.Context, v Viewer) error {
+	if err := q.SetViewer(ctx, SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}); err != nil {
+		return err
+	}
+	return q.SetFeedLimits(ctx, SetFeedLimitsParams{
+		StatementTimeout: milliseconds(feedStatementTimeout),
+		LockTimeout:      milliseconds(feedLockTimeout), WorkMem: feedWorkMemory,
+	})
 }
 
 // confirmFeed runs a feed's last statements: its session was checked long ago.
@@ -326,16 +367,4 @@ func (q *Queries) confirmFeed(ctx context.Context, v Viewer, facility uuid.UUID)
 		}
 	}
 	return q.ConfirmFacility(ctx, ConfirmFacilityParams{TenantID: v.TenantID, FacilityID: facility, ViewerID: v.UserID})
-}
-
-func (q *Queries) refuseContradiction(ctx context.Context, v Viewer, id uuid.UUID) error {
-	contradicts, err := q.FeedContradictsItself(ctx, FeedContradictsItselfParams{TenantID: v.TenantID, FeedID: id})
-	if err != nil || !contradicts {
-		return err
-	}
-	c, err := q.FindFeedContradiction(ctx, FindFeedContradictionParams{TenantID: v.TenantID, FeedID: id})
-	if err != nil {
-		return err
-	}
-	return &FeedContradiction{Position: int(c.Position), Earlier: int(c.Earlier), IsDuplicate: c.IsDuplicate}
 }

@@ -94,7 +94,7 @@ func (q *Queries) FeedContradictsItself(ctx context.Context, arg FeedContradicts
 	return column_1, err
 }
 
-const findFeedContradiction = `-- name: FindFeedContradiction :one
+const findFeedContradictions = `-- name: FindFeedContradictions :many
 SELECT c.position::int AS position, c.earlier::int AS earlier, c.is_duplicate
 FROM (
     SELECT d.position, d.earlier, true AS is_duplicate
@@ -120,27 +120,41 @@ FROM (
     WHERE d.differs
 ) AS c
 ORDER BY c.position, c.is_duplicate DESC
-LIMIT 1
+LIMIT $3::int
 `
 
-type FindFeedContradictionParams struct {
+type FindFeedContradictionsParams struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	FeedID   uuid.UUID `format:"uuid" json:"feed_id"`
+	MaxRows  int32     `json:"max_rows"`
 }
 
-type FindFeedContradictionRow struct {
+type FindFeedContradictionsRow struct {
 	Position    int32 `json:"position"`
 	Earlier     int32 `json:"earlier"`
 	IsDuplicate bool  `json:"is_duplicate"`
 }
 
-// Returns the first record of a feed that repeats an id, or whose patient data differs from that of the
+// Returns the first records of a feed that repeat an id, or whose patient data differs from that of the
 // patient's first record.
-func (q *Queries) FindFeedContradiction(ctx context.Context, arg FindFeedContradictionParams) (FindFeedContradictionRow, error) {
-	row := q.db.QueryRow(ctx, findFeedContradiction, arg.TenantID, arg.FeedID)
-	var i FindFeedContradictionRow
-	err := row.Scan(&i.Position, &i.Earlier, &i.IsDuplicate)
-	return i, err
+func (q *Queries) FindFeedContradictions(ctx context.Context, arg FindFeedContradictionsParams) ([]FindFeedContradictionsRow, error) {
+	rows, err := q.db.Query(ctx, findFeedContradictions, arg.TenantID, arg.FeedID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindFeedContradictionsRow{}
+	for rows.Next() {
+		var i FindFeedContradictionsRow
+		if err := rows.Scan(&i.Position, &i.Earlier, &i.IsDuplicate); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const moveFeed = `-- name: MoveFeed :execrows

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -674,22 +675,29 @@ func TestFeedThatContradictsItselfIsRefusedByPosition(t *testing.T) {
 	same := func(n int, edit func(*db.FeedRecord)) db.FeedRecord {
 		return with(record(1), func(r *db.FeedRecord) { r.ExternalID = fmt.Sprint(n); edit(r) })
 	}
+	twice := func(at, earlier int) db.FeedFault {
+		return db.FeedFault{Record: at, Field: "external_id", Code: db.ValidationFailed,
+			Contradicts: &db.FeedContradiction{Earlier: earlier, IsDuplicate: true}}
+	}
+	other := func(at, earlier int) db.FeedFault {
+		return db.FeedFault{Record: at, Field: "patient", Code: db.ValidationFailed,
+			Contradicts: &db.FeedContradiction{Earlier: earlier}}
+	}
 	for name, c := range map[string]struct {
 		records []db.FeedRecord
-		want    db.FeedContradiction
+		want    []db.FeedFault
 	}{
 		"an id twice": {[]db.FeedRecord{record(0), record(1), record(2), record(1), record(1)},
-			db.FeedContradiction{Position: 3, Earlier: 1, IsDuplicate: true}},
+			[]db.FeedFault{twice(3, 1), twice(4, 1)}},
 		"two names": {[]db.FeedRecord{record(0), record(1), same(2, func(*db.FeedRecord) {}),
-			same(3, func(r *db.FeedRecord) { r.FamilyName = "X" })},
-			db.FeedContradiction{Position: 3, Earlier: 1}},
+			same(3, func(r *db.FeedRecord) { r.FamilyName = "X" })}, []db.FeedFault{other(3, 1)}},
 		"with and without a phone": {[]db.FeedRecord{record(1),
 			same(2, func(r *db.FeedRecord) { r.Phone = "+14155550100" }), record(1)},
-			db.FeedContradiction{Position: 1}},
+			[]db.FeedFault{other(1, 0), twice(2, 0)}},
 	} {
-		var got *db.FeedContradiction
-		if _, err := w.sync(ctx, w.staff, w.facility, 1, c.records...); !errors.As(err, &got) || *got != c.want ||
-			code(err) != db.ValidationFailed {
+		_, err := w.sync(ctx, w.staff, w.facility, 1, c.records...)
+		got, ok := errors.AsType[*db.FeedRefusal](err)
+		if !ok || !reflect.DeepEqual(got.Faults, c.want) || code(err) != db.ValidationFailed {
 			t.Errorf("%s: got %+v of %v, want %+v", name, got, err, c.want)
 		}
 	}

@@ -174,6 +174,12 @@ var violations = map[string]violation{
 	"pickup_adjustments_adjustment_check": {Internal, ""},
 	"pickup_adjustments_idempotency_key":  {IdempotencyKeyReused, ""},
 
+	"feed_reports_pkey":          {Internal, ""}, // each list has an id of its own
+	"feed_reports_facility_fkey": {NotFound, ""},
+	"feed_reports_code_check":    {Internal, ""},
+	"feed_reports_errors_check":  {Internal, ""},
+	"feed_reports_fields_check":  {Internal, ""},
+
 	"message_resends_pkey":            {Internal, ""}, // numbered under the lock of the message
 	"message_resends_message_fkey":    {NotFound, ""},
 	"message_resends_idempotency_key": {IdempotencyKeyReused, "idempotency_key"},

@@ -247,6 +247,20 @@ var breaches = map[string]string{
 	"appointment_feeds_pkey": "INSERT INTO appointment_feeds VALUES ($w, $facility, now()), ($w, " +
 		"$facility, now())",
 	"appointment_feeds_facility_fkey": "INSERT INTO appointment_feeds VALUES ($w, $new, now())",
+	"feed_reports_pkey": "INSERT INTO feed_reports SELECT $w, $new, $facility, $staff, now(), 'APPLIED', NULL, 0, 0, " +
+		"0, 0, 0, 0, NULL, '{}', '{}', '{}' FROM generate_series(1, 2)",
+	"feed_reports_facility_fkey": "INSERT INTO feed_reports SELECT $w, $new, $new, $staff, now(), 'APPLIED', " +
+		"NULL, 0, 0, " +
+		"0, 0, 0, 0, NULL, '{}', '{}', '{}'",
+	"feed_reports_code_check": "INSERT INTO feed_reports SELECT $w, $new, $facility, $staff, now(), 'APPLIED', " +
+		"'internal', " +
+		"0, 0, 0, 0, 0, 0, NULL, '{}', '{}', '{}'",
+	"feed_reports_errors_check": "INSERT INTO feed_reports SELECT $w, $new, $facility, $staff, now(), " +
+		"'APPLIED', NULL, " +
+		"0, 0, 0, 0, 0, 0, NULL, '{1}', '{}', '{x}'",
+	"feed_reports_fields_check": "INSERT INTO feed_reports SELECT $w, $new, $facility, $staff, now(), " +
+		"'REFUSED', 'x', " +
+		"0, 0, 0, 0, 0, 0, NULL, '{1}', '{Ada}', '{x}'",
 	"appointment_feed_chunks_pkey": "INSERT INTO appointment_feed_chunks SELECT $w, $new, 0, '{}', '{}', '{}', " +
 		"'{}', '{}', '{}', '{}', '{}', '{}', '{}' FROM generate_series(1, 2)",
 

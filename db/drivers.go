@@ -16,6 +16,7 @@ import (
 func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams) (_ Driver, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateDriver(ctx, p)
+	err = s.explainDriverUser(ctx, v, p.UserID, err)
 	return created(ctx, s, row, err, p.RequestDigest, func() (Driver, []byte, error) {
 		known, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
 		return known, known.RequestDigest, err
@@ -27,10 +28,30 @@ func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams
 func (s *Store) EditDriver(ctx context.Context, v Viewer, p EditDriverParams) (Driver, error) {
 	p.TenantID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.Role, v.DriverID
 	row, err := s.q.EditDriver(ctx, p)
-	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
-		return err
+	err = s.explainDriverUser(ctx, v, p.UserID, err)
+	return row, edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
+		return []int64{now.Version, now.LocationVersion}, err
 	})
+}
+
+// explainDriverUser returns err; if another driver has the login already, DriverUserTaken with that driver, by a fresh
+// read.
+func (s *Store) explainDriverUser(ctx context.Context, v Viewer, userID *uuid.UUID, err error) error {
+	if userID == nil || !violates(err, "drivers_user_key") {
+		return err
+	}
+	refused := Explain(err)
+	id, unknown := s.q.GetDriverOfUser(ctx, GetDriverOfUserParams{
+		TenantID: v.TenantID, UserID: *userID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+	switch {
+	case NoRow(unknown): // it is free by now, or the viewer does not see its driver
+	case unknown != nil:
+		return unknown
+	default:
+		refused.DriverID = &id
+	}
+	return refused
 }
 
 func getDriverParams(v Viewer, id uuid.UUID) GetDriverParams {

@@ -184,6 +184,33 @@ func (q *Queries) GetDriver(ctx context.Context, arg GetDriverParams) (Driver, e
 	return i, err
 }
 
+const getDriverOfUser = `-- name: GetDriverOfUser :one
+SELECT id FROM drivers
+WHERE tenant_id = $1
+    AND user_id = $2::uuid
+    AND ($3::user_role <> 'driver' OR id = $4::uuid)
+`
+
+type GetDriverOfUserParams struct {
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	UserID         uuid.UUID `format:"uuid" json:"user_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+}
+
+// Returns the driver whose login is a user.
+func (q *Queries) GetDriverOfUser(ctx context.Context, arg GetDriverOfUserParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, getDriverOfUser,
+		arg.TenantID,
+		arg.UserID,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const listDrivers = `-- name: ListDrivers :many
 WITH doing AS MATERIALIZED (
     SELECT s.driver_id

@@ -73,6 +73,8 @@ type Error struct {
 	Status  PickupStatus
 	Allowed []string
 
+	Blocking // what the write met
+
 	// For Forbidden: the user's role or driver was changed during the write.
 	Changed bool
 

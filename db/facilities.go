@@ -24,9 +24,9 @@ func (s *Store) CreateFacility(
 func (s *Store) EditFacility(ctx context.Context, v Viewer, p EditFacilityParams) (Facility, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.EditFacility(ctx, p)
-	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetFacility(ctx, getFacilityParams(v, p.ID))
-		return err
+	return row, edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetFacility(ctx, getFacilityParams(v, p.ID))
+		return []int64{now.Version}, err
 	})
 }
 

@@ -7,8 +7,8 @@ import "context"
 func (s *Store) SetFlag(ctx context.Context, v Viewer, p SetFlagParams) (Flag, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.SetFlag(ctx, p)
-	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetFlag(ctx, GetFlagParams{TenantID: v.TenantID, Name: p.Name})
-		return err
+	return row, edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetFlag(ctx, GetFlagParams{TenantID: v.TenantID, Name: p.Name})
+		return []int64{now.Version}, err
 	})
 }

@@ -18,9 +18,9 @@ func (s *Store) CreateGroup(ctx context.Context, v Viewer, p CreateGroupParams) 
 func (s *Store) EditGroup(ctx context.Context, v Viewer, p EditGroupParams) (Group, error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.EditGroup(ctx, p)
-	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetGroup(ctx, GetGroupParams{TenantID: v.TenantID, ID: p.ID})
-		return err
+	return row, edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetGroup(ctx, GetGroupParams{TenantID: v.TenantID, ID: p.ID})
+		return []int64{now.Version}, err
 	})
 }
 

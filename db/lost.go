@@ -54,15 +54,17 @@ func isServers(code Code) bool {
 }
 
 // edited returns the outcome of an edit that compared a version. If it matched no row, a fresh read finds out
-// whether the row exists: it returns StaleVersion if so, otherwise NotFound.
-func edited(ctx context.Context, s *Store, err error, read func() error) error {
+// whether the row exists: it returns StaleVersion if so, otherwise NotFound. read returns the row's version, and
+// the counter of its other changes if it has one.
+func edited(ctx context.Context, s *Store, err error, read func() ([]int64, error)) error {
 	if !NoRow(err) {
 		return err
 	}
-	if err := read(); err != nil {
+	now, err := read()
+	if err != nil {
 		return err
 	}
-	return cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // it may be the caller's own edit
+	return cmp.Or(s.replicated(ctx), error(stale(now...))) // it may be the caller's own edit
 }
 
 // removed returns the outcome of a removal of n rows: NotFound if there were none.

@@ -60,7 +60,8 @@ func (s *Store) explainResend(ctx context.Context, v Viewer, r Resend) (ListMess
 	case now.KeyUsed:
 		return ListMessagesRow{}, false, refuse(IdempotencyKeyReused, "idempotency_key")
 	case now.Status != MessageStatusFAILED:
-		return ListMessagesRow{}, false, refuse(MessageNotFailed, "")
+		return ListMessagesRow{}, false,
+			&Error{Code: MessageNotFailed, Blocking: Blocking{MessageStatus: now.Status}}
 	case now.Reason != nil && *now.Reason == "no_number":
 		return ListMessagesRow{}, false, refuse(NoPhoneNumber, "")
 	}

@@ -150,6 +150,70 @@ func AllEntryKindValues() []EntryKind {
 	}
 }
 
+// APPLIED: the list was applied, as a whole
+// SUPERSEDED: a newer list, or this one, came before; nothing was changed
+// REFUSED: the list was rejected; nothing was changed
+type FeedOutcome string
+
+const (
+	FeedOutcomeAPPLIED    FeedOutcome = "APPLIED"
+	FeedOutcomeSUPERSEDED FeedOutcome = "SUPERSEDED"
+	FeedOutcomeREFUSED    FeedOutcome = "REFUSED"
+)
+
+func (e *FeedOutcome) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = FeedOutcome(s)
+	case string:
+		*e = FeedOutcome(s)
+	default:
+		return fmt.Errorf("unsupported scan type for FeedOutcome: %T", src)
+	}
+	return nil
+}
+
+type NullFeedOutcome struct {
+	FeedOutcome FeedOutcome `json:"feed_outcome"`
+	Valid       bool        `json:"valid"` // Valid is true if FeedOutcome is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullFeedOutcome) Scan(value interface{}) error {
+	if value == nil {
+		ns.FeedOutcome, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.FeedOutcome.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullFeedOutcome) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.FeedOutcome), nil
+}
+
+func (e FeedOutcome) Valid() bool {
+	switch e {
+	case FeedOutcomeAPPLIED,
+		FeedOutcomeSUPERSEDED,
+		FeedOutcomeREFUSED:
+		return true
+	}
+	return false
+}
+
+func AllFeedOutcomeValues() []FeedOutcome {
+	return []FeedOutcome{
+		FeedOutcomeAPPLIED,
+		FeedOutcomeSUPERSEDED,
+		FeedOutcomeREFUSED,
+	}
+}
+
 // The delivery status of a text
 // QUEUED: To be sent to the gateway
 // SENT: Accepted by the gateway
@@ -565,6 +629,42 @@ type Facility struct {
 	CreatedAt time.Time `json:"created_at"`
 	// The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	MaxCancelShare float64 `example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+}
+
+// What became of a list of a facility's appointments
+type FeedReport struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	ID         uuid.UUID `format:"uuid" json:"id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	// The user who sent it
+	ActorID uuid.UUID `format:"uuid" json:"actor_id"`
+	// The time as of which it was said to be correct
+	AsOf time.Time `json:"as_of"`
+	// What became of it
+	Outcome FeedOutcome `json:"outcome"`
+	// Why it was refused; null unless it was
+	Code *string `json:"code"`
+	// How many records came; null if it was not read to its end
+	Records *int64 `json:"records"`
+	// Records of appointments that were not there before
+	Created int64 `json:"created"`
+	// Records that changed their appointment, or its patient; revived ones too
+	Updated int64 `json:"updated"`
+	// Records that were as they are
+	Unchanged int64 `json:"unchanged"`
+	// Appointments that the list no longer had
+	Canceled int64 `json:"canceled"`
+	// Records of patients who do not allow the facility to see them
+	ConsentWithdrawn int64 `json:"consent_withdrawn"`
+	// Of mass_cancellation: how many appointments could be canceled
+	CurrentAppointments *int64 `json:"current_appointments"`
+	// The positions of the invalid records, from 0
+	ErrorRecords []int32 `json:"error_records"`
+	// The member of each, or an empty text
+	ErrorFields []string `json:"error_fields"`
+	// The code of each
+	ErrorCodes []string  `json:"error_codes"`
+	CreatedAt  time.Time `json:"created_at"`
 }
 
 // A feature that is switched on or off for the tenant

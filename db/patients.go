@@ -125,5 +125,5 @@ func (s *Store) EditPatient(ctx context.Context, v Viewer, p EditPatientParams) 
 	case now.Version == p.Version && p.SetExternalID && !now.MaySetExternalID:
 		return Patient{}, refuse(Forbidden, "external_id")
 	}
-	return Patient{}, cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // perhaps the caller's own edit
+	return Patient{}, cmp.Or(s.replicated(ctx), error(stale(now.Version))) // perhaps the caller's own edit
 }

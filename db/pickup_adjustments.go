@@ -44,7 +44,8 @@ func (s *Store) AdjustPickup(ctx context.Context, v Viewer, a Adjustment) (p Pic
 		case err == nil:
 			p = row.Pickup
 			return nil
-		case !NoRow(err) && !violates(err, "pickup_adjustments_idempotency_key"):
+		case !NoRow(err) && !violates(err, "pickup_adjustments_idempotency_key") &&
+			!violates(err, "accounts_balance_check"):
 			return Explain(err)
 		}
 		replayed, err = s.explainAdjustment(ctx, v, a)
@@ -73,13 +74,18 @@ func (s *Store) explainAdjustment(ctx context.Context, v Viewer, a Adjustment) (
 	case now.KeyUsed:
 		return false, refuse(IdempotencyKeyReused, "idempotency_key")
 	case a.Version != 0 && a.Version != now.Version:
-		return false, refuse(StaleVersion, "version")
+		return false, stalePickup(now.Version)
 	case !now.LegalNow:
-		return false, &Error{Code: IllegalTransition, Status: now.Status, Allowed: now.Allowed}
+		return false, s.movedBefore(ctx, v, a.PickupID, now.Version,
+			&Error{Code: IllegalTransition, Status: now.Status, Allowed: now.Allowed})
 	case !now.FitsNow && a.Name == Reprice:
-		return false, refuse(PriceBelowRefunds, "price_cents")
+		return false, &Error{
+			Code: PriceBelowRefunds, Field: "price_cents", Blocking: Blocking{RefundedCents: &now.RefundedCents}}
 	case !now.FitsNow:
-		return false, refuse(RefundTooLarge, "amount_cents")
+		return false, &Error{
+			Code: RefundTooLarge, Field: "amount_cents", Blocking: Blocking{RefundableCents: &now.ChargedCents}}
+	case a.Name == Reprice && a.PriceCents > now.AffordablePriceCents:
+		return false, unaffordable(a.PriceCents - now.AffordablePriceCents)
 	}
 	return false, errRetry
 }

@@ -176,6 +176,8 @@ SELECT
     (p.status = ANY (r.statuses))::boolean AS legal_now,
     (CASE r.adjustment WHEN 'reprice' THEN $1::bigint >= p.refunded_cents
         ELSE $2::bigint <= p.charged_cents END)::boolean AS fits_now,
+    p.charged_cents, p.refunded_cents,
+    (p.price_cents + c.balance_cents)::bigint AS affordable_price_cents,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
@@ -185,6 +187,7 @@ SELECT
     (e.pickup_id IS NOT NULL)::boolean AS key_used,
     coalesce(e.adjustment = r.adjustment AND e.request_digest = $4::bytea, false)::boolean AS same_request
 FROM pickups AS p
+JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
 JOIN pickup_adjustment_rules AS r ON r.adjustment = $5::text
 LEFT JOIN pickup_adjustments AS e
     ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $6::text
@@ -205,13 +208,16 @@ type ExplainAdjustPickupParams struct {
 }
 
 type ExplainAdjustPickupRow struct {
-	Version     int64        `example:"1" json:"-"`
-	Status      PickupStatus `json:"-"`
-	LegalNow    bool         `json:"legal_now"`
-	FitsNow     bool         `json:"fits_now"`
-	Allowed     []string     `json:"allowed"`
-	KeyUsed     bool         `json:"key_used"`
-	SameRequest bool         `json:"same_request"`
+	Version              int64        `example:"1" json:"-"`
+	Status               PickupStatus `json:"-"`
+	LegalNow             bool         `json:"legal_now"`
+	FitsNow              bool         `json:"fits_now"`
+	ChargedCents         int64        `json:"-"`
+	RefundedCents        int64        `json:"-"`
+	AffordablePriceCents int64        `json:"affordable_price_cents"`
+	Allowed              []string     `json:"allowed"`
+	KeyUsed              bool         `json:"key_used"`
+	SameRequest          bool         `json:"same_request"`
 }
 
 // Returns why a pickup was not adjusted, by a fresh read, after which it may change again. No row: the viewer
@@ -233,6 +239,9 @@ func (q *Queries) ExplainAdjustPickup(ctx context.Context, arg ExplainAdjustPick
 		&i.Status,
 		&i.LegalNow,
 		&i.FitsNow,
+		&i.ChargedCents,
+		&i.RefundedCents,
+		&i.AffordablePriceCents,
 		&i.Allowed,
 		&i.KeyUsed,
 		&i.SameRequest,

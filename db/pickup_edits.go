@@ -15,9 +15,9 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 	case err != nil:
 		return Explain(err)
 	case now.Version != p.Version:
-		return refuse(StaleVersion, "version")
+		return stalePickup(now.Version)
 	case now.Status != PickupStatusDRAFT:
-		return &Error{Code: NotEditable, Status: now.Status}
+		return s.NotEditable(ctx, v, Pickup{ID: p.ID, Version: now.Version, Status: now.Status})
 	case !now.PatientFound:
 		return refuse(PatientNotFound, "patient_id")
 	case !now.FacilityFound:
@@ -32,4 +32,9 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 		return refuse(ValidationFailed, "pickup_longitude")
 	}
 	return refuse(Overloaded, "") // created in between
+}
+
+// NotEditable returns the refusal of any edit of a pickup that v sees: it is in another status than DRAFT.
+func (s *Store) NotEditable(ctx context.Context, v Viewer, p Pickup) error {
+	return s.movedBefore(ctx, v, p.ID, p.Version, &Error{Code: NotEditable, Status: p.Status})
 }

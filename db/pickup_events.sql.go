@@ -72,6 +72,58 @@ func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([
 	return items, nil
 }
 
+const getLastMove = `-- name: GetLastMove :one
+SELECT e.actor_id, e.created_at
+FROM (
+    SELECT x.pickup_id, x.actor_id, x.after, x.driver_id, x.created_at
+    FROM pickup_events AS x
+    WHERE x.tenant_id = $1
+        AND x.pickup_id = $2
+        AND x.version <= $3
+    ORDER BY x.version DESC
+    LIMIT 1
+) AS e
+JOIN pickups AS p ON p.tenant_id = $1 AND p.id = e.pickup_id
+WHERE (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
+        OR $4::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
+    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
+    AND ($4 <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6::uuid))
+`
+
+type GetLastMoveParams struct {
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
+	Version        int64     `example:"1" json:"version"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+type GetLastMoveRow struct {
+	ActorID   uuid.UUID `format:"uuid" json:"actor_id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Returns who moved a pickup to the status that it has at a version, and when, if the viewer may see that event: see
+// ListPickupEvents. If they may not, an earlier one is no answer either.
+func (q *Queries) GetLastMove(ctx context.Context, arg GetLastMoveParams) (GetLastMoveRow, error) {
+	row := q.db.QueryRow(ctx, getLastMove,
+		arg.TenantID,
+		arg.PickupID,
+		arg.Version,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.ViewerID,
+	)
+	var i GetLastMoveRow
+	err := row.Scan(&i.ActorID, &i.CreatedAt)
+	return i, err
+}
+
 const getLastStreamEvent = `-- name: GetLastStreamEvent :one
 SELECT e.xid, e.seq
 FROM pickup_events AS e

@@ -653,22 +653,45 @@ func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePic
 }
 
 const explainDriver = `-- name: ExplainDriver :one
-SELECT (s.pickup_id IS NOT NULL)::boolean AS busy
+SELECT
+    (s.pickup_id IS NOT NULL)::boolean AS busy,
+    p.id AS pickup_id
 FROM driver_slots AS s
-WHERE s.tenant_id = $1 AND s.driver_id = $2
+LEFT JOIN pickups AS p
+    ON p.tenant_id = s.tenant_id
+    AND p.id = s.pickup_id
+    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+        OR $1::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3::uuid))
+WHERE s.tenant_id = $4 AND s.driver_id = $5
 `
 
 type ExplainDriverParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	DriverID uuid.UUID `format:"uuid" json:"driver_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	DriverID       uuid.UUID `format:"uuid" json:"driver_id"`
 }
 
-// Returns why a driver was not assigned: unknown, or busy with another pickup.
-func (q *Queries) ExplainDriver(ctx context.Context, arg ExplainDriverParams) (bool, error) {
-	row := q.db.QueryRow(ctx, explainDriver, arg.TenantID, arg.DriverID)
-	var busy bool
-	err := row.Scan(&busy)
-	return busy, err
+type ExplainDriverRow struct {
+	Busy     bool       `json:"busy"`
+	PickupID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
+}
+
+// Returns why a driver was not assigned: unknown, or busy with another pickup, which is told if the viewer sees it.
+func (q *Queries) ExplainDriver(ctx context.Context, arg ExplainDriverParams) (ExplainDriverRow, error) {
+	row := q.db.QueryRow(ctx, explainDriver,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.ViewerID,
+		arg.TenantID,
+		arg.DriverID,
+	)
+	var i ExplainDriverRow
+	err := row.Scan(&i.Busy, &i.PickupID)
+	return i, err
 }
 
 const explainEditPickup = `-- name: ExplainEditPickup :one
@@ -781,7 +804,7 @@ WITH now AS MATERIALIZED (
         coalesce(e.created_at, p.updated_at) AS event_created_at,
         $1 = ANY (t.roles) AS role_may,
         p.status = ANY (t.before) AS legal_now,
-        (t.money IS DISTINCT FROM 'charge' OR c.balance_cents >= p.price_cents) AS affordable_now,
+        CASE t.money WHEN 'charge' THEN greatest(p.price_cents - c.balance_cents, 0) ELSE 0 END AS missing_cents,
         (t.money IS DISTINCT FROM 'charge' OR $1::user_role <> 'staff' OR c.all_facilities OR EXISTS (
             SELECT FROM account_facilities AS l
             WHERE l.tenant_id = p.tenant_id AND l.account_id = p.account_id AND l.facility_id = p.facility_id
@@ -818,7 +841,7 @@ SELECT
     s.event_created_at::timestamptz AS event_created_at,
     s.role_may::boolean AS role_may,
     s.legal_now::boolean AS legal_now,
-    s.affordable_now::boolean AS affordable_now,
+    s.missing_cents::bigint AS missing_cents,
     s.account_fits_now::boolean AS account_fits_now,
     ARRAY(
         SELECT n.transition::text
@@ -851,7 +874,7 @@ type ExplainTransitionRow struct {
 	EventCreatedAt time.Time    `json:"event_created_at"`
 	RoleMay        bool         `json:"role_may"`
 	LegalNow       bool         `json:"legal_now"`
-	AffordableNow  bool         `json:"affordable_now"`
+	MissingCents   int64        `json:"missing_cents"`
 	AccountFitsNow bool         `json:"account_fits_now"`
 	Allowed        []string     `json:"allowed"`
 	KeyUsed        bool         `json:"key_used"`
@@ -907,7 +930,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 		&i.EventCreatedAt,
 		&i.RoleMay,
 		&i.LegalNow,
-		&i.AffordableNow,
+		&i.MissingCents,
 		&i.AccountFitsNow,
 		&i.Allowed,
 		&i.KeyUsed,

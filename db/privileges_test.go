@@ -48,6 +48,7 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM pickup_transitions",
 		"UPDATE phi_reads SET user_id = patient_id",
 		"DELETE FROM phi_reads",
+		"UPDATE feed_reports SET created = 1",
 		"UPDATE patient_reads SET user_id = id",
 		"DELETE FROM patient_reads",
 		"UPDATE patient_consents SET allowed = true",

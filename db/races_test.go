@@ -27,7 +27,7 @@ type check struct {
 func races() []check {
 	return slices.Concat(
 		accountRaces, accountFacilityRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
-		feedRaces, flagRaces, groupRaces, jobRaces,
+		feedRaces, feedReportRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces,

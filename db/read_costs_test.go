@@ -52,49 +52,49 @@ var looks = map[string]float64{"FindUsers": searchLooks, "FindPatients": 250_000
 
 // uncosted are the reads that have no viewer and no list, each with why.
 var uncosted = map[string]string{
-	"GetPrimaryState":       "reads the snapshot and the position in the WAL",
-	"GetReplayedAhead":      "reads the position in the WAL",
-	"GetReplayed":           "reads the position in the WAL",
-	"GetCurrentHistory":     "reads the few rows of histories",
-	"ListOwnReads":          "of a dry run: reads what was recorded since the last vacuum summarized it",
-	"FeedContradictsItself": "reads the whole feed: it is about it",
-	"FindFeedContradiction": "reads the whole feed: it is about it",
-	"GetJobTable":           "reads the catalog",
-	"ListLeakyLogSettings":  "reads settings",
-	"GetStreamHorizon":      "reads locks and the snapshot",
-	"MoveStreamHorizon":     "reads no table",
-	"IsReadOnly":            "reads a setting",
-	"GetSessionSettings":    "reads settings",
-	"GetTimeline":           "reads no table",
-	"GetDatabaseTime":       "reads no table",
-	"AwaitStandbys":         "reads no table",
-	"GetBackendPID":         "reads no table",
-	"TryMigrationLock":      "takes a lock, and reads no table",
-	"GetOwnerRights":        "reads the catalog",
-	"ListBackfills":         "a row for each backfill",
-	"GetBackfill":           "a row by its key",
-	"LockBackfill":          "a row by its key",
-	"SeesAllRows":           "reads the catalog",
-	"GetReplicaLag":         "reads what the server does",
-	"GetMigrator":           "reads locks",
-	"ListAppliedMigrations": "reads goose's table: a row for each migration",
-	"ListMigrationFiles":    "a row for each migration",
-	"ListInvalidIndexes":    "reads the catalog",
-	"ListHeldLocks":         "reads locks",
-	"ListBlockers":          "reads locks",
-	"GetIndexProgress":      "reads what the server does",
-	"EstimateRows":          "reads the catalog",
-	"ListTransitions":       "reads the dictionary",
-	"GetLoginAttempt":       "a row by its key",
-	"GetLoginTokenWait":     "a row by its key",
-	"GetTenantBySlug":       "a row by its key",
-	"GetPasswordEpoch":      "an operator's command: a row by its key",
-	"ListTenants":           "an operator's command, by the key's order",
-	"GetSessions":           "TestReadersOfManyFacilitiesReadFewPages has it",
-	"ExplainCreatePickups":  "rows by their keys",
-	"ExplainEditPickup":     "a row by its key",
-	"ExplainResendMessage":  "a row by its key",
-	"ExplainAdjustPickup":   "a row by its key",
+	"GetPrimaryState":        "reads the snapshot and the position in the WAL",
+	"GetReplayedAhead":       "reads the position in the WAL",
+	"GetReplayed":            "reads the position in the WAL",
+	"GetCurrentHistory":      "reads the few rows of histories",
+	"ListOwnReads":           "of a dry run: reads what was recorded since the last vacuum summarized it",
+	"FeedContradictsItself":  "reads the whole feed: it is about it",
+	"FindFeedContradictions": "reads the whole feed: it is about it",
+	"GetJobTable":            "reads the catalog",
+	"ListLeakyLogSettings":   "reads settings",
+	"GetStreamHorizon":       "reads locks and the snapshot",
+	"MoveStreamHorizon":      "reads no table",
+	"IsReadOnly":             "reads a setting",
+	"GetSessionSettings":     "reads settings",
+	"GetTimeline":            "reads no table",
+	"GetDatabaseTime":        "reads no table",
+	"AwaitStandbys":          "reads no table",
+	"GetBackendPID":          "reads no table",
+	"TryMigrationLock":       "takes a lock, and reads no table",
+	"GetOwnerRights":         "reads the catalog",
+	"ListBackfills":          "a row for each backfill",
+	"GetBackfill":            "a row by its key",
+	"LockBackfill":           "a row by its key",
+	"SeesAllRows":            "reads the catalog",
+	"GetReplicaLag":          "reads what the server does",
+	"GetMigrator":            "reads locks",
+	"ListAppliedMigrations":  "reads goose's table: a row for each migration",
+	"ListMigrationFiles":     "a row for each migration",
+	"ListInvalidIndexes":     "reads the catalog",
+	"ListHeldLocks":          "reads locks",
+	"ListBlockers":           "reads locks",
+	"GetIndexProgress":       "reads what the server does",
+	"EstimateRows":           "reads the catalog",
+	"ListTransitions":        "reads the dictionary",
+	"GetLoginAttempt":        "a row by its key",
+	"GetLoginTokenWait":      "a row by its key",
+	"GetTenantBySlug":        "a row by its key",
+	"GetPasswordEpoch":       "an operator's command: a row by its key",
+	"ListTenants":            "an operator's command, by the key's order",
+	"GetSessions":            "TestReadersOfManyFacilitiesReadFewPages has it",
+	"ExplainCreatePickups":   "rows by their keys",
+	"ExplainEditPickup":      "a row by its key",
+	"ExplainResendMessage":   "a row by its key",
+	"ExplainAdjustPickup":    "a row by its key",
 }
 
 // costFixture names who reads what.
@@ -244,6 +244,12 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 			_, err := q.ListMessages(ctx,
 				db.ListMessagesParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
 					ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListFeedReports": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListFeedReports(ctx,
+				db.ListFeedReportsParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerRole: v.Role,
+					ViewerID: v.UserID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -645,6 +651,11 @@ func (c costFixture) rows() map[string][]readCost {
 					ViewerDriverID: v.DriverID, Transition: db.TransitionNameSubmit, RequestDigest: digest("submit")})
 			return err
 		}),
+		"GetLastMove": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetLastMove(ctx, db.GetLastMoveParams{TenantID: t, PickupID: pickup, Version: 9,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
 		"GetMovedPickup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.GetMovedPickup(ctx, db.GetMovedPickupParams{TenantID: t, EventID: newID(),
 				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
@@ -696,7 +707,13 @@ func (c costFixture) rowsByKey() map[string][]readCost {
 			return err
 		}),
 		"ExplainDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ExplainDriver(ctx, db.ExplainDriverParams{TenantID: t, DriverID: c.DriverID})
+			_, err := q.ExplainDriver(ctx, db.ExplainDriverParams{TenantID: t, DriverID: c.DriverID,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"GetDriverOfUser": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetDriverOfUser(ctx, db.GetDriverOfUserParams{TenantID: t, UserID: c.Users[scale.Driver],
+				ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"HasFreeDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {

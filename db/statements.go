@@ -29,6 +29,7 @@ type statements interface {
 	GetFacility(context.Context, GetFacilityParams) (Facility, error)
 	ListFacilities(context.Context, ListFacilitiesParams) ([]Facility, error)
 	SeesFacility(context.Context, SeesFacilityParams) (bool, error)
+	ListFeedReports(context.Context, ListFeedReportsParams) ([]FeedReport, error)
 
 	GetFlag(context.Context, GetFlagParams) (Flag, error)
 	ListFlags(context.Context, ListFlagsParams) ([]Flag, error)

@@ -223,13 +223,14 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case now.KeyUsed:
 		return Moved{}, false, refuse(IdempotencyKeyReused, "idempotency_key")
 	case t.Version != 0 && t.Version != now.Pickup.Version:
-		return Moved{}, false, refuse(StaleVersion, "version")
+		return Moved{}, false, stalePickup(now.Pickup.Version)
 	case !now.LegalNow:
-		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
+		return Moved{}, false, s.movedBefore(ctx, v, t.PickupID, now.Pickup.Version,
+			&Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed})
 	case !now.AccountFitsNow:
 		return Moved{}, false, refuse(AccountNotForFacility, "")
-	case !now.AffordableNow:
-		return Moved{}, false, refuse(InsufficientFunds, "")
+	case now.MissingCents > 0:
+		return Moved{}, false, unaffordable(now.MissingCents)
 	case t.Name == TransitionNameAssign:
 		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))
 	case t.Name == TransitionNameDispatch:
@@ -256,14 +257,17 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 }
 
 func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {
-	busy, err := s.q.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
+	now, err := s.q.ExplainDriver(ctx, ExplainDriverParams{
+		TenantID: v.TenantID, DriverID: driverID,
+		ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return refuse(DriverNotFound, "driver_id")
 	case err != nil:
 		return Explain(err)
-	case busy:
-		return refuse(DriverBusy, "driver_id")
+	case now.Busy:
+		return &Error{Code: DriverBusy, Field: "driver_id", Blocking: Blocking{PickupID: now.PickupID}}
 	}
 	return errRetry
 }

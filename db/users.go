@@ -89,15 +89,15 @@ func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (Use
 func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User, error) {
 	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
 	user, err := s.q.EditUser(ctx, p)
-	return user, edited(ctx, s, err, func() error {
+	return user, edited(ctx, s, err, func() ([]int64, error) {
 		now, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
 		if err == nil && v.Role != UserRoleAdmin && p.ID != v.UserID { // dispatchers see users whom they may not edit
-			return refuse(NotFound, "")
+			return nil, refuse(NotFound, "")
 		}
 		if err == nil && now.Version == p.Version && p.Role != nil && now.isAdmin() {
-			return refuse(LastAdmin, "role")
+			return nil, refuse(LastAdmin, "role")
 		}
-		return err
+		return []int64{now.Version}, err
 	})
 }
 

@@ -136,6 +136,7 @@ func exampleCustomers() []exampleStep {
 				"starts_at": "2030-01-07T09:00:00Z", "ends_at": "2030-01-07T09:30:00Z",
 				"status": "BOOKED", "patient": in{"external_id": "2001", "given_name": "Ada", "family_name": "Example",
 					"birth_date": "1990-05-17", "phone": "+14155550124"}}}},
+		{operation: "list-feeds", as: staff, parameters: []any{"facility_id", clinic, "limit", 2}},
 		{operation: "list-appointments", as: staff, parameters: []any{"facility_id", clinic,
 			"from", "2030-01-07T00:00:00Z", "to", "2030-01-08T00:00:00Z"}},
 		{operation: "list-patient-appointments", as: staff, parameters: patient},

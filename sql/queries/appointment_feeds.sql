@@ -26,9 +26,9 @@ SELECT (
             <> (max(r.given_name), max(r.family_name), max(r.birth_date), max(coalesce(r.phone, ''))))
 )::boolean;
 
--- Returns the first record of a feed that repeats an id, or whose patient data differs from that of the
+-- Returns the first records of a feed that repeat an id, or whose patient data differs from that of the
 -- patient's first record.
--- name: FindFeedContradiction :one
+-- name: FindFeedContradictions :many
 SELECT c.position::int AS position, c.earlier::int AS earlier, c.is_duplicate
 FROM (
     SELECT d.position, d.earlier, true AS is_duplicate
@@ -54,7 +54,7 @@ FROM (
     WHERE d.differs
 ) AS c
 ORDER BY c.position, c.is_duplicate DESC
-LIMIT 1;
+LIMIT @max_rows::int;
 
 -- Sets timeouts, memory and plan settings for a feed's statements until the end of its transaction. It
 -- forces plans whose cost grows with the feed, even if the planner has no statistics of the tables:

@@ -17,6 +17,13 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid);
 
+-- Returns the driver whose login is a user.
+-- name: GetDriverOfUser :one
+SELECT id FROM drivers
+WHERE tenant_id = @tenant_id
+    AND user_id = @user_id::uuid
+    AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid);
+
 -- Lists drivers, newest first. Who does what is read from the slots of the tenant, and only if it is asked for.
 -- name: ListDrivers :many
 WITH doing AS MATERIALIZED (

@@ -99,6 +99,8 @@ SELECT
     (p.status = ANY (r.statuses))::boolean AS legal_now,
     (CASE r.adjustment WHEN 'reprice' THEN @price_cents::bigint >= p.refunded_cents
         ELSE @amount_cents::bigint <= p.charged_cents END)::boolean AS fits_now,
+    p.charged_cents, p.refunded_cents,
+    (p.price_cents + c.balance_cents)::bigint AS affordable_price_cents,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
@@ -108,6 +110,7 @@ SELECT
     (e.pickup_id IS NOT NULL)::boolean AS key_used,
     coalesce(e.adjustment = r.adjustment AND e.request_digest = @request_digest::bytea, false)::boolean AS same_request
 FROM pickups AS p
+JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
 JOIN pickup_adjustment_rules AS r ON r.adjustment = @adjustment::text
 LEFT JOIN pickup_adjustments AS e
     ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = @idempotency_key::text

@@ -67,6 +67,29 @@ WHERE e.tenant_id = @tenant_id
 ORDER BY e.version
 LIMIT @max_rows::int;
 
+-- Returns who moved a pickup to the status that it has at a version, and when, if the viewer may see that event: see
+-- ListPickupEvents. If they may not, an earlier one is no answer either.
+-- name: GetLastMove :one
+SELECT e.actor_id, e.created_at
+FROM (
+    SELECT x.pickup_id, x.actor_id, x.after, x.driver_id, x.created_at
+    FROM pickup_events AS x
+    WHERE x.tenant_id = @tenant_id
+        AND x.pickup_id = @pickup_id
+        AND x.version <= @version
+    ORDER BY x.version DESC
+    LIMIT 1
+) AS e
+JOIN pickups AS p ON p.tenant_id = @tenant_id AND p.id = e.pickup_id
+WHERE (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
+    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
+    AND (@viewer_role <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id::uuid));
+
 -- Returns the horizon of the stream: all transactions that wrote an event below it have ended. Above it
 -- an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
 -- the commit order. Newest is the horizon if no transaction were running.

@@ -706,7 +706,7 @@ WITH now AS MATERIALIZED (
         coalesce(e.created_at, p.updated_at) AS event_created_at,
         @viewer_role = ANY (t.roles) AS role_may,
         p.status = ANY (t.before) AS legal_now,
-        (t.money IS DISTINCT FROM 'charge' OR c.balance_cents >= p.price_cents) AS affordable_now,
+        CASE t.money WHEN 'charge' THEN greatest(p.price_cents - c.balance_cents, 0) ELSE 0 END AS missing_cents,
         (t.money IS DISTINCT FROM 'charge' OR @viewer_role::user_role <> 'staff' OR c.all_facilities OR EXISTS (
             SELECT FROM account_facilities AS l
             WHERE l.tenant_id = p.tenant_id AND l.account_id = p.account_id AND l.facility_id = p.facility_id
@@ -743,7 +743,7 @@ SELECT
     s.event_created_at::timestamptz AS event_created_at,
     s.role_may::boolean AS role_may,
     s.legal_now::boolean AS legal_now,
-    s.affordable_now::boolean AS affordable_now,
+    s.missing_cents::bigint AS missing_cents,
     s.account_fits_now::boolean AS account_fits_now,
     ARRAY(
         SELECT n.transition::text
@@ -756,10 +756,19 @@ SELECT
 FROM now AS s
 JOIN pickups AS p ON p.tenant_id = s.tenant_id AND p.id = s.id;
 
--- Returns why a driver was not assigned: unknown, or busy with another pickup.
+-- Returns why a driver was not assigned: unknown, or busy with another pickup, which is told if the viewer sees it.
 -- name: ExplainDriver :one
-SELECT (s.pickup_id IS NOT NULL)::boolean AS busy
+SELECT
+    (s.pickup_id IS NOT NULL)::boolean AS busy,
+    p.id AS pickup_id
 FROM driver_slots AS s
+LEFT JOIN pickups AS p
+    ON p.tenant_id = s.tenant_id
+    AND p.id = s.pickup_id
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
 WHERE s.tenant_id = @tenant_id AND s.driver_id = @driver_id;
 
 -- Returns whether dispatch would find a driver now.

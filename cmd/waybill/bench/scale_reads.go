@@ -198,6 +198,8 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads",
 			Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-feeds", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
+			Path: "/v1/facilities/{small}/feeds"},
 		{Operation: "list-reads", Which: "first page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}"},
 		{Operation: "list-reads", Which: "deep page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}",
 			Deep: true},
