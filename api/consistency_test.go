@@ -95,7 +95,9 @@ var servedBy = map[string]string{
 	"list-groups": "replica", "get-group": "replica", "list-group-members": "replica",
 	"list-group-facilities": "replica",
 	"list-users":            "replica", "get-user": "replica", "list-phone-numbers": "replica",
-	"get-pickup-counts": "replica",
+	"get-pickup-counts": "replica", "list-webhook-endpoints": "replica", "get-webhook-endpoint": "replica",
+
+	"list-webhook-deliveries": "primary: with its endpoint",
 
 	"list-pickups": "primary: audited", "get-pickup": "primary: audited", "list-pickup-events": "primary: audited",
 	"get-pickup-patient": "primary: audited", "list-patients": "primary: audited", "get-patient": "primary: audited",

@@ -25,6 +25,7 @@ type Client struct {
 	Service      ServiceService
 	Sessions     SessionsService
 	Users        UsersService
+	Webhooks     WebhooksService
 }
 
 func newClient(t *transport) *Client {
@@ -41,6 +42,7 @@ func newClient(t *transport) *Client {
 		Service:      ServiceService{t},
 		Sessions:     SessionsService{t},
 		Users:        UsersService{t},
+		Webhooks:     WebhooksService{t},
 	}
 }
 
@@ -321,7 +323,7 @@ type BatchesService struct{ t *transport }
 // email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused, illegal_transition,
 // insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable,
 // password_changed, patient_not_found, phone_number_taken, precondition_required, price_below_refunds, rate_limited,
-// refund_too_large, stale_version, user_not_found.
+// refund_too_large, stale_version, user_not_found, webhook_endpoint_limit.
 func (s BatchesService) WriteBatch(ctx context.Context, body Writes, opts ...CreateOption) (*Written, error) {
 	return call[Written](ctx, s.t, request{method: "POST", path: "/v1/batch", body: body}.create(false, opts))
 }
@@ -1386,6 +1388,141 @@ func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID) (*User, 
 	return call[User](ctx, s.t, request{method: "POST", path: path("/v1/users/{user_id}/reactivate", userID)})
 }
 
+// WebhooksService has the operations on webhooks.
+type WebhooksService struct{ t *transport }
+
+// ListEndpoints lists the webhook endpoints: list-webhook-endpoints.
+//
+// Newest first.
+//
+// Roles: admin.
+func (s WebhooksService) ListEndpoints(ctx context.Context, query *ListQuery) iter.Seq2[*WebhookEndpoint, error] {
+	return list[WebhookEndpoint](ctx, s.t, request{method: "GET", path: "/v1/webhook-endpoints", query: query})
+}
+
+// ListEndpointsPage reads one page of ListEndpoints: the first, or the one of a cursor.
+func (s WebhooksService) ListEndpointsPage(
+	ctx context.Context, query *ListQuery, cursor string,
+) (*Page[WebhookEndpoint], error) {
+	return page[WebhookEndpoint](ctx, s.t, request{method: "GET", path: "/v1/webhook-endpoints", query: query}, cursor)
+}
+
+// CreateEndpoint creates a webhook endpoint: create-webhook-endpoint.
+//
+// Events of pickups are sent to it by POST, those that are committed from its creation on (and a few from just before,
+// where they were being written): see the webhook `pickupEvent` for the requests and what the receiver can rely on. A
+// tenant has up to 20 endpoints. The URL is https, and leads to a public address. The secret that signs the requests is
+// shown by this answer alone: a replay does not have it. If it is lost, let edit-webhook-endpoint make another.
+//
+// Roles: admin.
+//
+// Codes of its own: id_reused, idempotency_key_reused, webhook_endpoint_limit.
+func (s WebhooksService) CreateEndpoint(
+	ctx context.Context, body NewWebhookEndpoint, opts ...CreateOption,
+) (*WebhookEndpoint, error) {
+	return call[WebhookEndpoint](ctx, s.t, request{
+		method: "POST", path: "/v1/webhook-endpoints", body: body,
+	}.create(body.ID != nil, opts))
+}
+
+// DeleteEndpoint deletes a webhook endpoint: delete-webhook-endpoint.
+//
+// Nothing more is sent to it, but for what is being sent at the moment. Its deliveries are removed.
+//
+// Roles: admin.
+//
+// Codes of its own: stale_version.
+func (s WebhooksService) DeleteEndpoint(ctx context.Context, endpointID uuid.UUID) error {
+	return send(ctx, s.t, request{method: "DELETE", path: path("/v1/webhook-endpoints/{endpoint_id}", endpointID)})
+}
+
+// GetEndpoint gets a webhook endpoint: get-webhook-endpoint.
+//
+// Roles: admin.
+func (s WebhooksService) GetEndpoint(ctx context.Context, endpointID uuid.UUID) (*WebhookEndpoint, error) {
+	return call[WebhookEndpoint](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}", endpointID),
+	})
+}
+
+// EditEndpoint edits a webhook endpoint: edit-webhook-endpoint.
+//
+// What is pending is sent to the new URL; other events are taken from now on. With rotate_secret, the answer has a new
+// secret, and requests are signed with both for 24 hours.
+//
+// Roles: admin.
+//
+// Codes of its own: precondition_required, stale_version.
+func (s WebhooksService) EditEndpoint(
+	ctx context.Context, base *WebhookEndpoint, change WebhookEndpointEdit, opts ...EditOption[WebhookEndpoint, WebhookEndpointEdit],
+) (*WebhookEndpoint, error) {
+	return edit(ctx, s.t, request{
+		method: "PATCH", path: path("/v1/webhook-endpoints/{endpoint_id}", base.ID),
+	}, base, change, opts)
+}
+
+// ListWebhookDeliveriesQuery has the parameters of list-webhook-deliveries.
+type ListWebhookDeliveriesQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only deliveries with one of these statuses.
+	Status []WebhookDeliveryStatus `json:"status,omitzero"`
+}
+
+// ListDeliveries lists the deliveries of a webhook endpoint: list-webhook-deliveries.
+//
+// Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends again. What was
+// settled is kept for 30 days from the event on.
+//
+// Roles: admin.
+func (s WebhooksService) ListDeliveries(
+	ctx context.Context, endpointID uuid.UUID, query *ListWebhookDeliveriesQuery,
+) iter.Seq2[*WebhookDelivery, error] {
+	return list[WebhookDelivery](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries", endpointID), query: query,
+	})
+}
+
+// ListDeliveriesPage reads one page of ListDeliveries: the first, or the one of a cursor.
+func (s WebhooksService) ListDeliveriesPage(
+	ctx context.Context, endpointID uuid.UUID, query *ListWebhookDeliveriesQuery, cursor string,
+) (*Page[WebhookDelivery], error) {
+	return page[WebhookDelivery](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries", endpointID), query: query,
+	}, cursor)
+}
+
+// Redeliver sends a delivery again: redeliver-webhook.
+//
+// Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. It may come after
+// later events of its pickup. One that is pending is left as it is, so that a repetition has no effect until it was
+// sent.
+//
+// Roles: admin.
+func (s WebhooksService) Redeliver(
+	ctx context.Context, endpointID uuid.UUID, deliveryID uuid.UUID,
+) (*WebhookDelivery, error) {
+	return call[WebhookDelivery](ctx, s.t, request{
+		method: "POST", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver", endpointID, deliveryID),
+	})
+}
+
+// PingEndpoint sends a ping to a webhook endpoint: ping-webhook-endpoint.
+//
+// Has a request sent that no event is the reason for, as the webhook `webhookPing` says. What became of it is in
+// list-webhook-deliveries.
+//
+// Roles: admin.
+//
+// Codes of its own: idempotency_key_reused.
+func (s WebhooksService) PingEndpoint(
+	ctx context.Context, endpointID uuid.UUID, opts ...CreateOption,
+) (*WebhookDelivery, error) {
+	return call[WebhookDelivery](ctx, s.t, request{
+		method: "POST", path: path("/v1/webhook-endpoints/{endpoint_id}/ping", endpointID),
+	}.create(false, opts))
+}
+
 // Account: What pickups are charged to: a balance in one currency.
 type Account struct {
 	Meta `json:"-"`
@@ -1679,6 +1816,8 @@ const (
 	CodeUserNotFound Code = "user_not_found"
 	// CodeValidationFailed: The request contains an invalid value.
 	CodeValidationFailed Code = "validation_failed"
+	// CodeWebhookEndpointLimit: The tenant has as many webhook endpoints as it may have.
+	CodeWebhookEndpointLimit Code = "webhook_endpoint_limit"
 )
 
 // Facility is a clinic or laboratory that requests pickups.
@@ -2037,6 +2176,16 @@ type NewUser struct {
 	Password string `json:"password"`
 	// Determines what the user may do.
 	Role UserRole `json:"role"`
+}
+
+// NewWebhookEndpoint is a request to create: an address to which the events of pickups are delivered.
+type NewWebhookEndpoint struct {
+	// The transitions whose events are sent; none for all, also those to come.
+	Events []TransitionName `json:"events,omitzero"`
+	// Chosen by the client, so that a retry is safe.
+	ID *uuid.UUID `json:"id,omitempty"`
+	// https, without user, password and fragment.
+	URL string `json:"url"`
 }
 
 // NotApplied: Records of a feed that changed nothing, by the reason.
@@ -2461,6 +2610,79 @@ const (
 	// UserRoleHub: Receives, packs and ships pickups.
 	UserRoleHub UserRole = "hub"
 )
+
+// WebhookDelivery is an event that was or will be sent to an endpoint.
+type WebhookDelivery struct {
+	Meta `json:"-"`
+
+	// When it was tried last.
+	AttemptedAt *time.Time `json:"attempted_at"`
+	// How often it was tried, since it was asked for last.
+	Attempts int64 `json:"attempts"`
+	// When the event was taken from the stream, or the ping was asked for.
+	CreatedAt time.Time `json:"created_at"`
+	// How long the last try took.
+	DurationMs *int64 `json:"duration_ms"`
+	// The endpoint.
+	EndpointID uuid.UUID `json:"endpoint_id"`
+	// The receiver's status at the last try; null if it did not answer.
+	HttpStatus *int64 `json:"http_status"`
+	// Id of the event, or of the ping: the Webhook-Id of each try.
+	ID uuid.UUID `json:"id"`
+	// When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be.
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	// The pickup; null for a ping.
+	PickupID *uuid.UUID `json:"pickup_id"`
+	// Why the last try failed, such as status_500 or timeout.
+	Reason *string `json:"reason"`
+	// Whether it was accepted.
+	Status WebhookDeliveryStatus `json:"status"`
+	// The type of the event: pickup. and the transition, or webhook.ping.
+	Type string `json:"type"`
+}
+
+// WebhookDeliveryStatus: Where a delivery is.
+type WebhookDeliveryStatus string
+
+const (
+	// WebhookDeliveryStatusPending: it will be sent, or sent again.
+	WebhookDeliveryStatusPending WebhookDeliveryStatus = "PENDING"
+	// WebhookDeliveryStatusDelivered: the receiver has accepted it.
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "DELIVERED"
+	// WebhookDeliveryStatusFailed: a dead letter: it was tried as often as it is, and is sent again only if asked for.
+	WebhookDeliveryStatusFailed WebhookDeliveryStatus = "FAILED"
+)
+
+// WebhookEndpoint is an address to which the events of pickups are delivered.
+type WebhookEndpoint struct {
+	Meta `json:"-"`
+
+	// When it was created.
+	CreatedAt time.Time `json:"created_at"`
+	// The transitions whose events are sent; empty for all, also those to come.
+	Events []TransitionName `json:"events"`
+	// Until when requests are also signed with the secret before the last rotation.
+	FormerSecretEndsAt *time.Time `json:"former_secret_ends_at"`
+	// Id of the endpoint.
+	ID uuid.UUID `json:"id"`
+	// Signs the requests: whsec_ and base64. Only in the answer to the creation and to a rotation.
+	Secret string `json:"secret,omitzero"`
+	// Where events are sent to, by POST.
+	URL string `json:"url"`
+	// Raised by every edit.
+	Version int64 `json:"version"`
+}
+
+// WebhookEndpointEdit is a request to change: an address to which the events of pickups are delivered. An omitted
+// member stays as it is.
+type WebhookEndpointEdit struct {
+	// The transitions whose events are sent; an empty array for all, also those to come.
+	Events []TransitionName `json:"events,omitzero"`
+	// Makes a new secret, which the answer has.
+	RotateSecret *bool `json:"rotate_secret,omitempty"`
+	// https, without user, password and fragment.
+	URL *string `json:"url,omitempty"`
+}
 
 // Write is a write of a batch: a request to an operation.
 type Write struct {

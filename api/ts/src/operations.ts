@@ -195,6 +195,24 @@ export interface Operations {
     /** Reactivate a user: reactivate-user. */
     reactivate(userId: string, options?: CallOptions): Promise<Result<"reactivate-user">>;
   };
+  webhooks: {
+    /** List the webhook endpoints: list-webhook-endpoints. */
+    listEndpoints(query?: Query<"list-webhook-endpoints">, options?: CallOptions): Listing<"list-webhook-endpoints">;
+    /** Create a webhook endpoint: create-webhook-endpoint. */
+    createEndpoint(body: Body<"create-webhook-endpoint">, options?: KeyedOptions): Promise<Result<"create-webhook-endpoint">>;
+    /** Delete a webhook endpoint: delete-webhook-endpoint. */
+    deleteEndpoint(endpointId: string, options?: TransitionOptions): Promise<Result<"delete-webhook-endpoint">>;
+    /** Get a webhook endpoint: get-webhook-endpoint. */
+    getEndpoint(endpointId: string, options?: CallOptions): Promise<Result<"get-webhook-endpoint">>;
+    /** Edit a webhook endpoint: edit-webhook-endpoint. */
+    editEndpoint(row: Value<"edit-webhook-endpoint">, change: Body<"edit-webhook-endpoint">, options?: EditOptions<"edit-webhook-endpoint">): Promise<EditResult<"edit-webhook-endpoint">>;
+    /** List the deliveries of a webhook endpoint: list-webhook-deliveries. */
+    listDeliveries(endpointId: string, query?: Query<"list-webhook-deliveries">, options?: CallOptions): Listing<"list-webhook-deliveries">;
+    /** Send a delivery again: redeliver-webhook. */
+    redeliver(endpointId: string, deliveryId: string, options?: CallOptions): Promise<Result<"redeliver-webhook">>;
+    /** Send a ping to a webhook endpoint: ping-webhook-endpoint. */
+    pingEndpoint(endpointId: string, options?: KeyedOptions): Promise<Result<"ping-webhook-endpoint">>;
+  };
 }
 
 /** The arguments of the functions that call and list, in front of their options. */
@@ -272,6 +290,13 @@ export interface Arguments {
   "add-phone-number": [userId: string, body: Body<"add-phone-number">];
   "remove-phone-number": [userId: string, phoneNumberId: string];
   "reactivate-user": [userId: string];
+  "list-webhook-endpoints": [query?: Query<"list-webhook-endpoints">];
+  "create-webhook-endpoint": [body: Body<"create-webhook-endpoint">];
+  "delete-webhook-endpoint": [endpointId: string];
+  "get-webhook-endpoint": [endpointId: string];
+  "list-webhook-deliveries": [endpointId: string, query?: Query<"list-webhook-deliveries">];
+  "redeliver-webhook": [endpointId: string, deliveryId: string];
+  "ping-webhook-endpoint": [endpointId: string];
 }
 
 export const operations = {
@@ -357,4 +382,12 @@ export const operations = {
   "add-phone-number": {"tag":"users","name":"addPhoneNumber","method":"POST","path":"/v1/users/{user_id}/phone-numbers","kind":"call","key":"key","params":["user_id"],"body":true,"query":false},
   "remove-phone-number": {"tag":"users","name":"removePhoneNumber","method":"DELETE","path":"/v1/users/{user_id}/phone-numbers/{phone_number_id}","kind":"call","key":"none","params":["user_id","phone_number_id"],"body":false,"query":false},
   "reactivate-user": {"tag":"users","name":"reactivate","method":"POST","path":"/v1/users/{user_id}/reactivate","kind":"call","key":"none","params":["user_id"],"body":false,"query":false},
+  "list-webhook-endpoints": {"tag":"webhooks","name":"listEndpoints","method":"GET","path":"/v1/webhook-endpoints","kind":"list","key":"none","params":[],"body":false,"query":true},
+  "create-webhook-endpoint": {"tag":"webhooks","name":"createEndpoint","method":"POST","path":"/v1/webhook-endpoints","kind":"call","key":"key","params":[],"body":true,"query":false},
+  "delete-webhook-endpoint": {"tag":"webhooks","name":"deleteEndpoint","method":"DELETE","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"call","key":"none","params":["endpoint_id"],"body":false,"query":false},
+  "get-webhook-endpoint": {"tag":"webhooks","name":"getEndpoint","method":"GET","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"call","key":"none","params":["endpoint_id"],"body":false,"query":false},
+  "edit-webhook-endpoint": {"tag":"webhooks","name":"editEndpoint","method":"PATCH","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"edit","key":"none","params":["endpoint_id"],"body":true,"query":false},
+  "list-webhook-deliveries": {"tag":"webhooks","name":"listDeliveries","method":"GET","path":"/v1/webhook-endpoints/{endpoint_id}/deliveries","kind":"list","key":"none","params":["endpoint_id"],"body":false,"query":true},
+  "redeliver-webhook": {"tag":"webhooks","name":"redeliver","method":"POST","path":"/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver","kind":"call","key":"none","params":["endpoint_id","delivery_id"],"body":false,"query":false},
+  "ping-webhook-endpoint": {"tag":"webhooks","name":"pingEndpoint","method":"POST","path":"/v1/webhook-endpoints/{endpoint_id}/ping","kind":"call","key":"key","params":["endpoint_id"],"body":false,"query":false},
 } as const satisfies Record<string, Operation>;

@@ -1486,8 +1486,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhook endpoints
+         * @description Newest first.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-webhook-endpoints"];
+        put?: never;
+        /**
+         * Create a webhook endpoint
+         * @description Events of pickups are sent to it by POST, those that are committed from its creation on (and a few from just before, where they were being written): see the webhook `pickupEvent` for the requests and what the receiver can rely on. A tenant has up to 20 endpoints. The URL is https, and leads to a public address. The secret that signs the requests is shown by this answer alone: a replay does not have it. If it is lost, let edit-webhook-endpoint make another.
+         *
+         *     Roles: admin.
+         */
+        post: operations["create-webhook-endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook endpoint
+         * @description Roles: admin.
+         */
+        get: operations["get-webhook-endpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint
+         * @description Nothing more is sent to it, but for what is being sent at the moment. Its deliveries are removed.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["delete-webhook-endpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit a webhook endpoint
+         * @description What is pending is sent to the new URL; other events are taken from now on. With rotate_secret, the answer has a new secret, and requests are signed with both for 24 hours.
+         *
+         *     Roles: admin.
+         */
+        patch: operations["edit-webhook-endpoint"];
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook endpoint
+         * @description Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends again. What was settled is kept for 30 days from the event on.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-webhook-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. It may come after later events of its pickup. One that is pending is left as it is, so that a repetition has no effect until it was sent.
+         *
+         *     Roles: admin.
+         */
+        post: operations["redeliver-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a ping to a webhook endpoint
+         * @description Has a request sent that no event is the reason for, as the webhook `webhookPing` says. What became of it is in list-webhook-deliveries.
+         *
+         *     Roles: admin.
+         */
+        post: operations["ping-webhook-endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface webhooks {
+    pickupEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event of a pickup
+         * @description Sent to each webhook endpoint of the tenant that wants the transition. It has what an admin is shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`.
+         *
+         *     Each event is sent at least once: the same `Webhook-Id` may come again, so do once what is to be done once. The events of one pickup come in the order of its versions, the next one when the one before was accepted or given up; those of different pickups in any order. Every answer but a 2xx is a failure, also a redirect, and so is none within 10 seconds. It is tried up to 15 times within about three days, with exponential backoff and jitter, and no sooner than Retry-After asks for; then it is a dead letter, which redeliver-webhook sends again. The body of the answer is not looked at.
+         */
+        post: operations["pickup-event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     sendText: {
         parameters: {
             query?: never;
@@ -1502,6 +1650,26 @@ export interface webhooks {
          * @description Sent to the gateway of the operator (WAYBILL_GATEWAY_URL), for each text. It is signed as Standard Webhooks says: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`. A request is repeated until it is answered, with backoff for some days, so that the same `Webhook-Id` may come more than once: send the text once.
          */
         post: operations["send-text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    webhookPing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ping
+         * @description Sent to a webhook endpoint when ping-webhook-endpoint asks for it, signed and repeated like an event: answer it like one.
+         */
+        post: operations["webhook-ping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1765,7 +1933,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed" | "webhook_endpoint_limit";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2333,6 +2501,21 @@ export interface components {
             /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
         };
+        /** @description A request to create: an address to which the events of pickups are delivered */
+        NewWebhookEndpoint: {
+            /** @description The transitions whose events are sent; none for all, also those to come */
+            events?: components["schemas"]["TransitionName"][];
+            /**
+             * Format: uuid
+             * @description Chosen by the client, so that a retry is safe
+             */
+            id?: string;
+            /**
+             * @description https, without user, password and fragment
+             * @example https://clinic.example/waybill
+             */
+            url: string;
+        };
         /** @description Records of a feed that changed nothing, by the reason */
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
@@ -2461,6 +2644,20 @@ export interface components {
         PageUser: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["User"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageWebhookDelivery: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageWebhookEndpoint: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["WebhookEndpoint"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3008,6 +3205,119 @@ export interface components {
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
+        /** @description An event that was or will be sent to an endpoint */
+        WebhookDelivery: {
+            /**
+             * Format: date-time
+             * @description When it was tried last
+             */
+            attempted_at: string | null;
+            /**
+             * Format: int32
+             * @description How often it was tried, since it was asked for last
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When the event was taken from the stream, or the ping was asked for
+             */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How long the last try took
+             */
+            duration_ms: number | null;
+            /**
+             * Format: uuid
+             * @description The endpoint
+             */
+            endpoint_id: string;
+            /**
+             * Format: int32
+             * @description The receiver's status at the last try; null if it did not answer
+             * @example 200
+             */
+            http_status: number | null;
+            /**
+             * Format: uuid
+             * @description Id of the event, or of the ping: the Webhook-Id of each try
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be
+             */
+            next_attempt_at: string | null;
+            /**
+             * Format: uuid
+             * @description The pickup; null for a ping
+             */
+            pickup_id: string | null;
+            /**
+             * @description Why the last try failed, such as status_500 or timeout
+             * @example status_500
+             */
+            reason: string | null;
+            /** @description Whether it was accepted */
+            status: components["schemas"]["WebhookDeliveryStatus"];
+            /**
+             * @description The type of the event: pickup. and the transition, or webhook.ping
+             * @example pickup.submit
+             */
+            type: string;
+        };
+        /**
+         * @description Where a delivery is
+         * @enum {string}
+         */
+        WebhookDeliveryStatus: "PENDING" | "DELIVERED" | "FAILED";
+        /** @description An address to which the events of pickups are delivered */
+        WebhookEndpoint: {
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** @description The transitions whose events are sent; empty for all, also those to come */
+            events: components["schemas"]["TransitionName"][];
+            /**
+             * Format: date-time
+             * @description Until when requests are also signed with the secret before the last rotation
+             */
+            former_secret_ends_at: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the endpoint
+             */
+            id: string;
+            /**
+             * @description Signs the requests: whsec_ and base64. Only in the answer to the creation and to a rotation
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret?: string;
+            /**
+             * @description Where events are sent to, by POST
+             * @example https://clinic.example/waybill
+             */
+            url: string;
+            /**
+             * @description Raised by every edit
+             * @example 1
+             */
+            version: number;
+        };
+        /** @description A request to change: an address to which the events of pickups are delivered. An omitted member stays as it is */
+        WebhookEndpointEdit: {
+            /** @description The transitions whose events are sent; an empty array for all, also those to come */
+            events?: components["schemas"]["TransitionName"][];
+            /** @description Makes a new secret, which the answer has */
+            rotate_secret?: boolean;
+            /**
+             * @description https, without user, password and fragment
+             * @example https://clinic.example/waybill
+             */
+            url?: string;
+        };
         /** @description A write of a batch: a request to an operation */
         Write: {
             /** @description Its body */
@@ -4430,7 +4740,17 @@ export interface operations {
                      *     <details>
                      *     <summary>Webhooks</summary>
                      *     <ul>
+                     *     <li><a href="/docs/operations/pickup-event"><span>An event of a pickup</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/send-text"><span>Send a text</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/webhook-ping"><span>A ping</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/create-webhook-endpoint"><span>Create a webhook endpoint</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-webhook-endpoints"><span>List the webhook endpoints</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-webhook-endpoint"><span>Get a webhook endpoint</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-webhook-endpoint"><span>Edit a webhook endpoint</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/delete-webhook-endpoint"><span>Delete a webhook endpoint</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-webhook-deliveries"><span>List the deliveries of a webhook endpoint</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/redeliver-webhook"><span>Send a delivery again</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/ping-webhook-endpoint"><span>Send a ping to a webhook endpoint</span> <span class="method POST">POST</span></a></li>
                      *     </ul>
                      *     </details>
                      *     <details>
@@ -5588,7 +5908,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -5777,7 +6097,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large, webhook_endpoint_limit */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5790,7 +6110,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large" | "webhook_endpoint_limit";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -7998,7 +8318,7 @@ export interface operations {
             path: {
                 /**
                  * @description The text
-                 * @example 019b8d5a-7000-7000-8000-000000000013
+                 * @example 019b8d5a-7000-7000-8000-000000000014
                  */
                 message_id: string;
             };
@@ -8022,7 +8342,7 @@ export interface operations {
                      * @example {
                      *       "body": "Your pickup has been delivered.",
                      *       "created_at": "2026-01-05T09:00:00Z",
-                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000014",
                      *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *       "reason": null,
                      *       "sent_at": null,
@@ -8628,7 +8948,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -8687,7 +9007,7 @@ export interface operations {
                      *           "allowed": true,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "facility_id": "68a3def9-aeca-5b36-8258-3b3a66fd9b8f",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "seq": 1
                      *         }
@@ -8925,14 +9245,14 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
                      *           "operation": "edit-patient",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
                      *         },
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
                      *           "operation": "get-patient",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
@@ -9729,7 +10049,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -9985,7 +10305,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -10160,7 +10480,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -10335,7 +10655,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -10451,7 +10771,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -10565,7 +10885,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -10763,7 +11083,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -10774,7 +11094,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "dispatch",
@@ -10785,7 +11105,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "release",
@@ -10796,7 +11116,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "assign",
@@ -10807,7 +11127,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "COLLECTED",
                      *           "transition": "collect",
@@ -10818,7 +11138,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "COLLECTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "RECEIVED",
                      *           "transition": "receive",
@@ -10829,7 +11149,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "RECEIVED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "PACKED",
                      *           "transition": "pack",
@@ -10840,7 +11160,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "PACKED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SHIPPED",
                      *           "transition": "ship",
@@ -10851,7 +11171,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SHIPPED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
@@ -10908,7 +11228,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup has been delivered.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -10918,7 +11238,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -10928,7 +11248,7 @@ export interface operations {
                      *         {
                      *           "body": "Your driver is on the way!",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -10938,7 +11258,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup is booked.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -10968,7 +11288,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11126,7 +11446,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11240,7 +11560,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11416,7 +11736,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11537,7 +11857,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11712,7 +12032,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11826,7 +12146,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -13235,6 +13555,780 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-webhook-endpoints": {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "events": [],
+                     *           "former_secret_ends_at": null,
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *           "url": "https://clinic.example/waybill",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "create-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                 *       "url": "https://clinic.example/waybill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhookEndpoint"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier try of the same request created it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The path of the row */
+                    Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier try of the same request created it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The path of the row */
+                    Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: id_reused, webhook_endpoint_limit */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "id_reused" | "webhook_endpoint_limit";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-webhook-endpoint": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
+                "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "delete-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["StaleVersion"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "edit-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header: {
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "collect",
+                 *         "deliver"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookEndpointEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [
+                     *         "collect",
+                     *         "deliver"
+                     *       ],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-webhook-deliveries": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only deliveries with one of these statuses */
+                status?: components["schemas"]["WebhookDeliveryStatus"][];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempted_at": null,
+                     *           "attempts": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "duration_ms": null,
+                     *           "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *           "http_status": null,
+                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *           "pickup_id": null,
+                     *           "reason": null,
+                     *           "status": "PENDING",
+                     *           "type": "webhook.ping"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageWebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "redeliver-webhook": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+                /**
+                 * @description The delivery
+                 * @example 019b8d5a-7000-7000-8000-000000000001
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "attempted_at": null,
+                     *       "attempts": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "duration_ms": null,
+                     *       "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "http_status": null,
+                     *       "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *       "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *       "pickup_id": null,
+                     *       "reason": null,
+                     *       "status": "PENDING",
+                     *       "type": "webhook.ping"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "ping-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key asked for it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "attempted_at": null,
+                     *       "attempts": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "duration_ms": null,
+                     *       "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "http_status": null,
+                     *       "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *       "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *       "pickup_id": null,
+                     *       "reason": null,
+                     *       "status": "PENDING",
+                     *       "type": "webhook.ping"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "pickup-event": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event's id, which a retry has too
+                 * @example 019b8d5a-7000-7000-8000-000000000002
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "actor_id": "019b8d5a-7000-7000-8000-000000000004",
+                 *         "created_at": "2026-01-05T09:00:00Z",
+                 *         "driver_id": null,
+                 *         "from_status": "DRAFT",
+                 *         "id": "019b8d5a-7000-7000-8000-000000000002",
+                 *         "pickup_id": "019b8d5a-7000-7000-8000-000000000003",
+                 *         "to_status": "SUBMITTED",
+                 *         "transition": "submit",
+                 *         "version": 2
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "pickup.submit"
+                 *     }
+                 */
+                "application/json": {
+                    data: components["schemas"]["PickupEvent"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened; a retry has the same
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What happened
+                     * @enum {string}
+                     */
+                    type: "pickup.submit" | "pickup.assign" | "pickup.dispatch" | "pickup.release" | "pickup.cancel" | "pickup.collect" | "pickup.receive" | "pickup.pack" | "pickup.ship" | "pickup.deliver";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     "send-text": {
         parameters: {
             query?: never;
@@ -13331,6 +14425,81 @@ export interface operations {
                         code?: string;
                     };
                 };
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "webhook-ping": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The ping's id, which a retry has too
+                 * @example 019b8d5a-7000-7000-8000-000000000002
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "endpoint_id": "019b8d5a-7000-7000-8000-000000000005"
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "webhook.ping"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Which endpoint is tried */
+                    data: {
+                        /**
+                         * Format: uuid
+                         * @description The webhook endpoint
+                         */
+                        endpoint_id: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened; a retry has the same
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What happened
+                     * @enum {string}
+                     */
+                    type: "webhook.ping";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Sent again later, as after every other status, after Retry-After if it is there */
             503: {
