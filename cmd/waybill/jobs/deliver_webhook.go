@@ -22,10 +22,10 @@ const (
 	longestWebhookPause = 12 * time.Hour
 )
 
-// webhookPause returns the backoff after the n-th try, from 1: of the first pause, three times as long each time up
-// to twelve hours, with jitter.
-func webhookPause(first time.Duration, n int) time.Duration {
-	d := first
+// webhookPause returns the backoff after the n-th try, from 1: five seconds, three times as long each time up to twelve
+// hours, with jitter.
+func webhookPause(n int) time.Duration {
+	d := firstWebhookPause
 	for range n - 1 {
 		d = min(3*d, longestWebhookPause)
 	}
@@ -63,7 +63,7 @@ func (d *deliverer) deliver(ctx context.Context, of endpointID, h db.ListWebhook
 		p.Reason = &answer.Reason
 		if n := int(h.Attempts) + 1; n < MaxWebhookAttempts && body != nil {
 			outcome, p.Status = Snoozed, db.WebhookDeliveryStatusPENDING
-			p.Pause = max(webhookPause(d.firstPause(), n), jitter(answer.RetryAfter))
+			p.Pause = max(d.WebhookPause(n), jitter(answer.RetryAfter))
 		} else {
 			outcome, p.Status = Failed, db.WebhookDeliveryStatusFAILED
 		}
@@ -75,13 +75,6 @@ func (d *deliverer) deliver(ctx context.Context, of endpointID, h db.ListWebhook
 		outcome = Snoozed
 	}
 	d.Observe(deliveryKind, outcome, answer.Reason)
-}
-
-func (d *deliverer) firstPause() time.Duration {
-	if d.WebhookPause > 0 {
-		return d.WebhookPause
-	}
-	return firstWebhookPause
 }
 
 // body returns the body of a delivery; nil if its event does not exist, which only an operator can have deleted.

@@ -40,8 +40,9 @@ type Options struct {
 	SoftStop time.Duration // how long Stop waits for running jobs; 0 means 15 s
 	Clock    *texts.Clock  // nil for the database's
 	// Webhooks configures the requests to the endpoints of tenants.
-	Webhooks     webhooks.Options
-	WebhookPause time.Duration // before the second try of a delivery; 0 means 5 s
+	Webhooks webhooks.Options
+	// WebhookPause returns the pause after the n-th try of a delivery, from 1; nil for exponential backoff.
+	WebhookPause func(n int) time.Duration
 	// BackfillFiles has the statements of backfills, by default those of this program.
 	BackfillFiles fs.FS
 }
@@ -74,6 +75,9 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 		return nil, err
 	}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if c.WebhookPause == nil {
+		c.WebhookPause = webhookPause
+	}
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}
 	}
