@@ -21,15 +21,18 @@ func (a *server) registerWebhookDeliveries() {
 	register(a, operation{
 		id: "list-webhook-deliveries", method: http.MethodGet, path: path + "/deliveries", tag: "webhooks",
 		summary: "List the deliveries of a webhook endpoint",
-		about: "Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends again. " +
+		about: "Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends " +
+			"again. " +
 			"What was settled is kept for 30 days from the event on.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listWebhookDeliveries)
 	register(a, operation{
 		id: "redeliver-webhook", method: http.MethodPost, path: path + "/deliveries/{delivery_id}/redeliver",
 		tag: "webhooks", summary: "Send a delivery again",
-		about: "Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. It may " +
-			"come after later events of its pickup. One that is pending is left as it is, so that a repetition has no " +
+		about: "Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. " +
+			"It may " +
+			"come after later events of its pickup. One that is pending is left as it is, so that a repetition " +
+			"has no " +
 			"effect until it was sent.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.redeliverWebhook)
@@ -101,7 +104,8 @@ type redeliverOutput struct{ Body *db.WebhookDelivery }
 func (a *server) redeliverWebhook(
 	ctx context.Context, v db.Viewer, in *webhookDeliveryPath,
 ) (*redeliverOutput, error) {
-	row, err := a.store.RedeliverWebhook(ctx, v, db.RedeliverWebhookParams{EndpointID: in.EndpointID, ID: in.DeliveryID})
+	row, err := a.store.RedeliverWebhook(ctx, v,
+		db.RedeliverWebhookParams{EndpointID: in.EndpointID, ID: in.DeliveryID})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,8 @@ import (
 	"waybill/db"
 )
 
-const aboutEndpoints = "Events of pickups are sent to it by POST, those that are committed from its creation on (and a " +
+const aboutEndpoints = "Events of pickups are sent to it by POST, those that are committed from its creation on " +
+	"(and a " +
 	"few from just before, where they were being written): see the webhook `pickupEvent` for the requests and what " +
 	"the receiver can rely on. A tenant has up to 20 endpoints. The URL is https, and leads to a public address. The " +
 	"secret that signs the requests is shown by this answer alone: a replay does not have it. If it is lost, let " +
@@ -134,7 +135,8 @@ func (a *server) checkWebhookURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.User != nil,
-		strings.Contains(text, "#"), strings.ContainsFunc(text, unicode.IsSpace), strings.ContainsFunc(text, unicode.IsControl):
+		strings.Contains(text, "#"), strings.ContainsFunc(text,
+			unicode.IsSpace), strings.ContainsFunc(text, unicode.IsControl):
 		return problem(db.ValidationFailed, "url",
 			"url is not an https URL with a host, without user, password and fragment.")
 	case u.Scheme == "http" && !a.plainWebhooks:

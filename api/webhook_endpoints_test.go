@@ -56,7 +56,8 @@ func TestASecretIsShownOnce(t *testing.T) {
 		rotated.object()["former_secret_ends_at"] == nil {
 		t.Errorf("rotated: %s", rotated)
 	}
-	s.do(s.admin, "POST", endpoints, object{"id": body["id"], "url": "https://b.example"}).refused(409, "id_reused", "id")
+	s.do(s.admin, "POST", endpoints, object{"id": body["id"], "url": "https://b.example"}).
+		refused(409, "id_reused", "id")
 }
 
 func TestAnEndpointIsEditedAndDeletedByItsVersion(t *testing.T) {
@@ -99,7 +100,8 @@ func TestWebhookURLsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.newEndpoint()
-	for _, url := range []string{"http://a.example", "ftp://a.example", "https://", "https:///a", "a.example", "//a.example",
+	for _, url := range []string{"http://a.example", "ftp://a.example", "https://",
+		"https:///a", "a.example", "//a.example",
 		"https://user@a.example", "https://user:pw@a.example", "https://a.example/#b", "https://a.example/ b",
 		"https://a.example/\t", "javascript:alert(1)"} {
 		s.do(s.admin, "POST", endpoints, object{"url": url}).refused(422, "validation_failed", "url")
@@ -140,7 +142,8 @@ func TestAPingIsADeliveryThatCanBeSentAgain(t *testing.T) {
 	s.exec("UPDATE webhook_queues SET pending = 0 WHERE id = $1", id)
 	list("?status=FAILED", 1)
 	for range 2 { // the second one leaves it as it is
-		if o := s.do(s.admin, "POST", path+"/deliveries/"+id+"/redeliver", nil).want(200).object(); o["status"] != "PENDING" ||
+		if o := s.do(s.admin, "POST", path+"/deliveries/"+id+"/redeliver", nil).want(200).
+			object(); o["status"] != "PENDING" ||
 			o["attempts"] != 0.0 {
 			t.Errorf("%v", o)
 		}

@@ -7,14 +7,18 @@ import (
 	"waybill/db"
 )
 
-const aboutPickupEvent = "Sent to each webhook endpoint of the tenant that wants the transition. It has what an admin is " +
+const aboutPickupEvent = "Sent to each webhook endpoint of the tenant that wants the transition. It has what an " +
+	"admin is " +
 	"shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a " +
 	"price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by " +
 	"`@waybill/client/webhooks` or, in Go, `api/client/webhooks`.\n\nEach event is sent at least once: the same " +
-	"`Webhook-Id` may come again, so do once what is to be done once. The events of one pickup come in the order of its " +
+	"`Webhook-Id` may come again, so do once what is to be done once. The events of one pickup come in the order " +
+	"of its " +
 	"versions, the next one when the one before was accepted or given up; those of different pickups in any order. " +
-	"Every answer but a 2xx is a failure, also a redirect, and so is none within 10 seconds. It is tried up to 15 times " +
-	"within about three days, with exponential backoff and jitter, and no sooner than Retry-After asks for; then it is a " +
+	"Every answer but a 2xx is a failure, also a redirect, and so is none within 10 seconds. It is tried up to " +
+	"15 times " +
+	"within about three days, with exponential backoff and jitter, and no sooner than Retry-After asks for; then " +
+	"it is a " +
 	"dead letter, which redeliver-webhook sends again. The body of the answer is not looked at."
 
 // sampleEventID is the id in the examples of events.

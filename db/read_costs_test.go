@@ -572,6 +572,11 @@ func (c costFixture) webhookCosts() map[string][]readCost {
 				QueueIds: []uuid.UUID{uuid.MustParse(busyQueue)}})
 			return err
 		}),
+		"ListTroubledWebhookEndpoints": one(countCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListTroubledWebhookEndpoints(ctx, db.ListTroubledWebhookEndpointsParams{
+				TenantIds: []uuid.UUID{c.TenantID}, Since: time.Now().AddDate(0, 0, -1), PendingFor: time.Minute})
+			return err
+		}),
 		"ListPrunableWebhookEndpoints": one(rowCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListPrunableWebhookEndpoints(ctx, []uuid.UUID{c.TenantID})
 			return err

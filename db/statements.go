@@ -90,6 +90,8 @@ type systemStatements interface {
 	ListWebhookWork(context.Context, []uuid.UUID) ([]ListWebhookWorkRow, error)
 	ListWebhookHeads(context.Context, ListWebhookHeadsParams) ([]ListWebhookHeadsRow, error)
 	SettleWebhookDelivery(context.Context, SettleWebhookDeliveryParams) (int64, error)
+	ListTroubledWebhookEndpoints(
+		context.Context, ListTroubledWebhookEndpointsParams) ([]ListTroubledWebhookEndpointsRow, error)
 	ListPrunableWebhookEndpoints(context.Context, []uuid.UUID) ([]ListPrunableWebhookEndpointsRow, error)
 	PruneWebhookDeliveries(context.Context, PruneWebhookDeliveriesParams) (int64, error)
 

@@ -37,7 +37,9 @@ func (s *Store) RedeliverWebhook(ctx context.Context, v Viewer, p RedeliverWebho
 
 // TakeWebhookEvents makes deliveries of the next events of an endpoint, at most so many, up to a horizon. It returns
 // how many events it took: none if another worker was first, or the server writes another history.
-func (s *System) TakeWebhookEvents(ctx context.Context, w ListWebhookWorkRow, h StreamHorizon, most int32) (int32, error) {
+func (s *System) TakeWebhookEvents(
+	ctx context.Context, w ListWebhookWorkRow, h StreamHorizon, most int32,
+) (int32, error) {
 	p := TakeWebhookEventsParams{TenantID: w.TenantID, EndpointID: w.ID, CursorMoves: w.CursorMoves,
 		AfterXid: strconv.FormatUint(w.CursorXid, 10), AfterSeq: w.CursorSeq, FirstSeq: w.CursorFirstSeq,
 		Horizon: strconv.FormatUint(h.Sendable, 10), LastSeq: math.MaxInt64, MaxRows: most}

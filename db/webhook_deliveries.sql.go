@@ -141,6 +141,72 @@ func (q *Queries) ListPrunableWebhookEndpoints(ctx context.Context, tenantIds []
 	return items, nil
 }
 
+const listTroubledWebhookEndpoints = `-- name: ListTroubledWebhookEndpoints :many
+SELECT
+    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters, coalesce(p.created_at, now())::timestamptz AS oldest_pending
+FROM unnest($1::uuid[]) AS t (id)
+JOIN webhook_endpoints AS w ON w.tenant_id = t.id AND w.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT count(*) AS dead_letters
+    FROM (
+        SELECT
+        FROM webhook_deliveries AS d
+        WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'FAILED'
+            AND d.created_at >= $2::timestamptz
+        LIMIT 1000
+    ) AS d
+) AS f
+LEFT JOIN LATERAL (
+    SELECT d.created_at
+    FROM webhook_deliveries AS d
+    WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'PENDING'
+    ORDER BY d.created_at, d.id
+    LIMIT 1
+) AS p ON true
+WHERE f.dead_letters > 0 OR p.created_at < now() - $3::interval
+ORDER BY w.tenant_id, w.id
+`
+
+type ListTroubledWebhookEndpointsParams struct {
+	TenantIds  []uuid.UUID   `format:"uuid" json:"tenant_ids"`
+	Since      time.Time     `json:"since"`
+	PendingFor time.Duration `json:"pending_for"`
+}
+
+type ListTroubledWebhookEndpointsRow struct {
+	TenantID      uuid.UUID `format:"uuid" json:"-"`
+	ID            uuid.UUID `format:"uuid" json:"id"`
+	DeadLetters   int64     `json:"dead_letters"`
+	OldestPending time.Time `json:"oldest_pending"`
+}
+
+// Lists endpoints of tenants whose receivers fail, for operators: with dead letters since a time, of which 1,000 at
+// most are counted, or with a delivery that has been pending for longer than a while.
+func (q *Queries) ListTroubledWebhookEndpoints(ctx context.Context, arg ListTroubledWebhookEndpointsParams) ([]ListTroubledWebhookEndpointsRow, error) {
+	rows, err := q.db.Query(ctx, listTroubledWebhookEndpoints, arg.TenantIds, arg.Since, arg.PendingFor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTroubledWebhookEndpointsRow{}
+	for rows.Next() {
+		var i ListTroubledWebhookEndpointsRow
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.DeadLetters,
+			&i.OldestPending,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listWebhookDeliveries = `-- name: ListWebhookDeliveries :many
 SELECT d.tenant_id, d.endpoint_id, d.id, d.type, d.pickup_id, d.queue_id, d.seq, d.status, d.attempts, d.http_status, d.reason, d.duration_ms, d.created_at, d.attempted_at, d.next_attempt_at
 FROM (SELECT DISTINCT s.status FROM unnest($1::text[]) AS s (status)) AS s

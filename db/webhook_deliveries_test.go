@@ -93,7 +93,8 @@ func (w *fixture) queue(
 	}
 	must(w.owner.Exec(ctx, `INSERT INTO webhook_deliveries
 			(tenant_id, endpoint_id, id, type, seq, status, next_attempt_at, created_at)
-		VALUES ($1, $2, $3, 'webhook.ping', 0, $4, CASE WHEN $4 = 'PENDING'::webhook_delivery_status THEN now() END, now() - $5::interval)`,
+		VALUES ($1, $2, $3, 'webhook.ping', 0, $4, CASE WHEN $4 = 'PENDING'::webhook_delivery_status THEN now() END,
+			now() - $5::interval)`,
 		w.tenant, endpoint, id, status, due))
 	must(w.owner.Exec(ctx, `INSERT INTO webhook_queues (tenant_id, endpoint_id, id, pending, next_at)
 		VALUES ($1, $2, $3, $4, now() - $5::interval)`, w.tenant, endpoint, id, pending, due))
@@ -101,7 +102,9 @@ func (w *fixture) queue(
 }
 
 // claim claims queues, and returns them.
-func (w *fixture) claim(ctx context.Context, s *db.Raw, endpoint uuid.UUID, most int32) ([]db.ClaimWebhookQueuesRow, error) {
+func (w *fixture) claim(
+	ctx context.Context, s *db.Raw, endpoint uuid.UUID, most int32,
+) ([]db.ClaimWebhookQueuesRow, error) {
 	return s.ClaimWebhookQueues(ctx, db.ClaimWebhookQueuesParams{TenantID: w.tenant, EndpointID: endpoint,
 		Lease: time.Minute, MaxRows: most})
 }
@@ -130,7 +133,8 @@ func (w *fixture) settle(
 
 // delivery returns an error unless the delivery has the status, and its queue so many pending.
 func (w *fixture) delivery(ctx context.Context, id uuid.UUID, status db.WebhookDeliveryStatus, pending int) error {
-	got := scan[string](ctx, w.owner, "SELECT coalesce(max(status::text), 'gone') FROM webhook_deliveries WHERE id = $1", id)
+	got := scan[string](ctx, w.owner,
+		"SELECT coalesce(max(status::text), 'gone') FROM webhook_deliveries WHERE id = $1", id)
 	n := scan[int](ctx, w.owner, "SELECT coalesce(max(pending), -1) FROM webhook_queues WHERE id = $1", id)
 	if got != string(status) || n != pending {
 		return fmt.Errorf("the delivery is %s, with %d pending; want %s and %d", got, n, status, pending)
@@ -158,8 +162,9 @@ func (w *fixture) pinging(ctx context.Context, endpoint, id uuid.UUID) act {
 // pruning removes what was delivered a day ago, and wants so many.
 func (w *fixture) pruning(ctx context.Context, endpoint uuid.UUID, want int64) act {
 	return func(s *db.Raw) error {
-		n, err := s.PruneWebhookDeliveries(ctx, db.PruneWebhookDeliveriesParams{TenantID: w.tenant, EndpointID: endpoint,
-			Statuses: []string{"DELIVERED"}, Keep: 24 * time.Hour, MaxRows: 10})
+		n, err := s.PruneWebhookDeliveries(ctx,
+			db.PruneWebhookDeliveriesParams{TenantID: w.tenant, EndpointID: endpoint,
+				Statuses: []string{"DELIVERED"}, Keep: 24 * time.Hour, MaxRows: 10})
 		if err == nil && n != want {
 			err = fmt.Errorf("%d deliveries are removed, want %d", n, want)
 		}
@@ -336,12 +341,13 @@ var webhookDeliveryRules = []check{
 		return first(w.pruning(ctx, endpoint, 0)(w.Raw), w.delivery(ctx, young, db.WebhookDeliveryStatusDELIVERED, 0),
 			w.delivery(ctx, pending, db.WebhookDeliveryStatusPENDING, 1))
 	}},
-	{"PruneWebhookDeliveries", "a queue with a pending delivery is removed", func(ctx context.Context, w *fixture) error {
-		endpoint := w.endpoint(ctx)
-		id := w.queue(ctx, endpoint, db.WebhookDeliveryStatusDELIVERED, 48*time.Hour)
-		must(w.owner.Exec(ctx, "UPDATE webhook_queues SET pending = 1 WHERE id = $1", id)) // another one
-		return first(w.pruning(ctx, endpoint, 1)(w.Raw), w.delivery(ctx, id, gone, 1))
-	}},
+	{"PruneWebhookDeliveries", "a queue with a pending delivery is removed",
+		func(ctx context.Context, w *fixture) error {
+			endpoint := w.endpoint(ctx)
+			id := w.queue(ctx, endpoint, db.WebhookDeliveryStatusDELIVERED, 48*time.Hour)
+			must(w.owner.Exec(ctx, "UPDATE webhook_queues SET pending = 1 WHERE id = $1", id)) // another one
+			return first(w.pruning(ctx, endpoint, 1)(w.Raw), w.delivery(ctx, id, gone, 1))
+		}},
 }
 
 // What is taken into a queue from which somebody sends waits for them.
@@ -378,7 +384,8 @@ func TestATakeLeavesTheLeaseOfAQueue(t *testing.T) {
 	if err := w.claims(ctx, w.Raw, endpoint, 10); err != nil {
 		t.Error("after the last delivery: ", err)
 	}
-	if n := scan[int](ctx, w.owner, "SELECT sum(pending) FROM webhook_queues WHERE endpoint_id = $1", endpoint); n != 0 {
+	if n := scan[int](ctx, w.owner, "SELECT sum(pending) FROM webhook_queues WHERE endpoint_id = $1",
+		endpoint); n != 0 {
 		t.Errorf("%d are pending", n)
 	}
 }
@@ -393,7 +400,8 @@ func TestAWebhookCursorGoesOnInTheNextHistory(t *testing.T) {
 	endpoint := w.endpoint(ctx)
 	former := w.events(ctx, 3)
 	must(w.owner.Exec(ctx, "UPDATE pickup_events SET xid = (xid::text::bigint + 1000000000)::text::xid8"))
-	must(w.owner.Exec(ctx, "UPDATE webhook_endpoints SET cursor_xid = (cursor_xid::text::bigint + 1000000000)::text::xid8"))
+	must(w.owner.Exec(
+		ctx, "UPDATE webhook_endpoints SET cursor_xid = (cursor_xid::text::bigint + 1000000000)::text::xid8"))
 	must(w.owner.Exec(ctx, "UPDATE event_histories SET table_id = 0"))
 	w.must(w.as.BeginEventHistory(ctx))
 	if h := must(w.Store.StreamHorizon(ctx)); h.FirstSeq < former[2].seq {

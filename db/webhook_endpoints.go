@@ -19,7 +19,8 @@ func (s *Store) CreateWebhookEndpoint(
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateWebhookEndpoint(ctx, p)
 	return created(ctx, s, row.WebhookEndpoint, err, p.RequestDigest, func() (WebhookEndpoint, []byte, error) {
-		known, err := s.q.GetCreatedWebhookEndpoint(ctx, GetCreatedWebhookEndpointParams{TenantID: v.TenantID, ID: p.ID})
+		known, err := s.q.GetCreatedWebhookEndpoint(ctx,
+			GetCreatedWebhookEndpointParams{TenantID: v.TenantID, ID: p.ID})
 		if known.DeletedAt != nil {
 			return known, nil, err
 		}

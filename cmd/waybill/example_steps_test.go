@@ -39,9 +39,10 @@ const (
 
 // exampleSteps returns the requests, in their order.
 func exampleSteps() []exampleStep {
-	return slices.Concat(exampleAdministration(), exampleWebhooks(), exampleCustomers(), exampleLifecycle(), []exampleStep{
-		{operation: "logout", as: db.UserRoleStaff},
-	})
+	return slices.Concat(exampleAdministration(), exampleWebhooks(),
+		exampleCustomers(), exampleLifecycle(), []exampleStep{
+			{operation: "logout", as: db.UserRoleStaff},
+		})
 }
 
 func exampleAdministration() []exampleStep {

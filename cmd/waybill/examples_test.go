@@ -237,7 +237,8 @@ func (w *exampleWalk) walk(s exampleStep) {
 func (w *exampleWalk) newestDelivery(endpoint string) string {
 	w.t.Helper()
 	var page struct{ Items []struct{ ID string } }
-	w.unmarshal(w.send("GET", "/v1/webhook-endpoints/"+endpoint+"/deliveries", w.tokens[db.UserRoleAdmin], nil, ""), &page)
+	w.unmarshal(w.send("GET", "/v1/webhook-endpoints/"+endpoint+"/deliveries", w.tokens[db.UserRoleAdmin], nil, ""),
+		&page)
 	return page.Items[0].ID
 }
 

@@ -219,6 +219,33 @@ ON CONFLICT (tenant_id, endpoint_id, id) DO UPDATE
 SET pending = q.pending + 1,
     next_at = CASE WHEN q.pending = 0 THEN excluded.next_at ELSE q.next_at END;
 
+-- Lists endpoints of tenants whose receivers fail, for operators: with dead letters since a time, of which 1,000 at
+-- most are counted, or with a delivery that has been pending for longer than a while.
+-- name: ListTroubledWebhookEndpoints :many
+SELECT
+    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters, coalesce(p.created_at, now())::timestamptz AS oldest_pending
+FROM unnest(@tenant_ids::uuid[]) AS t (id)
+JOIN webhook_endpoints AS w ON w.tenant_id = t.id AND w.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT count(*) AS dead_letters
+    FROM (
+        SELECT
+        FROM webhook_deliveries AS d
+        WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'FAILED'
+            AND d.created_at >= @since::timestamptz
+        LIMIT 1000
+    ) AS d
+) AS f
+LEFT JOIN LATERAL (
+    SELECT d.created_at
+    FROM webhook_deliveries AS d
+    WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'PENDING'
+    ORDER BY d.created_at, d.id
+    LIMIT 1
+) AS p ON true
+WHERE f.dead_letters > 0 OR p.created_at < now() - @pending_for::interval
+ORDER BY w.tenant_id, w.id;
+
 -- Lists all endpoints of tenants, also deleted ones, whose deliveries may be removed.
 -- name: ListPrunableWebhookEndpoints :many
 SELECT w.tenant_id, w.id, (w.deleted_at IS NOT NULL)::boolean AS is_deleted

@@ -93,8 +93,8 @@ func (d *deliverer) body(ctx context.Context, of endpointID, h db.ListWebhookHea
 	return json.Marshal(webhook.Event[db.PickupEvent]{Type: h.Type, Timestamp: e.CreatedAt.UTC(), Data: e})
 }
 
-// judge tells an endpoint's breaker of an answer. It opens if the receiver does not answer, or says that it cannot: what
-// it refuses says nothing about the next one.
+// judge tells an endpoint's breaker of an answer. It opens if the receiver does not answer, or says that it cannot:
+// what it refuses says nothing about the next one.
 func judge(b *texts.Breaker, a webhooks.Answer) {
 	down := a.Status == 0 || a.Status == http.StatusTooManyRequests || a.Status >= 500
 	if down || a.RetryAfter > 0 {

@@ -179,6 +179,14 @@ func TestADeadLetterIsSentAgainIfAskedFor(t *testing.T) {
 		AND http_status = 422 AND reason = 'status_422' AND duration_ms IS NOT NULL`, MaxWebhookAttempts); n != 3 {
 		t.Errorf("%d dead letters say what became of them", n)
 	}
+	var troubled []db.ListTroubledWebhookEndpointsRow
+	c.must(TroubledEndpoints(t.Context(), c.store, time.Hour, func(r db.ListTroubledWebhookEndpointsRow) error {
+		troubled = append(troubled, r)
+		return nil
+	}))
+	if len(troubled) != 1 || troubled[0].ID != endpoint || troubled[0].DeadLetters != 3 {
+		t.Errorf("operators are told of %v", troubled)
+	}
 	mended.Store("now", true)
 	dead, err := c.store.ListWebhookDeliveries(t.Context(), db.ListWebhookDeliveriesParams{TenantID: c.TenantID,
 		EndpointID: endpoint, Statuses: []string{"FAILED"}, BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10})
@@ -269,7 +277,8 @@ func TestAWebhookHasIDsStatusAndTimesAlone(t *testing.T) {
 	endpoint := c.endpoint(h.URL, "cancel")
 	id := c.submit(1)[0]
 	const canary = "canary"
-	c.exec(`UPDATE pickups SET note = 'canary', pickup_address = 'canary', dropoff_address = 'canary' WHERE id = $1`, id)
+	c.exec(`UPDATE pickups SET note = 'canary', pickup_address = 'canary', dropoff_address = 'canary' WHERE id = $1`,
+		id)
 	c.exec(`UPDATE facilities SET name = 'canary'`)
 	c.exec(`UPDATE users SET name = 'canary'`)
 	c.must(c.move(c.dispatcher, "cancel", id))
@@ -279,7 +288,8 @@ func TestAWebhookHasIDsStatusAndTimesAlone(t *testing.T) {
 	c.must(json.Unmarshal([]byte(h.bodies[0]), &body))
 	data := body["data"].(map[string]any)
 	if names := slices.Sorted(maps.Keys(data)); !slices.Equal(names, []string{"actor_id", "created_at", "driver_id",
-		"from_status", "id", "pickup_id", "to_status", "transition", "version"}) || strings.Contains(h.bodies[0], canary) {
+		"from_status", "id", "pickup_id", "to_status", "transition", "version"}) ||
+		strings.Contains(h.bodies[0], canary) {
 		t.Errorf("the body is %s", h.bodies[0])
 	}
 	e := h.accepted[0]
@@ -292,7 +302,8 @@ func TestAWebhookHasIDsStatusAndTimesAlone(t *testing.T) {
 		db.PingWebhookEndpointParams{EndpointID: endpoint, ID: uuid.Must(uuid.NewV7())})
 	c.must(err)
 	c.eventually("the ping came", func() bool { return h.count() == 2 })
-	if e := h.accepted[1]; e.Type != "webhook.ping" || e.ID != ping.ID.String() || e.Data.EndpointID != endpoint.String() {
+	if e := h.accepted[1]; e.Type != "webhook.ping" || e.ID != ping.ID.String() ||
+		e.Data.EndpointID != endpoint.String() {
 		t.Errorf("the ping is %+v", e)
 	}
 }
@@ -329,7 +340,8 @@ func TestOldWebhookDeliveriesAreRemoved(t *testing.T) {
 		c.must(d.prune(t.Context(), []uuid.UUID{c.TenantID}))
 		return c.count("SELECT count(*) FROM webhook_deliveries") == 2
 	})
-	if n := c.count("SELECT count(*) FROM webhook_deliveries WHERE endpoint_id = $1 AND type = 'pickup.cancel'", kept); n != 2 {
+	if n := c.count("SELECT count(*) FROM webhook_deliveries WHERE endpoint_id = $1 AND type = 'pickup.cancel'",
+		kept); n != 2 {
 		t.Errorf("%d young ones are left", n)
 	}
 	if n := c.count("SELECT count(*) FROM webhook_queues WHERE endpoint_id = $1", deleted); n != 0 {

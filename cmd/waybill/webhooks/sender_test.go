@@ -175,7 +175,8 @@ func TestAnEndlessAnswerIsBounded(t *testing.T) {
 	r = newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X", strings.Repeat("x", 2*answerLimit))
 	})
-	if a := send(NewSender(Options{RootCAs: r.roots, AllowPrivate: true}), r.URL); a.Accepted || a.Reason != "unreachable" {
+	if a := send(NewSender(Options{RootCAs: r.roots, AllowPrivate: true}),
+		r.URL); a.Accepted || a.Reason != "unreachable" {
 		t.Errorf("with endless headers: %+v", a)
 	}
 }
@@ -203,7 +204,8 @@ func TestARequestIsSignedWithEachSecret(t *testing.T) {
 		accept(w, q)
 	})
 	s := NewSender(Options{RootCAs: r.roots, AllowPrivate: true})
-	a := s.Send(t.Context(), Request{ID: "019b8d5a", URL: r.URL, Secrets: []string{secret, former}, Body: []byte(`{"a":1}`),
+	a := s.Send(t.Context(), Request{ID: "019b8d5a", URL: r.URL,
+		Secrets: []string{secret, former}, Body: []byte(`{"a":1}`),
 		At: time.Now()})
 	if !a.Accepted || string(body) != `{"a":1}` || header.Get("Webhook-Id") != "019b8d5a" {
 		t.Errorf("%+v, %s, %v", a, body, header)
