@@ -143,7 +143,8 @@ func (q *Queries) ListPrunableWebhookEndpoints(ctx context.Context, tenantIds []
 
 const listTroubledWebhookEndpoints = `-- name: ListTroubledWebhookEndpoints :many
 SELECT
-    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters, coalesce(p.created_at, now())::timestamptz AS oldest_pending
+    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters,
+    coalesce(p.created_at, now())::timestamptz AS oldest_pending
 FROM unnest($1::uuid[]) AS t (id)
 JOIN webhook_endpoints AS w ON w.tenant_id = t.id AND w.deleted_at IS NULL
 CROSS JOIN LATERAL (

@@ -99,7 +99,7 @@ type DeleteWebhookEndpointParams struct {
 	Version  int64     `json:"version"`
 }
 
-// Deletes an endpoint and its secrets; a version of 0 is any. Its deliveries are not sent any more, and a job removes them.
+// Deletes an endpoint and its secrets; a version of 0 is any. Its deliveries are not sent any more: a job removes them.
 // Closes: a delete removes an endpoint that was edited meanwhile
 // Closes: two deletes make room for two endpoints
 func (q *Queries) DeleteWebhookEndpoint(ctx context.Context, arg DeleteWebhookEndpointParams) (int64, error) {

@@ -38,7 +38,8 @@ CREATE TABLE webhook_endpoints (
 COMMENT ON TABLE webhook_endpoints IS 'An address to which the events of pickups are delivered';
 COMMENT ON COLUMN webhook_endpoints.id IS 'Id of the endpoint';
 COMMENT ON COLUMN webhook_endpoints.url IS 'Where events are sent to, by POST';
-COMMENT ON COLUMN webhook_endpoints.events IS 'The transitions whose events are sent; empty for all, also those to come';
+COMMENT ON COLUMN webhook_endpoints.events IS
+    'The transitions whose events are sent; empty for all, also those to come';
 COMMENT ON COLUMN webhook_endpoints.former_secret_ends_at IS
     'Until when requests are also signed with the secret before the last rotation';
 COMMENT ON COLUMN webhook_endpoints.version IS 'Raised by every edit';

@@ -60,7 +60,8 @@ COMMENT ON COLUMN webhook_deliveries.attempts IS 'How often it was tried, since 
 COMMENT ON COLUMN webhook_deliveries.http_status IS 'The receiver''s status at the last try; null if it did not answer';
 COMMENT ON COLUMN webhook_deliveries.reason IS 'Why the last try failed, such as status_500 or timeout';
 COMMENT ON COLUMN webhook_deliveries.duration_ms IS 'How long the last try took';
-COMMENT ON COLUMN webhook_deliveries.created_at IS 'When the event was taken from the stream, or the ping was asked for';
+COMMENT ON COLUMN webhook_deliveries.created_at IS
+    'When the event was taken from the stream, or the ping was asked for';
 COMMENT ON COLUMN webhook_deliveries.attempted_at IS 'When it was tried last';
 COMMENT ON COLUMN webhook_deliveries.next_attempt_at IS
     'When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be';

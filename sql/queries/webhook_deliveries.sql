@@ -223,7 +223,8 @@ SET pending = q.pending + 1,
 -- most are counted, or with a delivery that has been pending for longer than a while.
 -- name: ListTroubledWebhookEndpoints :many
 SELECT
-    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters, coalesce(p.created_at, now())::timestamptz AS oldest_pending
+    w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters,
+    coalesce(p.created_at, now())::timestamptz AS oldest_pending
 FROM unnest(@tenant_ids::uuid[]) AS t (id)
 JOIN webhook_endpoints AS w ON w.tenant_id = t.id AND w.deleted_at IS NULL
 CROSS JOIN LATERAL (

@@ -50,7 +50,7 @@ SET url = coalesce(sqlc.narg('url'), url),
 WHERE tenant_id = @tenant_id AND id = @id AND version = @version AND deleted_at IS NULL
 RETURNING *;
 
--- Deletes an endpoint and its secrets; a version of 0 is any. Its deliveries are not sent any more, and a job removes them.
+-- Deletes an endpoint and its secrets; a version of 0 is any. Its deliveries are not sent any more: a job removes them.
 -- Closes: a delete removes an endpoint that was edited meanwhile
 -- Closes: two deletes make room for two endpoints
 -- name: DeleteWebhookEndpoint :execrows
