@@ -345,7 +345,9 @@ var webhookDeliveryRules = []check{
 		func(ctx context.Context, w *fixture) error {
 			endpoint := w.endpoint(ctx)
 			id := w.queue(ctx, endpoint, db.WebhookDeliveryStatusDELIVERED, 48*time.Hour)
-			must(w.owner.Exec(ctx, "UPDATE webhook_queues SET pending = 1 WHERE id = $1", id)) // another one
+			must(w.owner.Exec(ctx, "UPDATE webhook_queues SET pending = 1 WHERE id = $1", id))
+			must(w.owner.Exec(ctx, `INSERT INTO webhook_deliveries (tenant_id, endpoint_id, id, type, pickup_id, seq)
+				VALUES ($1, $2, $3, 'pickup.submit', $4, 1)`, w.tenant, endpoint, newID(), id))
 			return first(w.pruning(ctx, endpoint, 1)(w.Raw), w.delivery(ctx, id, gone, 1))
 		}},
 }

@@ -12,4 +12,10 @@ SELECT
     1, CASE e.seq % 100 WHEN 1 THEN now() END, e.created_at
 FROM pickup_events AS e
 JOIN webhook_endpoints AS w ON w.tenant_id = e.tenant_id
-WHERE e.transition = 'submit'
+WHERE e.transition = 'submit';
+
+INSERT INTO webhook_queues (tenant_id, endpoint_id, id, pending, next_at)
+SELECT d.tenant_id, d.endpoint_id, d.queue_id, count(*), now()
+FROM webhook_deliveries AS d
+WHERE d.status = 'PENDING'
+GROUP BY d.tenant_id, d.endpoint_id, d.queue_id
