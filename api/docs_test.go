@@ -211,13 +211,13 @@ func TestWorkflowsAreGuides(t *testing.T) {
 	}
 }
 
-// A browser is sent to the documentation, and a program is told where things are.
-func TestRootLeadsToTheDocs(t *testing.T) {
+// A browser is sent to the board, and a program is told where things are.
+func TestRootLeadsToTheBoard(t *testing.T) {
 	t.Parallel()
 	s := docsServer(t)
 	for _, method := range []string{"GET", "HEAD"} {
 		a := s.do(nil, method, "/", nil, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8").want(302)
-		if to := a.header.Get("Location"); to != "/docs/" || a.header.Get("Vary") != "Accept" {
+		if to := a.header.Get("Location"); to != "/board/" || a.header.Get("Vary") != "Accept" {
 			t.Errorf("%s / redirects to %s", method, to)
 		}
 	}

@@ -132,7 +132,7 @@ func Explain(err error) *Error {
 func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	switch err.Code {
 	case "23505", "23503", "23514", "23P01": // unique, foreign key, check, exclusion
-		if v, ok := violations[err.ConstraintName]; ok {
+		if v, ok := violationOf(err.TableName, err.ConstraintName); ok {
 			return &Error{Code: v.code, Field: v.field, cause: concealed(err)}
 		}
 	case "23502": // not null: has a column, but no constraint

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
@@ -82,5 +83,42 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		if !errors.As(err, &refusal) || refusal.Code != "42501" {
 			t.Errorf("%s: got %v, want 42501", statement, err)
 		}
+	}
+}
+
+// deletable are the tables of which the application deletes rows, each with why.
+var deletable = map[string]string{
+	"phone_numbers":           "remove-phone-number",
+	"sessions":                "logout, and sessions that have ended",
+	"group_members":           "remove-group-member",
+	"group_facilities":        "remove-group-facility",
+	"appointment_feed_chunks": "what a feed staged, once it is applied",
+	"login_attempts":          "attempts that have expired",
+	"login_buckets":           "buckets that are full again",
+	"pickup_count_changes":    "changes that were folded into the counts",
+	"river_job":               "River's own",
+	"river_leader":            "River's own",
+	"river_queue":             "River's own",
+}
+
+// Whatever table a migration adds, the application deletes nothing of it until that is said here, and cannot empty it.
+func TestTheApplicationDeletesNothingUnlessItIsSaid(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	var table string
+	var deletes, truncates bool
+	named := 0
+	must(pgx.ForEachRow(must(d.owner.Query(t.Context(), `
+		SELECT relname::text, has_table_privilege($1, oid, 'DELETE'), has_table_privilege($1, oid, 'TRUNCATE')
+		FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')`, db.AppRole)),
+		[]any{&table, &deletes, &truncates}, func() error {
+			if named++; truncates || deletes != (deletable[table] != "") {
+				t.Errorf("%s: the application may delete rows: %t, which is said to be %q; and truncate it: %t", table,
+					deletes, deletable[table], truncates)
+			}
+			return nil
+		}))
+	if named < 40 {
+		t.Errorf("only %d tables", named)
 	}
 }

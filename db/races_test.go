@@ -30,7 +30,8 @@ func races() []check {
 		feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces, webhookDeliveryRaces)
+		dispatchRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces, webhookDeliveryRaces,
+		ofNouns(func(n noun) []check { return n.races }))
 }
 
 // rules are the guards without a race: permissions, and that another request in the same statement is not
@@ -41,7 +42,8 @@ func rules() []check {
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules)
+		sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules,
+		ofNouns(func(n noun) []check { return n.rules }))
 }
 
 // try runs the check; an error outside the statement under test is a panic.

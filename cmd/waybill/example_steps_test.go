@@ -37,7 +37,7 @@ const (
 	exampleEndpoint  = "019b8d5a-0001-7000-8000-00000000000d"
 )
 
-// exampleSteps returns the requests, in their order.
+// exampleSteps returns the requests, in their order. For the operations that it lacks, derivedSteps makes them.
 func exampleSteps() []exampleStep {
 	return slices.Concat(exampleAdministration(), exampleWebhooks(),
 		exampleCustomers(), exampleLifecycle(), []exampleStep{
@@ -154,17 +154,19 @@ func exampleCustomers() []exampleStep {
 	}
 }
 
+// exampleDraft returns the body of a pickup of a demo clinic.
+func exampleDraft(id string) in {
+	return in{"id": id, "facility_id": mission.facility.String(),
+		"account_id":  demoID("account Mission Clinic").String(),
+		"price_cents": 3000, "pickup_address": "2401 Mission St, San Francisco",
+		"dropoff_address": "1 Lab Way, South San Francisco"}
+}
+
 // exampleLifecycle leads a pickup from its creation to its delivery.
 func exampleLifecycle() []exampleStep {
 	staff, dispatcher, hub := db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub
 	pickup := []any{"pickup_id", examplePickup}
-	draft := func(id string) in {
-		return in{"id": id, "facility_id": mission.facility.String(),
-			"account_id":  demoID("account Mission Clinic").String(),
-			"price_cents": 3000, "pickup_address": "2401 Mission St, San Francisco",
-			"dropoff_address": "1 Lab Way, South San Francisco"}
-	}
-	first := draft(examplePickup)
+	draft, first := exampleDraft, exampleDraft(examplePickup)
 	first["patient_id"], first["note"] = demoID("patient 1001").String(), "Two vials, keep cold"
 	first["window_start"], first["window_end"] = "2030-01-07T09:00:00Z", "2030-01-07T11:00:00Z"
 	login := demoID("driver of " + demoID("user driver").String()).String()
