@@ -43,6 +43,8 @@ type Options struct {
 	FeedTimeout    time.Duration // of a whole feed; 0 means 1 h
 	Feeds          Limits        // feeds being read; zeros mean 8 in the process, 4 per tenant, 2 per user
 	BodyMemory     int64         // bytes of bodies held at once; 0 means BodyMemory, the minimum is MinBodyMemory
+	// WebhookAllowPrivate accepts webhook endpoints of plain http.
+	WebhookAllowPrivate bool
 	// TrustedProxies are the proxies whose X-Forwarded-For header is trusted.
 	TrustedProxies []netip.Prefix
 	// Origins are the origins of pages that may call the API from a browser; see ParseOrigins. None by default.
@@ -79,6 +81,7 @@ type server struct {
 	events         *eventWatch
 	feeds          *shares[uuid.UUID] // feeds being read
 	bodies         *quota.Quota       // bytes of request bodies
+	plainWebhooks  bool               // whether endpoints may be of plain http
 	docs           *docs.Site
 }
 
@@ -128,12 +131,13 @@ func newServer(store *db.Store, o Options) *server {
 		handlerTimeout: o.HandlerTimeout,
 		bodyTimeout:    min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
 		undeclared:     o.Undeclared, draining: make(chan struct{}), stopping: make(chan struct{}),
-		loginPause: cmp.Or(o.LoginPause, loginPause),
-		streams:    newShares[uuid.UUID]("event streams", o.Streams.withDefaults(streamsAtOnce)),
-		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
-		feeds:      newShares[uuid.UUID]("feeds", o.Feeds.withDefaults(feedsAtOnce)),
-		bodies:     newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)),
-		feedIdle:   cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		loginPause:    cmp.Or(o.LoginPause, loginPause),
+		streams:       newShares[uuid.UUID]("event streams", o.Streams.withDefaults(streamsAtOnce)),
+		events:        newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
+		feeds:         newShares[uuid.UUID]("feeds", o.Feeds.withDefaults(feedsAtOnce)),
+		bodies:        newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)),
+		plainWebhooks: o.WebhookAllowPrivate,
+		feedIdle:      cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -195,7 +199,8 @@ func tags() []*huma.Tag {
 		{Name: "groups", Description: "Groups of users and the facilities they can see"},
 		{Name: "users", Description: "Staff and their phone numbers"},
 		{Name: "flags", Description: "Feature flags of the tenant"},
-		{Name: "webhooks", Description: "What Waybill asks of the gateway that sends its texts"},
+		{Name: "webhooks", Description: "Events of pickups, sent to endpoints of the tenant, and what Waybill " +
+			"asks of the gateway that sends its texts"},
 		{Name: "batches", Description: "Several writes at once"},
 		{Name: "service", Description: "The server itself"},
 	}
@@ -208,6 +213,8 @@ func (a *server) registerAll() {
 	a.registerFacilities()
 	a.registerGroups()
 	a.registerFlags()
+	a.registerWebhookEndpoints()
+	a.registerWebhookDeliveries()
 	a.registerAccounts()
 	a.registerDrivers()
 	a.registerPickups()

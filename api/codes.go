@@ -200,6 +200,9 @@ var meanings = map[db.Code]meaning{
 	db.ValidationFailed: {422, "Validation failed",
 		"The request contains an invalid value.",
 		"See field and detail."},
+	db.WebhookEndpointLimit: {409, "Too many webhook endpoints",
+		"The tenant has as many webhook endpoints as it may have.",
+		"Nothing was created: delete an endpoint that is not used any more."},
 }
 
 // bodyCodes are the codes that any operation with a body can answer.

@@ -97,9 +97,9 @@ func (m *IfMatch) Resolve(huma.Context) []error {
 	return asErrors(err)
 }
 
-// OptionalIfMatch is the precondition of a transition: without it, or with *, only the status decides.
+// OptionalIfMatch is the precondition of a transition or a delete: without it, or with *, the version does not matter.
 type OptionalIfMatch struct {
-	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted" example:"\"7\""`
+	Tag string `header:"If-Match" doc:"The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted" example:"\"7\""`
 
 	version int64
 }

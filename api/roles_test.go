@@ -46,6 +46,11 @@ var table = map[string]rights{
 	"list-group-facilities": {"A----", "group"}, "add-group-facility": {"A----", "shown"},
 	"remove-group-facility": {"A----", "shown"},
 
+	"create-webhook-endpoint": {"A----", ""}, "list-webhook-endpoints": {"A----", ""},
+	"get-webhook-endpoint": {"A----", "endpoint"}, "edit-webhook-endpoint": {"A----", "endpoint"},
+	"delete-webhook-endpoint": {"A----", "endpoint"}, "ping-webhook-endpoint": {"A----", "endpoint"},
+	"list-webhook-deliveries": {"A----", "endpoint"}, "redeliver-webhook": {"A----", "delivery"},
+
 	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
 
 	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAO--", "account"},
@@ -286,6 +291,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 			ids["pickup_id"] = newID().String()
 		case "text":
 			ids["message_id"] = newID().String()
+		case "endpoint", "delivery":
+			ids["endpoint_id"], ids["delivery_id"] = newID().String(), newID().String()
 		}
 		return ids
 	}
@@ -308,6 +315,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 		s.lists(ids["account_id"], ids["facility_id"])
 	case on == "text":
 		ids["message_id"] = s.refusedText(op, role, which, t).String()
+	case on == "endpoint" || on == "delivery":
+		ids["endpoint_id"], ids["delivery_id"] = s.endpointFor(which, t)
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
 	case op.id == "list-patient-appointments":
@@ -422,6 +431,25 @@ func (s *server) refusedText(op *described, role db.UserRole, which string, t *t
 	return id
 }
 
+// endpointFor makes a webhook endpoint, whose URL is for the admins of its tenant and whose secret is for nobody, and a
+// dead letter.
+func (s *server) endpointFor(which string, t *tenant) (endpoint, delivery string) {
+	s.t.Helper()
+	host, secret := newCanary(), newCanary()
+	s.planted[host], s.planted[secret] = []db.UserRole{db.UserRoleAdmin}, nil
+	if which == "foreign" {
+		s.planted[host] = nil
+	}
+	id := newID()
+	s.exec(`INSERT INTO webhook_endpoint_counts VALUES ($1, 1)
+		ON CONFLICT (tenant_id) DO UPDATE SET endpoints = 1`, t.id)
+	s.exec(`INSERT INTO webhook_endpoints (tenant_id, id, url, events, secret, request_digest, cursor_first_seq)
+		VALUES ($1, $2, 'https://' || $3 || '.example', '{}', $4, '', 0)`, t.id, id, host, secret)
+	s.exec(`INSERT INTO webhook_deliveries (tenant_id, endpoint_id, id, type, seq, status, next_attempt_at)
+		VALUES ($1, $2, $2, 'webhook.ping', 0, 'FAILED', NULL)`, t.id, id)
+	return id.String(), id.String()
+}
+
 // mayOf returns the roles that may see restricted values of the tenant.
 func mayOf(which string) []db.UserRole {
 	if which == "other" {
@@ -476,6 +504,10 @@ func (s *server) newPhone(t *tenant, userID string) string {
 func (s *server) bodyFor(op *described, t *tenant) any {
 	id := newID()
 	switch op.id {
+	case "create-webhook-endpoint":
+		return object{"id": id, "url": "https://clinic.example/waybill"}
+	case "edit-webhook-endpoint":
+		return object{"events": []string{"submit"}}
 	case "login":
 		return object{"tenant": t.slug, "email": t.staff.email, "password": password}
 	case "create-user":

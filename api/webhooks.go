@@ -16,26 +16,46 @@ const aboutSendText = "Sent to the gateway of the operator (WAYBILL_GATEWAY_URL)
 // describeWebhooks adds the requests that Waybill itself sends to the document.
 func (a *server) describeWebhooks() {
 	o := a.huma.OpenAPI()
+	o.Webhooks = map[string]*huma.PathItem{
+		"sendText":    {Post: sendText(o.Components.Schemas)},
+		"pickupEvent": {Post: pickupEvent()},
+		"webhookPing": {Post: webhookPing()},
+	}
+}
+
+// signedHeaders returns the headers of a request that is signed after Standard Webhooks.
+func signedHeaders(id, example string) []*huma.Param {
 	header := func(name, about, example string) *huma.Param {
 		return &huma.Param{Name: name, In: "header", Required: true, Description: about, Example: example,
 			Schema: &huma.Schema{Type: huma.TypeString}}
 	}
+	return []*huma.Param{
+		header("Webhook-Id", id, example),
+		header("Webhook-Timestamp", "When the request was sent, in seconds since 1970: refuse one more than five "+
+			"minutes off", "1767603600"),
+		header("Webhook-Signature", "\"v1,\" and the base64 of the HMAC-SHA256 of the id, the timestamp and the "+
+			"body, joined by full stops; one for each secret in use, separated by spaces",
+			"v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
+	}
+}
+
+// sentLater describes an answer that has a request sent again.
+func sentLater(about string) *huma.Response {
+	return &huma.Response{Description: about,
+		Headers: map[string]*huma.Header{"Retry-After": {Description: "Seconds to wait, at most an hour",
+			Schema: &huma.Schema{Type: huma.TypeString}}}}
+}
+
+func sendText(schemas huma.Registry) *huma.Operation {
 	text := webhook.TextRequest{Type: webhook.SendText}
 	text.Data = webhook.TextData{ID: "019b8d5a-7000-7000-8000-000000000001", To: "+14155550123",
 		Body: "Your driver is on the way!"}
-	o.Webhooks = map[string]*huma.PathItem{"sendText": {Post: &huma.Operation{
+	return &huma.Operation{
 		OperationID: "send-text", Summary: "Send a text", Description: aboutSendText, Tags: []string{"webhooks"},
-		Security: []map[string][]string{},
-		Parameters: []*huma.Param{
-			header("Webhook-Id", "The message's id: the idempotency key", text.Data.ID),
-			header("Webhook-Timestamp", "When the request was sent, in seconds since 1970: refuse one more than five "+
-				"minutes off", "1767603600"),
-			header("Webhook-Signature", "\"v1,\" and the base64 of the HMAC-SHA256 of the id, the timestamp and the "+
-				"body, joined by full stops; one for each secret in use, separated by spaces",
-				"v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
-		},
+		Security:   []map[string][]string{},
+		Parameters: signedHeaders("The message's id: the idempotency key", text.Data.ID),
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {
-			Schema:  textRequest(o.Components.Schemas),
+			Schema:  textRequest(schemas),
 			Example: map[string]any{"type": text.Type, "timestamp": "2026-01-05T09:00:00Z", "data": text.Data},
 		}}},
 		Responses: map[string]*huma.Response{
@@ -48,11 +68,9 @@ func (a *server) describeWebhooks() {
 				}}},
 				Example: map[string]any{"code": "opted_out"},
 			}}},
-			"503": {Description: "Sent again later, as after every other status, after Retry-After if it is there",
-				Headers: map[string]*huma.Header{"Retry-After": {Description: "Seconds to wait, at most an hour",
-					Schema: &huma.Schema{Type: huma.TypeString}}}},
+			"503": sentLater("Sent again later, as after every other status, after Retry-After if it is there"),
 		},
-	}}}
+	}
 }
 
 // textRequest returns the schema of the body. It is no component: some generators omit what only webhooks refer to.

@@ -62,6 +62,24 @@ var violations = map[string]violation{
 	"login_buckets_pkey":       {Internal, ""},
 	"login_buckets_key_check":  {Internal, ""},
 
+	"webhook_endpoints_pkey":                {IDReused, "id"},
+	"webhook_endpoints_tenant_fkey":         {NotFound, ""},
+	"webhook_endpoints_url_check":           {ValidationFailed, "url"},
+	"webhook_endpoints_events_check":        {ValidationFailed, "events"},
+	"webhook_endpoints_secret_check":        {Internal, ""}, // the statements set both
+	"webhook_endpoints_former_secret_check": {Internal, ""},
+
+	"webhook_endpoint_counts_pkey":            {Internal, ""}, // the inserting statement handles conflicts
+	"webhook_endpoint_counts_tenant_fkey":     {NotFound, ""},
+	"webhook_endpoint_counts_endpoints_check": {WebhookEndpointLimit, ""},
+
+	"webhook_queues_pkey":                   {Internal, ""}, // the inserting statements handle conflicts
+	"webhook_queues_endpoint_fkey":          {NotFound, ""},
+	"webhook_queues_pending_check":          {Internal, ""}, // settled once for each delivery
+	"webhook_deliveries_pkey":               {Internal, ""}, // each event is taken once
+	"webhook_deliveries_endpoint_fkey":      {NotFound, ""},
+	"webhook_deliveries_next_attempt_check": {Internal, ""},
+
 	"backfills_pkey":           {Internal, ""}, // the inserting statement handles conflicts
 	"backfills_state_check":    {Internal, ""},
 	"backfills_finished_check": {Internal, ""},

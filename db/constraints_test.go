@@ -313,6 +313,40 @@ var breaches = map[string]string{
 		"messages WHERE pickup_id = $submitted",
 	"message_resends_request_check": "INSERT INTO message_resends SELECT tenant_id, id, 1, $staff FROM messages " +
 		"WHERE pickup_id = $submitted",
+
+	"webhook_endpoints_pkey": newEndpoint("$w, $w, 'https://a.example', '{}', 's'") +
+		" CROSS JOIN generate_series(1, 2)",
+	"webhook_endpoints_tenant_fkey":  newEndpoint("$new, $new, 'https://a.example', '{}', 's'"),
+	"webhook_endpoints_url_check":    newEndpoint("$w, $new, 'ftp://a.example', '{}', 's'"),
+	"webhook_endpoints_events_check": newEndpoint("$w, $new, 'https://a.example', '{NULL}', 's'"),
+	"webhook_endpoints_secret_check": newEndpoint("$w, $new, 'https://a.example', '{}', NULL"),
+	"webhook_endpoints_former_secret_check": "INSERT INTO webhook_endpoints (tenant_id, id, url, events, secret, " +
+		"former_secret, request_digest, cursor_first_seq) VALUES ($w, $new, 'https://a.example', '{}', 's', " +
+		"'s', '', 0)",
+	"webhook_endpoint_counts_pkey": "INSERT INTO webhook_endpoint_counts SELECT $w, 1 FROM " +
+		"generate_series(1, 2)",
+	"webhook_endpoint_counts_tenant_fkey":     "INSERT INTO webhook_endpoint_counts VALUES ($new, 1)",
+	"webhook_endpoint_counts_endpoints_check": "INSERT INTO webhook_endpoint_counts VALUES ($w, 21)",
+
+	"webhook_queues_pkey": "INSERT INTO webhook_queues SELECT $w, $new, $new, 0, now() FROM " +
+		"generate_series(1, 2)",
+	"webhook_queues_endpoint_fkey":          "INSERT INTO webhook_queues VALUES ($w, $new, $new, 1, now())",
+	"webhook_queues_pending_check":          "INSERT INTO webhook_queues VALUES ($w, $new, $new, -1, now())",
+	"webhook_deliveries_pkey":               newDelivery("now()") + " CROSS JOIN generate_series(1, 2)",
+	"webhook_deliveries_endpoint_fkey":      newDelivery("now()"),
+	"webhook_deliveries_next_attempt_check": newDelivery("NULL::timestamptz"),
+}
+
+// newEndpoint inserts an endpoint with a tenant, an id, a URL, events and a secret.
+func newEndpoint(values string) string {
+	return "INSERT INTO webhook_endpoints (tenant_id, id, url, events, secret, request_digest, cursor_first_seq) " +
+		"SELECT " + values + ", '', 0 FROM (SELECT) AS one"
+}
+
+// newDelivery inserts a pending delivery to no endpoint.
+func newDelivery(next string) string {
+	return "INSERT INTO webhook_deliveries (tenant_id, endpoint_id, id, type, seq, next_attempt_at) " +
+		"SELECT $w, $new, $new, 'webhook.ping', 0, " + next + " FROM (SELECT) AS one"
 }
 
 func TestEveryConstraintRefusesWithItsCode(t *testing.T) {

@@ -59,6 +59,7 @@ const (
 	Unavailable           Code = "unavailable"
 	UserNotFound          Code = "user_not_found"
 	ValidationFailed      Code = "validation_failed"
+	WebhookEndpointLimit  Code = "webhook_endpoint_limit"
 )
 
 // Error is an error with its code. Its fields may be shown to callers; what Unwrap returns is only for

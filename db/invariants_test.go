@@ -52,6 +52,19 @@ var invariants = []struct{ name, query string }{
 			AND e.term = want.term AND e.patient_id = want.patient_id
 		WHERE e.terms IS DISTINCT FROM want.terms
 			AND coalesce($1::uuid, e.tenant_id, want.tenant_id) = coalesce(e.tenant_id, want.tenant_id)`},
+	{"a queue counts its pending deliveries", `
+		SELECT count(*) FROM webhook_queues AS q
+		FULL JOIN (
+			SELECT d.tenant_id, d.endpoint_id, d.queue_id AS id, count(*) AS pending
+			FROM webhook_deliveries AS d WHERE d.status = 'PENDING' GROUP BY 1, 2, 3
+		) AS d USING (tenant_id, endpoint_id, id)
+		WHERE coalesce(q.pending, 0) <> coalesce(d.pending, 0) AND coalesce($1::uuid, tenant_id) = tenant_id`},
+	{"the endpoints of a tenant are counted", `
+		SELECT count(*) FROM webhook_endpoint_counts AS n
+		FULL JOIN (
+			SELECT w.tenant_id, count(*) AS endpoints FROM webhook_endpoints AS w WHERE w.deleted_at IS NULL GROUP BY 1
+		) AS w USING (tenant_id)
+		WHERE coalesce(n.endpoints, 0) <> coalesce(w.endpoints, 0) AND coalesce($1::uuid, tenant_id) = tenant_id`},
 	{"a slot holds the pickup that is assigned to its driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p

@@ -534,6 +534,71 @@ func AllUserRoleValues() []UserRole {
 	}
 }
 
+// Where a delivery is
+// PENDING: it will be sent, or sent again
+// DELIVERED: the receiver has accepted it
+// FAILED: a dead letter: it was tried as often as it is, and is sent again only if asked for
+type WebhookDeliveryStatus string
+
+const (
+	WebhookDeliveryStatusPENDING   WebhookDeliveryStatus = "PENDING"
+	WebhookDeliveryStatusDELIVERED WebhookDeliveryStatus = "DELIVERED"
+	WebhookDeliveryStatusFAILED    WebhookDeliveryStatus = "FAILED"
+)
+
+func (e *WebhookDeliveryStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = WebhookDeliveryStatus(s)
+	case string:
+		*e = WebhookDeliveryStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for WebhookDeliveryStatus: %T", src)
+	}
+	return nil
+}
+
+type NullWebhookDeliveryStatus struct {
+	WebhookDeliveryStatus WebhookDeliveryStatus `json:"webhook_delivery_status"`
+	Valid                 bool                  `json:"valid"` // Valid is true if WebhookDeliveryStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullWebhookDeliveryStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.WebhookDeliveryStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.WebhookDeliveryStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullWebhookDeliveryStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.WebhookDeliveryStatus), nil
+}
+
+func (e WebhookDeliveryStatus) Valid() bool {
+	switch e {
+	case WebhookDeliveryStatusPENDING,
+		WebhookDeliveryStatusDELIVERED,
+		WebhookDeliveryStatusFAILED:
+		return true
+	}
+	return false
+}
+
+func AllWebhookDeliveryStatusValues() []WebhookDeliveryStatus {
+	return []WebhookDeliveryStatus{
+		WebhookDeliveryStatusPENDING,
+		WebhookDeliveryStatusDELIVERED,
+		WebhookDeliveryStatusFAILED,
+	}
+}
+
 // What pickups are charged to: a balance in one currency
 type Account struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
@@ -976,4 +1041,60 @@ type User struct {
 	RequestDigest []byte `json:"-"`
 	// When it was created
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// An event that was or will be sent to an endpoint
+type WebhookDelivery struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The endpoint
+	EndpointID uuid.UUID `format:"uuid" json:"endpoint_id"`
+	// Id of the event, or of the ping: the Webhook-Id of each try
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The type of the event: pickup. and the transition, or webhook.ping
+	Type string `example:"pickup.submit" json:"type"`
+	// The pickup; null for a ping
+	PickupID *uuid.UUID `format:"uuid" json:"pickup_id" nullable:"true"`
+	QueueID  uuid.UUID  `format:"uuid" json:"-"`
+	Seq      int64      `json:"-"`
+	// Whether it was accepted
+	Status WebhookDeliveryStatus `json:"status"`
+	// How often it was tried, since it was asked for last
+	Attempts int32 `json:"attempts"`
+	// The receiver's status at the last try; null if it did not answer
+	HttpStatus *int32 `example:"200" json:"http_status"`
+	// Why the last try failed, such as status_500 or timeout
+	Reason *string `example:"status_500" json:"reason"`
+	// How long the last try took
+	DurationMs *int32 `json:"duration_ms"`
+	// When the event was taken from the stream, or the ping was asked for
+	CreatedAt time.Time `json:"created_at"`
+	// When it was tried last
+	AttemptedAt *time.Time `json:"attempted_at" nullable:"true"`
+	// When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be
+	NextAttemptAt *time.Time `json:"next_attempt_at" nullable:"true"`
+}
+
+// An address to which the events of pickups are delivered
+type WebhookEndpoint struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the endpoint
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// Where events are sent to, by POST
+	Url string `example:"https://clinic.example/waybill" json:"url"`
+	// The transitions whose events are sent; empty for all, also those to come
+	Events       []string `json:"events"`
+	Secret       *string  `json:"-"`
+	FormerSecret *string  `json:"-"`
+	// Until when requests are also signed with the secret before the last rotation
+	FormerSecretEndsAt *time.Time `json:"former_secret_ends_at" nullable:"true"`
+	// Raised by every edit
+	Version       int64  `example:"1" json:"version"`
+	RequestDigest []byte `json:"-"`
+	// When it was created
+	CreatedAt      time.Time  `json:"created_at"`
+	DeletedAt      *time.Time `json:"-" nullable:"true"`
+	CursorXid      uint64     `json:"-"`
+	CursorSeq      int64      `json:"-"`
+	CursorFirstSeq int64      `json:"-"`
+	CursorMoves    int64      `json:"-"`
 }

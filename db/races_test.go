@@ -30,7 +30,7 @@ func races() []check {
 		feedRaces, feedReportRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, sessionRaces, tenantRaces, userRaces,
+		dispatchRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces, webhookDeliveryRaces,
 		ofNouns(func(n noun) []check { return n.races }))
 }
 
@@ -43,7 +43,8 @@ func rules() []check {
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		sessionRules, userRules, ofNouns(func(n noun) []check { return n.rules }))
+		sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules,
+		ofNouns(func(n noun) []check { return n.rules }))
 }
 
 // try runs the check; an error outside the statement under test is a panic.

@@ -52,49 +52,52 @@ var looks = map[string]float64{"FindUsers": searchLooks, "FindPatients": 250_000
 
 // uncosted are the reads that have no viewer and no list, each with why.
 var uncosted = map[string]string{
-	"GetPrimaryState":        "reads the snapshot and the position in the WAL",
-	"GetReplayedAhead":       "reads the position in the WAL",
-	"GetReplayed":            "reads the position in the WAL",
-	"GetCurrentHistory":      "reads the few rows of histories",
-	"ListOwnReads":           "of a dry run: reads what was recorded since the last vacuum summarized it",
-	"FeedContradictsItself":  "reads the whole feed: it is about it",
-	"FindFeedContradictions": "reads the whole feed: it is about it",
-	"GetJobTable":            "reads the catalog",
-	"ListLeakyLogSettings":   "reads settings",
-	"GetStreamHorizon":       "reads locks and the snapshot",
-	"MoveStreamHorizon":      "reads no table",
-	"IsReadOnly":             "reads a setting",
-	"GetSessionSettings":     "reads settings",
-	"GetTimeline":            "reads no table",
-	"GetDatabaseTime":        "reads no table",
-	"AwaitStandbys":          "reads no table",
-	"GetBackendPID":          "reads no table",
-	"TryMigrationLock":       "takes a lock, and reads no table",
-	"GetOwnerRights":         "reads the catalog",
-	"ListBackfills":          "a row for each backfill",
-	"GetBackfill":            "a row by its key",
-	"LockBackfill":           "a row by its key",
-	"SeesAllRows":            "reads the catalog",
-	"GetReplicaLag":          "reads what the server does",
-	"GetMigrator":            "reads locks",
-	"ListAppliedMigrations":  "reads goose's table: a row for each migration",
-	"ListMigrationFiles":     "a row for each migration",
-	"ListInvalidIndexes":     "reads the catalog",
-	"ListHeldLocks":          "reads locks",
-	"ListBlockers":           "reads locks",
-	"GetIndexProgress":       "reads what the server does",
-	"EstimateRows":           "reads the catalog",
-	"ListTransitions":        "reads the dictionary",
-	"GetLoginAttempt":        "a row by its key",
-	"GetLoginTokenWait":      "a row by its key",
-	"GetTenantBySlug":        "a row by its key",
-	"GetPasswordEpoch":       "an operator's command: a row by its key",
-	"ListTenants":            "an operator's command, by the key's order",
-	"GetSessions":            "TestReadersOfManyFacilitiesReadFewPages has it",
-	"ExplainCreatePickups":   "rows by their keys",
-	"ExplainEditPickup":      "a row by its key",
-	"ExplainResendMessage":   "a row by its key",
-	"ExplainAdjustPickup":    "a row by its key",
+	"GetPrimaryState":           "reads the snapshot and the position in the WAL",
+	"GetReplayedAhead":          "reads the position in the WAL",
+	"GetReplayed":               "reads the position in the WAL",
+	"GetCurrentHistory":         "reads the few rows of histories",
+	"ListOwnReads":              "of a dry run: reads what was recorded since the last vacuum summarized it",
+	"FeedContradictsItself":     "reads the whole feed: it is about it",
+	"FindFeedContradictions":    "reads the whole feed: it is about it",
+	"GetJobTable":               "reads the catalog",
+	"ListLeakyLogSettings":      "reads settings",
+	"GetStreamHorizon":          "reads locks and the snapshot",
+	"MoveStreamHorizon":         "reads no table",
+	"IsReadOnly":                "reads a setting",
+	"GetSessionSettings":        "reads settings",
+	"GetTimeline":               "reads no table",
+	"GetDatabaseTime":           "reads no table",
+	"AwaitStandbys":             "reads no table",
+	"GetBackendPID":             "reads no table",
+	"TryMigrationLock":          "takes a lock, and reads no table",
+	"GetOwnerRights":            "reads the catalog",
+	"ListBackfills":             "a row for each backfill",
+	"GetBackfill":               "a row by its key",
+	"GetWebhookEndpoint":        "a row by its key",
+	"GetWebhookDelivery":        "a row by its key",
+	"GetCreatedWebhookEndpoint": "a row by its key",
+	"LockBackfill":              "a row by its key",
+	"SeesAllRows":               "reads the catalog",
+	"GetReplicaLag":             "reads what the server does",
+	"GetMigrator":               "reads locks",
+	"ListAppliedMigrations":     "reads goose's table: a row for each migration",
+	"ListMigrationFiles":        "a row for each migration",
+	"ListInvalidIndexes":        "reads the catalog",
+	"ListHeldLocks":             "reads locks",
+	"ListBlockers":              "reads locks",
+	"GetIndexProgress":          "reads what the server does",
+	"EstimateRows":              "reads the catalog",
+	"ListTransitions":           "reads the dictionary",
+	"GetLoginAttempt":           "a row by its key",
+	"GetLoginTokenWait":         "a row by its key",
+	"GetTenantBySlug":           "a row by its key",
+	"GetPasswordEpoch":          "an operator's command: a row by its key",
+	"ListTenants":               "an operator's command, by the key's order",
+	"GetSessions":               "TestReadersOfManyFacilitiesReadFewPages has it",
+	"ExplainCreatePickups":      "rows by their keys",
+	"ExplainEditPickup":         "a row by its key",
+	"ExplainResendMessage":      "a row by its key",
+	"ExplainAdjustPickup":       "a row by its key",
 }
 
 // costFixture names who reads what.
@@ -582,6 +585,81 @@ func (c costFixture) jobCosts() map[string][]readCost {
 	}
 }
 
+// webhookCosts are the costs of the lists of endpoints and deliveries, and of the workers' looks at them.
+func (c costFixture) webhookCosts() map[string][]readCost {
+	admin, endpoint := c.viewers["admin"], uuid.MustParse(busyEndpoint)
+	one := func(most int64, read func(context.Context, *db.Queries) error) []readCost {
+		return []readCost{{"admin", admin, most, read}}
+	}
+	deliveries := []readCost{}
+	for _, statuses := range [][]string{{"PENDING", "DELIVERED", "FAILED"}, {"FAILED"}, {"PENDING"}} {
+		for _, before := range []time.Time{endOfTime, time.Now().Add(-10 * time.Minute)} {
+			deliveries = append(deliveries, one(pageCost, func(ctx context.Context, q *db.Queries) error {
+				_, err := q.ListWebhookDeliveries(ctx, db.ListWebhookDeliveriesParams{TenantID: c.TenantID,
+					EndpointID: endpoint, Statuses: statuses, BeforeCreatedAt: before, MaxRows: 50})
+				return err
+			})...)
+		}
+	}
+	return map[string][]readCost{
+		"ListWebhookDeliveries": deliveries,
+		"ListWebhookEndpoints": one(rowCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListWebhookEndpoints(ctx,
+				db.ListWebhookEndpointsParams{TenantID: c.TenantID, BeforeCreatedAt: endOfTime, MaxRows: 50})
+			return err
+		}),
+		"ListWebhookTenants": one(pageCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListWebhookTenants(ctx, db.ListWebhookTenantsParams{MaxRows: 500})
+			return err
+		}),
+		"ListWebhookWork": one(rowCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListWebhookWork(ctx, []uuid.UUID{c.TenantID})
+			return err
+		}),
+		"ListWebhookHeads": one(rowCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListWebhookHeads(ctx, db.ListWebhookHeadsParams{TenantID: c.TenantID, EndpointID: endpoint,
+				QueueIds: []uuid.UUID{uuid.MustParse(busyQueue)}})
+			return err
+		}),
+		"ListTroubledWebhookEndpoints": one(countCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListTroubledWebhookEndpoints(ctx, db.ListTroubledWebhookEndpointsParams{
+				TenantIds: []uuid.UUID{c.TenantID}, Since: time.Now().AddDate(0, 0, -1), PendingFor: time.Minute})
+			return err
+		}),
+		"ListPrunableWebhookEndpoints": one(rowCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListPrunableWebhookEndpoints(ctx, []uuid.UUID{c.TenantID})
+			return err
+		}),
+	}
+}
+
+const (
+	busyEndpoint = "019b8d5a-0001-7000-8000-000000000101"
+	busyQueue    = "019b8d5a-0001-7000-8000-000000000102"
+)
+
+// webhooks are an endpoint of the tenant that is far behind, with deliveries of which a tenth are of one pickup.
+const webhooks = `
+	WITH endpoint AS (
+		INSERT INTO webhook_endpoints (tenant_id, id, url, events, secret, request_digest, cursor_first_seq, cursor_xid)
+		VALUES ($1, '` + busyEndpoint + `', 'https://clinic.example', '{}', 's', '', 0, '0') RETURNING *
+	), deliveries AS (
+		INSERT INTO webhook_deliveries (tenant_id, endpoint_id, id, type, pickup_id, seq, status, created_at,
+			next_attempt_at)
+		SELECT e.tenant_id, e.id, gen_random_uuid(), 'pickup.submit',
+			CASE WHEN n % 10 = 0 THEN '` + busyQueue + `'::uuid ELSE gen_random_uuid() END, n,
+			s.status::webhook_delivery_status, now() - n * interval '1 second',
+			CASE WHEN s.status = 'PENDING' THEN now() END
+		FROM endpoint AS e
+		CROSS JOIN (VALUES ('DELIVERED', 60000), ('PENDING', 40000), ('FAILED', 200)) AS s (status, deliveries)
+		CROSS JOIN LATERAL generate_series(1, s.deliveries) AS n
+		RETURNING *
+	)
+	INSERT INTO webhook_queues (tenant_id, endpoint_id, id, pending, next_at)
+	SELECT d.tenant_id, d.endpoint_id, d.queue_id, count(*) FILTER (WHERE d.status = 'PENDING'), now()
+	FROM deliveries AS d
+	GROUP BY 1, 2, 3`
+
 // queues has more jobs that wait than are counted, and few of each other kind behind them.
 const queues = `
 	INSERT INTO river_job (kind, queue, args, state, finalized_at, attempted_at, created_at)
@@ -837,7 +915,8 @@ func testReadCosts(t *testing.T, pickups int) {
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
 	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))
-	must(conn.Exec(ctx, "VACUUM ANALYZE river_job"))
+	must(conn.Exec(ctx, webhooks, c.TenantID))
+	must(conn.Exec(ctx, "VACUUM ANALYZE river_job, webhook_endpoints, webhook_queues, webhook_deliveries"))
 	for _, n := range nouns {
 		must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))
 		must(conn.Exec(ctx, "ANALYZE "+n.table))
@@ -897,7 +976,7 @@ func (c costFixture) table(t *testing.T) map[string][]readCost {
 	t.Helper()
 	table := map[string][]readCost{}
 	for _, reads := range []map[string][]readCost{c.listCosts(), c.nestedCosts(), c.foundCosts(), c.eventCosts(),
-		c.jobCosts(), c.rows(), c.rowsByKey()} {
+		c.jobCosts(), c.webhookCosts(), c.rows(), c.rowsByKey()} {
 		maps.Copy(table, reads)
 	}
 	for _, n := range nouns {

@@ -57,6 +57,10 @@ type statements interface {
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
 	GetPickupCounts(context.Context, GetPickupCountsParams) ([]GetPickupCountsRow, error)
 
+	GetWebhookEndpoint(context.Context, GetWebhookEndpointParams) (WebhookEndpoint, error)
+	ListWebhookEndpoints(context.Context, ListWebhookEndpointsParams) ([]WebhookEndpoint, error)
+	ListWebhookDeliveries(context.Context, ListWebhookDeliveriesParams) ([]WebhookDelivery, error)
+
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }
@@ -84,6 +88,15 @@ type systemStatements interface {
 
 	ListUnfoldedTenants(context.Context, ListUnfoldedTenantsParams) ([]uuid.UUID, error)
 	FoldPickupCounts(context.Context, FoldPickupCountsParams) (int64, error)
+
+	ListWebhookTenants(context.Context, ListWebhookTenantsParams) ([]uuid.UUID, error)
+	ListWebhookWork(context.Context, []uuid.UUID) ([]ListWebhookWorkRow, error)
+	ListWebhookHeads(context.Context, ListWebhookHeadsParams) ([]ListWebhookHeadsRow, error)
+	SettleWebhookDelivery(context.Context, SettleWebhookDeliveryParams) (int64, error)
+	ListTroubledWebhookEndpoints(
+		context.Context, ListTroubledWebhookEndpointsParams) ([]ListTroubledWebhookEndpointsRow, error)
+	ListPrunableWebhookEndpoints(context.Context, []uuid.UUID) ([]ListPrunableWebhookEndpointsRow, error)
+	PruneWebhookDeliveries(context.Context, PruneWebhookDeliveriesParams) (int64, error)
 
 	ListBackfills(context.Context) ([]Backfill, error)
 	GetBackfill(context.Context, string) (Backfill, error)

@@ -51,11 +51,12 @@ var layers = []layer{
 	{"cmd/variants", nil},
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/pgproxy", "db/scale", "db/seed", "api",
 		"cmd/schemaguard/gate", "cmd/waybill/..."}},
-	{"cmd/waybill/jobs", []string{"sql", "db", "cmd/waybill/texts"}},
+	{"cmd/waybill/jobs", []string{"sql", "db", "api/webhook", "cmd/waybill/texts", "cmd/waybill/webhooks"}},
 	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/pgbouncer", "db/seed"}},
 	{"cmd/waybill/listappend", nil},
 	{"cmd/waybill/replicas", []string{"db", "db/localpg", "db/seed", "api", "api/client", "cmd/waybill/listappend"}},
 	{"cmd/waybill/texts", []string{"api/webhook"}},
+	{"cmd/waybill/webhooks", []string{"cmd/waybill/texts"}},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},
 }

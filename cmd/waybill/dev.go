@@ -22,6 +22,7 @@ import (
 
 func runDev(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
+	s.webhookPrivate = true // a receiver on this machine
 	flags := newFlags("dev", out)
 	env := s.register(flags, defaults{addr: "127.0.0.1:8080", origins: api.LoopbackOrigins, workers: 8})
 	s.logTexts = true

@@ -34,13 +34,15 @@ const (
 	examplePickup    = "019b8d5a-0001-7000-8000-00000000000a"
 	exampleFirstOf2  = "019b8d5a-0001-7000-8000-00000000000b"
 	exampleSecondOf2 = "019b8d5a-0001-7000-8000-00000000000c"
+	exampleEndpoint  = "019b8d5a-0001-7000-8000-00000000000d"
 )
 
 // exampleSteps returns the requests, in their order. For the operations that it lacks, derivedSteps makes them.
 func exampleSteps() []exampleStep {
-	return slices.Concat(exampleAdministration(), exampleCustomers(), exampleLifecycle(), []exampleStep{
-		{operation: "logout", as: db.UserRoleStaff},
-	})
+	return slices.Concat(exampleAdministration(), exampleWebhooks(),
+		exampleCustomers(), exampleLifecycle(), []exampleStep{
+			{operation: "logout", as: db.UserRoleStaff},
+		})
 }
 
 func exampleAdministration() []exampleStep {
@@ -85,6 +87,22 @@ func exampleAdministration() []exampleStep {
 		{operation: "reactivate-user", as: admin, parameters: user},
 		{operation: "list-flags", as: admin}, {operation: "get-flag", as: admin, parameters: flag},
 		{operation: "set-flag", as: admin, parameters: flag, body: in{"enabled": false}},
+	}
+}
+
+func exampleWebhooks() []exampleStep {
+	admin, endpoint := db.UserRoleAdmin, []any{"endpoint_id", exampleEndpoint}
+	return []exampleStep{
+		{operation: "create-webhook-endpoint", as: admin,
+			body: in{"id": exampleEndpoint, "url": "https://clinic.example/waybill"}},
+		{operation: "list-webhook-endpoints", as: admin, parameters: []any{"limit", 2}},
+		{operation: "get-webhook-endpoint", as: admin, parameters: endpoint},
+		{operation: "edit-webhook-endpoint", as: admin, parameters: endpoint,
+			body: in{"events": []any{"collect", "deliver"}}},
+		{operation: "ping-webhook-endpoint", as: admin, parameters: endpoint},
+		{operation: "list-webhook-deliveries", as: admin, parameters: endpoint},
+		{operation: "redeliver-webhook", as: admin, parameters: endpoint},
+		{operation: "delete-webhook-endpoint", as: admin, parameters: endpoint},
 	}
 }
 

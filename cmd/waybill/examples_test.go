@@ -211,6 +211,11 @@ func (w *exampleWalk) walk(s exampleStep) {
 		path = strings.ReplaceAll(path, "{message_id}", id)
 		e.Parameters = map[string]any{"message_id": w.replaced(id)}
 	}
+	if strings.Contains(path, "{delivery_id}") {
+		id := w.newestDelivery(exampleEndpoint)
+		path = strings.ReplaceAll(path, "{delivery_id}", id)
+		e.Parameters["delivery_id"] = w.replaced(id)
+	}
 	token, etag := w.tokens[s.as], ""
 	if op.method == "PATCH" || s.operation == "set-flag" {
 		etag = w.send("GET", path, token, nil, "").Header().Get("ETag")
@@ -233,6 +238,15 @@ func (w *exampleWalk) walk(s exampleStep) {
 		e.Response = answer.Body.String()
 	}
 	w.made[s.operation] = e
+}
+
+// newestDelivery returns the id of the newest delivery of a webhook endpoint.
+func (w *exampleWalk) newestDelivery(endpoint string) string {
+	w.t.Helper()
+	var page struct{ Items []struct{ ID string } }
+	w.unmarshal(w.send("GET", "/v1/webhook-endpoints/"+endpoint+"/deliveries", w.tokens[db.UserRoleAdmin], nil, ""),
+		&page)
+	return page.Items[0].ID
 }
 
 // refuseText has the gateway refuse the newest text of a pickup, and returns its id.
@@ -322,6 +336,9 @@ func (w *exampleWalk) keep(v any) {
 func (w *exampleWalk) replaced(v any) any {
 	began := time.Now()
 	return eachText(v, func(text string) string {
+		if strings.HasPrefix(text, "whsec_") {
+			return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+		}
 		if _, err := uuid.Parse(text); err == nil && !slices.Contains(w.known, text) && !isDemoID(text) {
 			if w.ids[text] == "" {
 				w.ids[text] = fmt.Sprintf("019b8d5a-7000-7000-8000-%012d", len(w.ids)+1)

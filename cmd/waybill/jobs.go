@@ -150,7 +150,24 @@ func (c *jobsCommand) list(ctx context.Context, store *db.System, out io.Writer)
 	if n == 0 && c.reason == "" {
 		fmt.Fprintln(out, "no failed or retrying jobs")
 	}
-	return c.listTexts(ctx, store, out)
+	if err := c.listTexts(ctx, store, out); err != nil || c.reason != "" {
+		return err
+	}
+	return c.listWebhooks(ctx, store, out)
+}
+
+// listWebhooks lists the webhook endpoints that fail; nothing, if there are none.
+func (c *jobsCommand) listWebhooks(ctx context.Context, store *db.System, out io.Writer) error {
+	table, n := columns(out), 0
+	err := jobs.TroubledEndpoints(ctx, store, c.since, func(e db.ListTroubledWebhookEndpointsRow) error {
+		if n++; n == 1 {
+			fmt.Fprintf(table, "\nwebhook endpoints that fail, with their dead letters of the last %s:\n"+
+				"tenant\tendpoint\tdead letters\toldest pending\n", formatDuration(c.since))
+		}
+		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", e.TenantID, e.ID, e.DeadLetters, stamp(e.OldestPending))
+		return err
+	})
+	return errors.Join(err, table.Flush())
 }
 
 func (c *jobsCommand) listTexts(ctx context.Context, store *db.System, out io.Writer) error {

@@ -257,6 +257,7 @@ func (s *settings) storeConfig() db.Config {
 // apiOptions returns the settings for package api.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
+	o.WebhookAllowPrivate = s.webhookPrivate
 	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
 	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // validated by check
 	o.Origins, _ = api.ParseOrigins(s.origins)               // likewise

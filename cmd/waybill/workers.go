@@ -9,6 +9,7 @@ import (
 
 	"waybill/cmd/waybill/jobs"
 	"waybill/cmd/waybill/texts"
+	"waybill/cmd/waybill/webhooks"
 	"waybill/db"
 )
 
@@ -19,6 +20,8 @@ type workerSettings struct {
 	gatewaySecret  string
 	gatewayTimeout time.Duration
 	allowHTTP      bool
+	// webhookPrivate allows webhook endpoints of plain http, and at addresses that are not public.
+	webhookPrivate bool
 	// logTexts logs the texts if there is no gateway.
 	logTexts bool
 }
@@ -38,6 +41,8 @@ func (w *workerSettings) register(env *environment, workers int32) {
 		"allow plain http to a gateway on another machine")
 	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT",
 		10*time.Second, "timeout of a request to the gateway")
+	env.choice(&w.webhookPrivate, "webhook-allow-private", "WAYBILL_WEBHOOK_ALLOW_PRIVATE", w.webhookPrivate,
+		"allow webhook endpoints of plain http and at private addresses, which a tenant then reaches: for development")
 }
 
 func (w *workerSettings) check() error {
@@ -90,6 +95,7 @@ func startWorkers(ctx context.Context, s *settings, log *slog.Logger, m *metrics
 	}
 	working, err := jobs.Start(ctx, jobs.Options{
 		Store: store, Sender: sender, Workers: int(s.workers), Log: log, Observe: m.observeJob, SoftStop: s.shutdown,
+		Webhooks: webhooks.Options{AllowPrivate: s.webhookPrivate},
 	})
 	if err != nil {
 		store.Close()

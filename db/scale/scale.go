@@ -81,7 +81,7 @@ const PasswordHash = "none"
 
 // Dataset is the large tenant, and rows of it to read.
 type Dataset struct {
-	TenantID uuid.UUID
+	TenantID uuid.UUID // also of its webhook endpoint
 	Slug     string
 	Users    []uuid.UUID // by Role
 
@@ -146,6 +146,7 @@ func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 	}
 	for _, part := range []string{
 		"prepare", "drop", "roots", "patients", "appointments", "pickups", "events", "entries", "restore",
+		"webhooks",
 	} {
 		said(part)
 		text, err := size.part(part)

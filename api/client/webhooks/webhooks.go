@@ -1,11 +1,12 @@
-// Package webhooks verifies the requests that Waybill signs (Standard Webhooks), for those who build the
-// gateway that sends its texts.
+// Package webhooks verifies the requests that Waybill signs (Standard Webhooks), for those who receive events at a
+// webhook endpoint, and those who build the gateway that sends its texts.
 package webhooks
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -64,4 +65,44 @@ func (v *Verifier) Verify(header http.Header, body []byte, now time.Time) error 
 		}
 	}
 	return ErrUnsigned
+}
+
+// Event is the body of a request to a webhook endpoint: an event of a pickup, or a ping.
+type Event struct {
+	// ID is the Webhook-Id: the same for each retry. Do once for each what is to be done once.
+	ID string `json:"-"`
+	// Type is "pickup." and the transition, such as "pickup.submit", or "webhook.ping".
+	Type string `json:"type"`
+	// Timestamp is when it happened.
+	Timestamp time.Time `json:"timestamp"`
+	Data      Data      `json:"data"`
+}
+
+// Data is what an Event tells.
+type Data struct {
+	ID         string    `json:"id"`
+	PickupID   string    `json:"pickup_id"`
+	Version    int64     `json:"version"` // of the pickup after it: the order of its events
+	Transition string    `json:"transition"`
+	FromStatus string    `json:"from_status"`
+	ToStatus   string    `json:"to_status"`
+	ActorID    string    `json:"actor_id"`
+	DriverID   *string   `json:"driver_id"`
+	CreatedAt  time.Time `json:"created_at"`
+
+	// EndpointID is that of a ping, which has nothing else.
+	EndpointID string `json:"endpoint_id"`
+}
+
+// Event verifies a request to a webhook endpoint as Verify does, and returns its body.
+func (v *Verifier) Event(header http.Header, body []byte, now time.Time) (Event, error) {
+	if err := v.Verify(header, body, now); err != nil {
+		return Event{}, err
+	}
+	var e Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return Event{}, err
+	}
+	e.ID = header.Get("Webhook-Id")
+	return e, nil
 }

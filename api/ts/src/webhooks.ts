@@ -3,6 +3,15 @@ import type { webhooks } from "./schema.js";
 /** The request that Waybill sends to the text gateway. */
 export type TextRequest = webhooks["sendText"]["post"]["requestBody"]["content"]["application/json"];
 
+/** An event of a pickup, as it is sent to a webhook endpoint. */
+export type PickupEventRequest = webhooks["pickupEvent"]["post"]["requestBody"]["content"]["application/json"];
+
+/** What is sent to a webhook endpoint when ping-webhook-endpoint asks for it. */
+export type PingRequest = webhooks["webhookPing"]["post"]["requestBody"]["content"]["application/json"];
+
+/** What is sent to a webhook endpoint: where type is "webhook.ping" it is a PingRequest. */
+export type WebhookRequest = PickupEventRequest | PingRequest;
+
 /** A request whose signature is missing, wrong or too old: answer 401, and do not act on it. */
 export class Unsigned extends Error {
   constructor(reason: string) {
@@ -24,6 +33,7 @@ type Headers_ = { get(name: string): string | null } | Record<string, string | s
  * Verifies a request that Waybill has signed (Standard Webhooks), and returns its body:
  *
  *     const text = await verifyWebhook(process.env.SECRET, request.headers, await request.text());
+ *     const event = await verifyWebhook<WebhookRequest>(secret, request.headers, await request.text());
  *
  * The body is the text as it was received, not parsed and written again. secret is "whsec_" and base64;
  * several, separated by spaces or commas, are all valid while one is being replaced. Throws Unsigned.

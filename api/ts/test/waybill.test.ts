@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { randomInt, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   type Code,
@@ -11,6 +15,7 @@ import {
   type Waybill,
   type WaybillOptions,
 } from "../src/index.js";
+import { type PickupEventRequest, Unsigned, verifyWebhook, type WebhookRequest } from "../src/webhooks.js";
 import { cutting, random, unreliable } from "./chaos.js";
 import { type Server, start } from "./server.js";
 
@@ -41,6 +46,42 @@ function as(role: Schema<"UserRole">, options: Partial<WaybillOptions> = {}): Wa
   assert(user);
   return createWaybill({ baseUrl: server.url, token: user.token, ...options });
 }
+
+test("the events that the server sends to a webhook endpoint are verified", async () => {
+  const came: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const receiver = createServer(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += part;
+    came.push({ headers: request.headers, body });
+    response.writeHead(204).end();
+  });
+  receiver.listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  const admin = as("admin");
+  try {
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+    const endpoint = unwrap(await admin.webhooks.createEndpoint({ url, events: ["cancel"] }));
+    assert(endpoint.secret);
+    unwrap(await admin.webhooks.pingEndpoint(endpoint.id));
+    while (came.length < 1) await sleep(50);
+    const ping = await verifyWebhook<WebhookRequest>(endpoint.secret, came[0]!.headers, came[0]!.body);
+    assert(ping.type === "webhook.ping" && "endpoint_id" in ping.data);
+    assert.equal(ping.data.endpoint_id, endpoint.id);
+    const pickup = unwrap(await as("staff").pickups.create(order));
+    unwrap(await as("staff").pickups.cancel(pickup.id));
+    while (came.length < 2) await sleep(50);
+    const event = await verifyWebhook<PickupEventRequest>(endpoint.secret, came[1]!.headers, came[1]!.body);
+    assert.equal(event.type, "pickup.cancel");
+    assert.equal(event.data.pickup_id, pickup.id);
+    assert.equal(event.data.to_status, "CANCELED");
+    assert.equal(came[1]!.headers["webhook-id"], event.data.id);
+    const other = "whsec_b3RoZXIgc2VjcmV0IG9mIDI0IGJ5dGVzLg==";
+    await assert.rejects(verifyWebhook(other, came[1]!.headers, came[1]!.body), Unsigned);
+    unwrap(await admin.webhooks.deleteEndpoint(endpoint.id));
+  } finally {
+    receiver.close();
+  }
+});
 
 /** A seed that is printed, so that a failure can be repeated: SEED=… npm test. */
 function seed(t: { diagnostic(text: string): void }): () => number {

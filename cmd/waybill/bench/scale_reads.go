@@ -262,6 +262,11 @@ func tenantReads() (all []ScaleRead) {
 	get("get-facility", "/v1/facilities/{driven_facility}", []scale.Role{scale.Driver})
 	get("list-flags", "/v1/flags", admin)
 	get("get-flag", "/v1/flags/pickup_texts", admin)
+	get("list-webhook-endpoints", "/v1/webhook-endpoints", admin)
+	get("get-webhook-endpoint", "/v1/webhook-endpoints/{endpoint}", admin)
+	list("list-webhook-deliveries", "/v1/webhook-endpoints/{endpoint}/deliveries", admin)
+	all = append(all, ScaleRead{Operation: "list-webhook-deliveries", Which: "dead letters", Viewers: admin,
+		Path: "/v1/webhook-endpoints/{endpoint}/deliveries?status=FAILED"})
 	list("list-groups", "/v1/groups", admin)
 	get("get-group", "/v1/groups/{group}", admin)
 	list("list-group-facilities", "/v1/groups/{group}/facilities", admin)

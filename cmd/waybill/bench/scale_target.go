@@ -71,7 +71,7 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 	d.names = map[string]string{
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
 		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(),
-		"unused_account": w.UnusedAccount.String(), "group": w.GroupOfAll.String(),
+		"unused_account": w.UnusedAccount.String(), "group": w.GroupOfAll.String(), "endpoint": w.TenantID.String(),
 		"staff": w.Users[scale.StaffOfOne].String(),
 		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0),
 		"in_a_month": at(31),

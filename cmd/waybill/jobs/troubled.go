@@ -3,7 +3,9 @@ package jobs
 import (
 	"context"
 	"errors"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -47,4 +49,36 @@ func Retry(ctx context.Context, store *db.System, id int64) (found bool, err err
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// pendingTooLong is how long a delivery is pending before its endpoint is listed.
+const pendingTooLong = 10 * time.Minute
+
+// TroubledEndpoints calls each for the webhook endpoints with dead letters of the last while, or with deliveries that
+// have been pending for ten minutes.
+func TroubledEndpoints(ctx context.Context, store *db.System, since time.Duration,
+	each func(db.ListTroubledWebhookEndpointsRow) error) error {
+	now, err := store.GetDatabaseTime(ctx)
+	if err != nil {
+		return db.Explain(err)
+	}
+	var after uuid.UUID
+	for {
+		tenants, err := store.ListWebhookTenants(ctx, db.ListWebhookTenantsParams{AfterID: after,
+			MaxRows: webhookTenants})
+		if err != nil || len(tenants) == 0 {
+			return err
+		}
+		after = tenants[len(tenants)-1]
+		rows, err := store.ListTroubledWebhookEndpoints(ctx, db.ListTroubledWebhookEndpointsParams{TenantIds: tenants,
+			Since: now.Add(-since), PendingFor: pendingTooLong})
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+	}
 }

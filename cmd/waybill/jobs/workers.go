@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"waybill/cmd/waybill/texts"
+	"waybill/cmd/waybill/webhooks"
 	"waybill/db"
 	"waybill/sql"
 )
@@ -38,6 +39,10 @@ type Options struct {
 	Observe  func(kind string, o Outcome, reason string)
 	SoftStop time.Duration // how long Stop waits for running jobs; 0 means 15 s
 	Clock    *texts.Clock  // nil for the database's
+	// Webhooks configures the requests to the endpoints of tenants.
+	Webhooks webhooks.Options
+	// WebhookPause returns the pause after the n-th try of a delivery, from 1; nil for exponential backoff.
+	WebhookPause func(n int) time.Duration
 	// BackfillFiles has the statements of backfills, by default those of this program.
 	BackfillFiles fs.FS
 }
@@ -54,6 +59,7 @@ type Workers struct {
 	now      func() time.Time
 	rested   chan struct{} // closed when maintain has returned
 	folded   chan struct{} // closed when fold has returned
+	hooks    *deliverer
 }
 
 // Start starts the workers.
@@ -69,6 +75,9 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 		return nil, err
 	}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if c.WebhookPause == nil {
+		c.WebhookPause = webhookPause
+	}
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}
 	}
@@ -97,8 +106,10 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 	if err := c.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
+	c.hooks = newDeliverer(c, o.Webhooks)
 	go c.maintain()
 	go c.fold()
+	go c.hooks.run()
 	return c, nil
 }
 
@@ -149,6 +160,7 @@ func (c *Workers) Stop() error {
 	c.stop()
 	<-c.rested
 	<-c.folded
+	<-c.hooks.done
 	limited, cancel := context.WithTimeout(context.Background(), cmp.Or(c.SoftStop, 15*time.Second)+10*time.Second)
 	defer cancel()
 	return c.client.Stop(limited)

@@ -106,7 +106,7 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	r.Header.Set("User-Agent", "waybill")
 	r.Header.Set("Webhook-Id", id)
 	r.Header.Set("Webhook-Timestamp", timestamp)
-	r.Header.Set("Webhook-Signature", sign(g.keys, id, timestamp, body))
+	r.Header.Set("Webhook-Signature", Sign(g.keys, id, timestamp, body))
 	response, err := g.client.Do(r)
 	if err != nil {
 		return retryLater(unanswered(ctx))
@@ -157,16 +157,16 @@ func judge(response *http.Response, body []byte, now time.Time) Answer {
 	case final[status]:
 		return Answer{Verdict: Refused, Reason: refusal(status, body)}
 	}
-	return Answer{Verdict: Retry, Reason: reason, RetryAfter: retryAfter(response.Header.Get("Retry-After"), now)}
+	return Answer{Verdict: Retry, Reason: reason, RetryAfter: RetryAfter(response.Header.Get("Retry-After"), now)}
 }
 
 // longestRetryAfter caps Retry-After: a gateway that mistakenly says "tomorrow" is tried again within
 // the hour.
 const longestRetryAfter = time.Hour
 
-// retryAfter parses the Retry-After header, in seconds or as a date; it returns 0 if the header is
+// RetryAfter parses the Retry-After header, in seconds or as a date; it returns 0 if the header is
 // missing, invalid or in the past.
-func retryAfter(header string, now time.Time) time.Duration {
+func RetryAfter(header string, now time.Time) time.Duration {
 	if at, err := http.ParseTime(header); err == nil {
 		return min(max(0, at.Sub(now)), longestRetryAfter)
 	}

@@ -24,7 +24,7 @@ func parseSecrets(text string) (keys [][]byte, err error) {
 		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is missing")
 	}
 	for _, word := range words {
-		key, err := parseSecret(word)
+		key, err := ParseSecret(word)
 		if err != nil {
 			return nil, err
 		}
@@ -33,7 +33,8 @@ func parseSecrets(text string) (keys [][]byte, err error) {
 	return keys, nil
 }
 
-func parseSecret(text string) ([]byte, error) {
+// ParseSecret returns the key of one secret.
+func ParseSecret(text string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(text, "whsec_")
 	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
 	if !found || err != nil {
@@ -48,9 +49,9 @@ func parseSecret(text string) ([]byte, error) {
 	return key, nil
 }
 
-// sign returns the signature header: one signature for each key, so that a gateway that knows any of
+// Sign returns the signature header: one signature for each key, so that a gateway that knows any of
 // them can verify the request.
-func sign(keys [][]byte, id, timestamp string, body []byte) string {
+func Sign(keys [][]byte, id, timestamp string, body []byte) string {
 	signatures := make([]string, len(keys))
 	for i, key := range keys {
 		mac := hmac.New(sha256.New, key)

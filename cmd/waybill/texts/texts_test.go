@@ -100,11 +100,11 @@ func TestTheGatewayKnowsARepeatByItsID(t *testing.T) {
 // The example of the specification.
 func TestTheSignatureIsThatOfStandardWebhooks(t *testing.T) {
 	t.Parallel()
-	key, err := parseSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	key, err := ParseSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := sign([][]byte{key}, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
+	got := Sign([][]byte{key}, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -209,7 +209,7 @@ func TestRetryAfterIsReadInSecondsAndAsADate(t *testing.T) {
 		now.AddDate(1, 0, 0).Format(http.TimeFormat):                  time.Hour,
 		now.Add(time.Minute).Format("Monday, 02-Jan-06 15:04:05 GMT"): time.Minute,
 	} {
-		if got := retryAfter(header, now); got != want {
+		if got := RetryAfter(header, now); got != want {
 			t.Errorf("%q: %v, want %v", header, got, want)
 		}
 		for status, honoured := range map[int]bool{429: true, 503: true, 202: false, 422: false} {
