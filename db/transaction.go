@@ -85,7 +85,7 @@ func (s *Store) transact(
 		}
 		var reads []ListOwnReadsRow
 		if t.rehearsal && last == nil && t.failed == nil {
-			reads, last = New(t.tx).ListOwnReads(ctx, ListOwnReadsParams{TenantID: v.TenantID, ViewerID: v.UserID})
+			reads, last = New(t.tx).ListOwnReads(ctx)
 		}
 		if last = t.end(ctx, last); last == nil {
 			last = s.recordDryRun(ctx, v, reads)
@@ -144,6 +144,11 @@ func (s *Store) begin(ctx context.Context, kind transaction) (*transaction, erro
 func (t *transaction) start(ctx context.Context) (err error) {
 	if t.tx, err = t.conn.Begin(ctx); err != nil {
 		return err
+	}
+	if t.rehearsal {
+		if err := New(t.tx).KeepOwnReads(ctx); err != nil {
+			return err
+		}
 	}
 	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait<<min(t.attempt/4, 4)))
 }
