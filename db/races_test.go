@@ -30,7 +30,7 @@ func races() []check {
 		feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, sessionRaces, tenantRaces, userRaces)
+		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces)
 }
 
 // rules are the guards without a race: permissions, and that another request in the same statement is not
@@ -41,7 +41,7 @@ func rules() []check {
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		sessionRules, userRules)
+		rowLockRules, sessionRules, userRules)
 }
 
 // try runs the check; an error outside the statement under test is a panic.

@@ -38,8 +38,10 @@ type transaction struct {
 	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
 	// one of its own therefore.
 	unshareable, sharesNot bool
-	rests                  bool   // an answer rests on what was committed earlier
-	committed              func() // to be called after the commit
+	// changed is what its writes of pickups change besides, as far as it is known: see sendShared.
+	changed   map[changeKey]LockRowsRow
+	rests     bool   // an answer rests on what was committed earlier
+	committed func() // to be called after the commit
 }
 
 type transactionKey struct{}
@@ -49,34 +51,42 @@ func transactionOf(ctx context.Context) *transaction {
 	return t
 }
 
-// WriteTogether calls write with a context whose statements are one transaction, and commits it if write
-// returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock, it
-// is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It
-// returns the error of write, or Overloaded, Unavailable or Timeout.
-func (s *Store) WriteTogether(ctx context.Context, v Viewer, rehearsal bool, write func(context.Context) error) error {
-	return s.transact(ctx, v, write, transaction{rehearsal: rehearsal})
+func within(ctx context.Context, t *transaction) context.Context {
+	return context.WithValue(ctx, transactionKey{}, t)
+}
+
+// WriteTogether calls write with a context whose statements are one transaction, which has locked the rows, and commits
+// it if write returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock,
+// it is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It returns
+// the error of write, or Overloaded, Unavailable or Timeout.
+func (s *Store) WriteTogether(
+	ctx context.Context, v Viewer, rows NamedRows, rehearsal bool, write func(context.Context) error,
+) error {
+	return s.transact(ctx, v, rows, write, transaction{rehearsal: rehearsal})
 }
 
 // Rehearse calls write, which writes at most once, with a context whose statements are one transaction, and
 // takes everything back. The viewer's reads of patients are recorded all the same. It returns the error of
 // write, which is the one that it would have if it were no rehearsal.
 func (s *Store) Rehearse(ctx context.Context, v Viewer, write func(context.Context) error) error {
-	return s.transact(ctx, v, write, transaction{rehearsal: true, single: true})
+	return s.transact(ctx, v, NamedRows{}, write, transaction{rehearsal: true, single: true})
 }
 
 func (s *Store) transact(
-	ctx context.Context, v Viewer, write func(context.Context) error, kind transaction,
+	ctx context.Context, v Viewer, rows NamedRows, write func(context.Context) error, kind transaction,
 ) error {
 	begun := time.Now()
 	var last error
 	err := transactionTries.Do(ctx, func(attempt int) error {
 		kind.attempt = attempt
-		t, err := s.begin(ctx, kind)
+		t, err := s.beginLocked(ctx, v, rows, kind)
 		if err != nil {
 			return Explain(err)
 		}
 		defer t.conn.Release()
-		last = write(context.WithValue(ctx, transactionKey{}, t))
+		if last = s.lockRest(within(ctx, t), t, v, rows); last == nil {
+			last = write(within(ctx, t))
+		}
 		inTime := time.Since(begun) < max(s.waits.total, time.Second)
 		if t.isRepeatable() && (inTime || t.unshareable) {
 			kind.refused, kind.sharesNot = t.refusals(), t.sharesNot || t.isRefused()
@@ -150,8 +160,10 @@ func (t *transaction) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait<<min(t.attempt/4, 4)))
+	return New(t.tx).SetLockTimeout(ctx, milliseconds(t.lockWait()))
 }
+
+func (t *transaction) lockWait() time.Duration { return briefLockWait << min(t.attempt/4, 4) }
 
 // isRepeatable reports whether another attempt may have another outcome: if this one waited for a lock, or for one
 // who waited for it; or was refused, of which the reason is not known yet.
