@@ -140,7 +140,8 @@ func (g *crowd) item(s *server, as *user) object {
 	switch n := g.IntN(10); {
 	case n == 0 && as == s.dispatcher, as == s.admin && n < 3:
 		return object{"operation": "locate-driver", "path": object{"driver_id": one(g, g.drivers)},
-			"body": object{"latitude": 1, "longitude": g.IntN(90), "located_at": fmt.Sprintf("2026-01-01T00:00:%02dZ", g.IntN(60))}}
+			"body": object{"latitude": 1, "longitude": g.IntN(90),
+				"located_at": fmt.Sprintf("2026-01-01T00:00:%02dZ", g.IntN(60))}}
 	case as == s.dispatcher && (n < 4 || len(g.pickups) == 0):
 		id := newID()
 		g.pickups, g.status[id] = append(g.pickups, id), db.PickupStatusDRAFT

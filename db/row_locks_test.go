@@ -149,8 +149,9 @@ func (w *fixture) isLocked(ctx context.Context, table string, id uuid.UUID) bool
 	if table == "driver_slots" {
 		key = "driver_id"
 	}
-	return scan[int](ctx, w.owner, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s = $1 FOR UPDATE SKIP LOCKED) AS f",
-		table, key), id) == 0
+	return scan[int](ctx, w.owner,
+		fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s WHERE %s = $1 FOR UPDATE SKIP LOCKED) AS f",
+			table, key), id) == 0
 }
 
 func transitionsLockWhatTheyChange(ctx context.Context, w *fixture) error {

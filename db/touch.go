@@ -35,7 +35,8 @@ const (
 )
 
 func (a touch) precedes(b touch) bool {
-	return a.kind == b.kind && (a.id == b.id || a.id == uuid.Nil || b.id == uuid.Nil) && (a.how == alone || a.how != b.how)
+	return a.kind == b.kind && (a.id == b.id || a.id == uuid.Nil || b.id == uuid.Nil) &&
+		(a.how == alone || a.how != b.how)
 }
 
 // anyBefore reports whether one of the earlier writes has to precede one with these touches. In the statement of both,
