@@ -60,42 +60,45 @@ func (r NamedRows) first() NamedRows {
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
-// beginLocked begins a transaction that has locked the first row. If somebody holds that, it waits for it as those do
-// who need one locked row: in turns, on few connections, and with nothing locked meanwhile.
+// beginLocked begins a transaction that has locked the rows, or has failed. One row is locked by the statement that
+// changes it. If somebody holds a row, the transaction gives up the others, and waits for the first, which most often is
+// the one that is held, as those do who need one row: in turns, on few connections, and with nothing locked meanwhile.
 func (s *Store) beginLocked(ctx context.Context, v Viewer, rows NamedRows, kind transaction) (*transaction, error) {
 	t, err := s.begin(ctx, kind)
 	if err != nil || rows.count() < 2 {
 		return t, err
 	}
-	if s.lock(within(ctx, t), v, rows.first()); !isLockTimeout(t.failed) || s.waits.brief == 0 {
-		return t, nil // or it has failed
+	if s.lockAll(ctx, t, v, rows); !isLockTimeout(t.failed) || s.waits.brief == 0 {
+		return t, nil
 	}
 	t.rollBack()
 	t.conn.Release()
+	if t, err = s.beginInLane(ctx, v, rows, kind); err == nil && t.failed == nil {
+		s.lockAll(withLockTimeout(ctx, t.lockWait()), t, v, rows)
+	}
+	return t, err
+}
+
+// beginInLane begins a transaction that has locked the first row, for which it waits as long as a statement may.
+func (s *Store) beginInLane(ctx context.Context, v Viewer, rows NamedRows, kind transaction) (*transaction, error) {
 	release, err := s.waits.lane(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if t, err = s.begin(ctx, kind); err != nil {
-		return nil, err
+	t, err := s.begin(ctx, kind)
+	if err == nil {
+		s.lock(withLockTimeout(within(ctx, t), s.waits.total), v, rows.first()) // t knows whether it failed
 	}
-	s.lock(withLockTimeout(within(ctx, t), s.waits.total), v, rows.first())
-	return t, nil
+	return t, err
 }
 
-// lockRest locks the rows behind the first one, and waits only briefly for each: it holds others. One row is locked
-// by the statement that changes it.
-func (s *Store) lockRest(ctx context.Context, t *transaction, v Viewer, rows NamedRows) error {
-	if t.failed != nil {
-		return Explain(t.failed)
+// lockAll locks the rows, and keeps what it learns of them; t knows whether it failed.
+func (s *Store) lockAll(ctx context.Context, t *transaction, v Viewer, rows NamedRows) {
+	changed, err := s.lock(within(ctx, t), v, rows)
+	if err == nil {
+		t.know(rows.Pickups, changed)
 	}
-	if rows.count() < 2 {
-		return nil
-	}
-	changed, err := s.lock(withLockTimeout(ctx, t.lockWait()), v, rows)
-	t.know(rows.Pickups, changed)
-	return err
 }
 
 func withLockTimeout(ctx context.Context, wait time.Duration) context.Context {

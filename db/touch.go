@@ -93,7 +93,7 @@ func (s *Store) touchedBy(ctx context.Context, v Viewer, waiting []*turn) (map[*
 // know keeps what the writes of these pickups change besides.
 func (t *transaction) know(pickups []NamedPickup, rows []LockRowsRow) {
 	t.changed = make(map[changeKey]LockRowsRow, len(rows))
-	for i, r := range rows { // none if the server refused
+	for i, r := range rows {
 		t.changed[changeKey{pickups[i].ID, pickups[i].Transition}] = r
 	}
 }

@@ -31,10 +31,12 @@ type transaction struct {
 	// single marks one that writes at most once. A refused statement leaves nothing behind: the transaction
 	// begins anew, and the reads that explain the refusal see what they would see after the write itself.
 	single  bool
-	attempt int           // the number of those before, which were repeated
-	sent    int           // the number of statements
-	refused map[int]error // what the statements of these numbers were refused with, which are not sent
-	failed  error         // why no more can be sent, or nil
+	attempt int // the number of those before, which were repeated
+	// isLocked says that the rows are locked, and write is called: from then on its statements are numbered.
+	isLocked bool
+	sent     int           // the number of statements
+	refused  map[int]error // what the statements of these numbers were refused with, which are not sent
+	failed   error         // why no more can be sent, or nil
 	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
 	// one of its own therefore.
 	unshareable, sharesNot bool
@@ -84,8 +86,11 @@ func (s *Store) transact(
 			return Explain(err)
 		}
 		defer t.conn.Release()
-		if last = s.lockRest(within(ctx, t), t, v, rows); last == nil {
+		if t.failed == nil {
+			t.isLocked = true
 			last = write(within(ctx, t))
+		} else {
+			last = Explain(t.failed)
 		}
 		inTime := time.Since(begun) < max(s.waits.total, time.Second)
 		if t.isRepeatable() && (inTime || t.unshareable) {
@@ -219,8 +224,10 @@ func (t *transaction) take() (batches, func(error) error, error) {
 	if t.failed != nil {
 		return nil, nil, t.failed
 	}
-	t.sent++
-	if err := t.refused[t.sent]; err != nil {
+	if t.isLocked {
+		t.sent++
+	}
+	if err := t.refused[t.sent]; err != nil { // none has number 0
 		return nil, nil, err
 	}
 	return t.conn, t.after, nil
