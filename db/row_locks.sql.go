@@ -65,7 +65,7 @@ WITH asked AS (
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c
 ), consented AS MATERIALIZED (
-    -- As in EditPatient, which locks the consent before the patient.
+    -- EditPatient locks the consent before the patient. A policy hides those that are withdrawn.
     SELECT f.patient_id
     FROM (
         SELECT p.id FROM unnest($12::uuid[]) AS p (id) ORDER BY p.id
@@ -77,7 +77,6 @@ WITH asked AS (
         WHERE v.tenant_id = $5
             AND v.user_id = $8
             AND f.patient_id = n.id
-            AND f.allowed
         LIMIT 1
         FOR SHARE OF f
     ) AS f

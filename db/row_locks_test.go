@@ -84,6 +84,16 @@ var rowLockRaces = []check{
 				if err := w.locksKindsInOrder(ctx, kinds, i); err != nil {
 					return err
 				}
+				if kind.table != "patients" {
+					continue
+				}
+				if err := w.locksInOrder(ctx, "patient_facilities", "patient_id", kind.ids,
+					func(s *db.Raw, order []uuid.UUID) error {
+						_, err := w.lockRows(ctx, s, w.staff, func(p *db.LockRowsParams) { kind.asked(p, order) })
+						return err
+					}); err != nil {
+					return err
+				}
 			}
 			return nil
 		}},
@@ -135,7 +145,8 @@ var rowLockRules = []check{
 		}{{w.staff, true, true}, {w.dispatcher, true, false}, {w.stranger, false, false}, {w.hub, false, true}} {
 			tx := must(w.pool.Begin(ctx))
 			_, err := w.lockRows(ctx, w.over(tx), c.v, named)
-			got := []bool{w.isLocked(ctx, "pickups", pickup), w.isLocked(ctx, "patients", patient),
+			got := []bool{w.isLocked(ctx, "pickups", pickup),
+				w.isLocked(ctx, "patients", patient) && w.isLocked(ctx, "patient_facilities", patient),
 				w.isLocked(ctx, "patients", denied) || w.isLocked(ctx, "patient_facilities", denied)}
 			w.must(tx.Rollback(ctx))
 			if err != nil || !slices.Equal(got, []bool{c.pickup, c.other, false}) {

@@ -58,7 +58,7 @@ WITH asked AS (
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c
 ), consented AS MATERIALIZED (
-    -- As in EditPatient, which locks the consent before the patient.
+    -- EditPatient locks the consent before the patient. A policy hides those that are withdrawn.
     SELECT f.patient_id
     FROM (
         SELECT p.id FROM unnest(@patient_ids::uuid[]) AS p (id) ORDER BY p.id
@@ -70,7 +70,6 @@ WITH asked AS (
         WHERE v.tenant_id = @tenant_id
             AND v.user_id = @viewer_id
             AND f.patient_id = n.id
-            AND f.allowed
         LIMIT 1
         FOR SHARE OF f
     ) AS f
