@@ -1,34 +1,57 @@
 package db
 
+import "strings"
+
 // violation is the meaning of a violated constraint.
 type violation struct {
 	code  Code
 	field string
 }
 
-// violations maps every constraint in the catalog; a test compares the two. A primary key is violated
-// only if two requests with one id race.
+// violationOf returns the meaning of a constraint: what violations says, else what its name says. ok is false if
+// neither says anything.
+func violationOf(table, constraint string) (v violation, ok bool) {
+	if v, ok = violations[constraint]; ok {
+		return v, true
+	}
+	return conventional(table, constraint)
+}
+
+// conventional returns what the name of a constraint says:
+//
+//   - TABLE_pkey: the id is another row's. It is violated only if two requests with one id race.
+//   - TABLE_tenant_fkey: there is no such tenant.
+//   - TABLE_COLUMN_check: the value is not one of the column, which is the member of that name.
+//
+// A test compares it with the catalog: a primary key that is no id, a check of several columns or of one that clients
+// do not see, and every other constraint is to be in violations. The tables of goose and River have other conventions.
+func conventional(table, constraint string) (v violation, ok bool) {
+	rest, ok := strings.CutPrefix(constraint, table+"_")
+	switch column, isCheck := strings.CutSuffix(rest, "_check"); {
+	case !ok, strings.HasPrefix(table, "river_"), strings.HasPrefix(table, "goose_"):
+		return v, false
+	case rest == "pkey":
+		return violation{IDReused, "id"}, true
+	case rest == "tenant_fkey":
+		return violation{NotFound, ""}, true
+	case isCheck:
+		return violation{ValidationFailed, column}, true
+	}
+	return v, false
+}
+
+// violations has every constraint whose name does not say its meaning.
 var violations = map[string]violation{
-	"tenants_pkey":       {IDReused, "id"},
-	"tenants_slug_key":   {SlugTaken, "slug"},
-	"tenants_slug_check": {ValidationFailed, "slug"},
-	"tenants_name_check": {ValidationFailed, "name"},
+	"tenants_slug_key": {SlugTaken, "slug"},
 
-	"flags_pkey":        {IDReused, "name"},
-	"flags_tenant_fkey": {NotFound, ""},
-	"flags_name_check":  {NotFound, ""},
+	"flags_pkey":       {IDReused, "name"},
+	"flags_name_check": {NotFound, ""},
 
-	"users_pkey":             {IDReused, "id"},
-	"users_tenant_fkey":      {NotFound, ""},
 	"users_email_folded_key": {EmailTaken, "email"},
-	"users_email_check":      {ValidationFailed, "email"},
-	"users_name_check":       {ValidationFailed, "name"},
 	"user_terms_pkey":        {Internal, ""}, // inserted with the user by a trigger
 
-	"phone_numbers_pkey":         {IDReused, "id"},
-	"phone_numbers_user_fkey":    {UserNotFound, ""}, // the path identifies the user
-	"phone_numbers_number_key":   {PhoneNumberTaken, "number"},
-	"phone_numbers_number_check": {ValidationFailed, "number"},
+	"phone_numbers_user_fkey":  {UserNotFound, ""}, // the path identifies the user
+	"phone_numbers_number_key": {PhoneNumberTaken, "number"},
 
 	"sessions_pkey":             {Internal, ""}, // a collision of 256 random bits
 	"sessions_user_fkey":        {Unauthenticated, ""},
@@ -47,17 +70,6 @@ var violations = map[string]violation{
 	"migration_files_checksum_check":   {Internal, ""},
 	"migration_files_compatible_check": {Internal, ""},
 
-	"facilities_pkey":                   {IDReused, "id"},
-	"facilities_tenant_fkey":            {NotFound, ""},
-	"facilities_name_check":             {ValidationFailed, "name"},
-	"facilities_address_check":          {ValidationFailed, "address"},
-	"facilities_latitude_check":         {ValidationFailed, "latitude"},
-	"facilities_longitude_check":        {ValidationFailed, "longitude"},
-	"facilities_max_cancel_share_check": {ValidationFailed, "max_cancel_share"},
-
-	"groups_pkey":                    {IDReused, "id"},
-	"groups_tenant_fkey":             {NotFound, ""},
-	"groups_name_check":              {ValidationFailed, "name"},
 	"group_members_pkey":             {IDReused, ""},
 	"group_members_group_fkey":       {NotFound, ""}, // the path identifies both
 	"group_members_user_fkey":        {UserNotFound, ""},
@@ -65,30 +77,22 @@ var violations = map[string]violation{
 	"group_facilities_group_fkey":    {NotFound, ""},
 	"group_facilities_facility_fkey": {FacilityNotFound, ""},
 
-	"accounts_pkey":                {IDReused, "id"},
-	"accounts_tenant_fkey":         {NotFound, ""},
-	"accounts_name_check":          {ValidationFailed, "name"},
-	"accounts_currency_check":      {ValidationFailed, "currency"},
 	"accounts_balance_check":       {InsufficientFunds, ""},
 	"accounts_balance_limit_check": {BalanceTooLarge, ""},
+
+	"account_facilities_pkey":          {IDReused, ""},
+	"account_facilities_account_fkey":  {NotFound, ""}, // the path identifies the account
+	"account_facilities_facility_fkey": {FacilityNotFound, ""},
 
 	"account_keys_pkey":         {Internal, ""}, // inserted with the account by a trigger
 	"account_keys_account_fkey": {Internal, ""},
 
-	"ledger_entries_pkey":         {IDReused, "id"},
 	"ledger_entries_account_fkey": {NotFound, ""}, // the path identifies the account
 	"ledger_entries_pickup_fkey":  {NotFound, ""},
 	"ledger_entries_amount_check": {ValidationFailed, "amount_cents"},
-	"ledger_entries_note_check":   {ValidationFailed, "note"},
 
-	"drivers_pkey":             {IDReused, "id"},
-	"drivers_tenant_fkey":      {NotFound, ""},
 	"drivers_user_fkey":        {UserNotFound, "user_id"},
 	"drivers_user_key":         {DriverUserTaken, "user_id"},
-	"drivers_id_check":         {ValidationFailed, "id"},
-	"drivers_name_check":       {ValidationFailed, "name"},
-	"drivers_latitude_check":   {ValidationFailed, "latitude"},
-	"drivers_longitude_check":  {ValidationFailed, "longitude"},
 	"drivers_location_check":   {ValidationFailed, "longitude"},
 	"driver_slots_pkey":        {Internal, ""},
 	"driver_slots_driver_fkey": {DriverNotFound, "driver_id"},
@@ -101,37 +105,27 @@ var violations = map[string]violation{
 	"pickup_transitions_money_check": {Internal, ""},
 	"pickup_transitions_slot_check":  {Internal, ""},
 
-	"pickup_counts_pkey":            {Internal, ""}, // the inserting statement handles conflicts
-	"pickup_count_changes_pkey":     {Internal, ""}, // ids of a sequence
-	"pickup_searches_pkey":          {Internal, ""}, // inserted with the pickup by a trigger
-	"pickups_pkey":                  {IDReused, "id"},
-	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
-	"pickups_account_fkey":          {AccountNotFound, "account_id"},
-	"pickups_driver_fkey":           {DriverNotFound, "driver_id"},
-	"pickups_patient_fkey":          {PatientNotFound, "patient_id"},
-	"only_one_assigned_driver":      {DriverBusy, "driver_id"},
-	"pickups_transition_check":      {IllegalTransition, ""}, // raised by the trigger
-	"pickups_driver_check":          {IllegalTransition, ""},
-	"pickups_charged_check":         {IllegalTransition, ""},
-	"pickups_refunded_check":        {IllegalTransition, ""},
-	"pickups_cancel_reason_check":   {ValidationFailed, "reason"},
-	"pickups_price_check":           {ValidationFailed, "price_cents"},
-	"pickups_pickup_address_check":  {ValidationFailed, "pickup_address"},
-	"pickups_dropoff_address_check": {ValidationFailed, "dropoff_address"},
-	"pickups_latitude_check":        {ValidationFailed, "pickup_latitude"},
-	"pickups_longitude_check":       {ValidationFailed, "pickup_longitude"},
-	"pickups_point_check":           {ValidationFailed, "pickup_longitude"},
-	"pickups_window_check":          {ValidationFailed, "window_end"},
-	"pickups_note_check":            {ValidationFailed, "note"},
+	"pickup_counts_pkey":          {Internal, ""}, // the inserting statement handles conflicts
+	"pickup_count_changes_pkey":   {Internal, ""}, // ids of a sequence
+	"pickup_searches_pkey":        {Internal, ""}, // inserted with the pickup by a trigger
+	"pickups_facility_fkey":       {FacilityNotFound, "facility_id"},
+	"pickups_account_fkey":        {AccountNotFound, "account_id"},
+	"pickups_driver_fkey":         {DriverNotFound, "driver_id"},
+	"pickups_patient_fkey":        {PatientNotFound, "patient_id"},
+	"only_one_assigned_driver":    {DriverBusy, "driver_id"},
+	"pickups_transition_check":    {IllegalTransition, ""}, // raised by the trigger
+	"pickups_driver_check":        {IllegalTransition, ""},
+	"pickups_charged_check":       {IllegalTransition, ""},
+	"pickups_refunded_check":      {IllegalTransition, ""},
+	"pickups_cancel_reason_check": {ValidationFailed, "reason"},
+	"pickups_price_check":         {ValidationFailed, "price_cents"},
+	"pickups_latitude_check":      {ValidationFailed, "pickup_latitude"},
+	"pickups_longitude_check":     {ValidationFailed, "pickup_longitude"},
+	"pickups_point_check":         {ValidationFailed, "pickup_longitude"},
+	"pickups_window_check":        {ValidationFailed, "window_end"},
 
-	"patients_pkey":                     {IDReused, "id"},
 	"patients_facility_fkey":            {FacilityNotFound, "facility_id"},
 	"patients_external_id_key":          {ExternalIDTaken, "external_id"},
-	"patients_external_id_check":        {ValidationFailed, "external_id"},
-	"patients_given_name_check":         {ValidationFailed, "given_name"},
-	"patients_family_name_check":        {ValidationFailed, "family_name"},
-	"patients_birth_date_check":         {ValidationFailed, "birth_date"},
-	"patients_phone_check":              {ValidationFailed, "phone"},
 	"patients_allowed_facilities_check": {LastFacility, ""},
 
 	"patient_terms_pkey":               {Internal, ""}, // inserted by triggers
@@ -141,18 +135,17 @@ var violations = map[string]violation{
 	"patient_consents_pkey":            {Internal, ""}, // generated by the statement
 	"patient_consents_seq_key":         {Internal, ""}, // counted under the lock of the patient's row
 	"phi_reads_pkey":                   {Internal, ""},
+	"patient_reads_pkey":               {Internal, ""}, // inserted with phi_reads by a trigger
 
 	"appointments_pkey":               {Internal, ""},
 	"appointments_facility_fkey":      {NotFound, ""},   // the path identifies the facility
 	"appointments_patient_fkey":       {Internal, ""},   // inserted by the same statement
 	"appointments_external_id_key":    {Overloaded, ""}, // feeds of one facility are serialized
-	"appointments_external_id_check":  {ValidationFailed, "external_id"},
 	"appointments_range_check":        {ValidationFailed, "ends_at"},
 	"appointment_feeds_pkey":          {Overloaded, ""},
 	"appointment_feeds_facility_fkey": {NotFound, ""},
 	"appointment_feed_chunks_pkey":    {Internal, ""},
 
-	"pickup_events_pkey":                  {IDReused, "id"},
 	"pickup_events_pickup_fkey":           {NotFound, ""},
 	"pickup_events_version_key":           {IllegalTransition, ""},
 	"pickup_events_stream_key":            {Internal, ""},
@@ -176,15 +169,13 @@ var violations = map[string]violation{
 	"pickup_adjustment_rules_pkey":             {Internal, ""}, // only migrations write the dictionary
 	"pickup_adjustment_rules_adjustment_check": {Internal, ""},
 
-	"pickup_adjustments_pkey":                  {IllegalTransition, ""},
-	"pickup_adjustments_pickup_fkey":           {NotFound, ""},
-	"pickup_adjustments_adjustment_check":      {Internal, ""},
-	"pickup_adjustments_idempotency_key":       {IdempotencyKeyReused, ""},
-	"pickup_adjustments_idempotency_key_check": {ValidationFailed, "idempotency_key"},
+	"pickup_adjustments_pkey":             {IllegalTransition, ""},
+	"pickup_adjustments_pickup_fkey":      {NotFound, ""},
+	"pickup_adjustments_adjustment_check": {Internal, ""},
+	"pickup_adjustments_idempotency_key":  {IdempotencyKeyReused, ""},
 
-	"message_resends_pkey":                  {Internal, ""}, // numbered under the lock of the message
-	"message_resends_message_fkey":          {NotFound, ""},
-	"message_resends_idempotency_key":       {IdempotencyKeyReused, "idempotency_key"},
-	"message_resends_idempotency_key_check": {ValidationFailed, "idempotency_key"},
-	"message_resends_request_check":         {Internal, ""},
+	"message_resends_pkey":            {Internal, ""}, // numbered under the lock of the message
+	"message_resends_message_fkey":    {NotFound, ""},
+	"message_resends_idempotency_key": {IdempotencyKeyReused, "idempotency_key"},
+	"message_resends_request_check":   {Internal, ""},
 }

@@ -2,7 +2,10 @@ package db
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -103,13 +106,19 @@ func BatchingOver(q DBTX) *Raw { return raw(newStore(q, nil, lockWaits{}, false)
 // DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }
 
-// ConstraintCodes returns the code of each constraint that is mapped.
-func ConstraintCodes() map[string]Code {
-	codes := make(map[string]Code, len(violations))
-	for name, v := range violations {
-		codes[name] = v.code
-	}
-	return codes
+// ListedConstraints returns the names of the constraints that are listed with their meaning.
+func ListedConstraints() []string { return slices.Sorted(maps.Keys(violations)) }
+
+// ConventionalMeaning returns what the name of a constraint says. ok is false if it says nothing.
+func ConventionalMeaning(table, constraint string) (code Code, field string, ok bool) {
+	v, ok := conventional(table, constraint)
+	return v.code, v.field, ok
+}
+
+// MeaningOf returns what a violation of a constraint is answered as. ok is false if that is not known.
+func MeaningOf(table, constraint string) (code Code, field string, ok bool) {
+	v, ok := violationOf(table, constraint)
+	return v.code, v.field, ok
 }
 
 // Attempts is how often a write that would now succeed is tried.
@@ -194,4 +203,12 @@ func (r *Raw) BelieveReplayed() {
 	for _, replica := range r.replicas.all {
 		replica.replayed.Store(math.MaxUint64)
 	}
+}
+
+// BelieveState makes the store believe that it has just read the primary's state, as after a crash of the primary
+// from which it recovers in no time.
+func (r *Raw) BelieveState() {
+	known := *r.replicas.known.Load()
+	known.at = time.Now()
+	r.replicas.known.Store(&known)
 }

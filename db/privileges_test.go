@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
@@ -47,6 +48,8 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM pickup_transitions",
 		"UPDATE phi_reads SET user_id = patient_id",
 		"DELETE FROM phi_reads",
+		"UPDATE patient_reads SET user_id = id",
+		"DELETE FROM patient_reads",
 		"UPDATE patient_consents SET allowed = true",
 		"DELETE FROM patient_consents",
 		"DELETE FROM patients",
@@ -72,6 +75,7 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM pickup_searches",
 		"UPDATE pickup_count_changes SET status = 'DRAFT'",
 		"DELETE FROM accounts",
+		"UPDATE account_facilities SET facility_id = account_id",
 		"DELETE FROM users",
 		"INSERT INTO tenants (id, slug, name) VALUES (gen_random_uuid(), 'mine', 'Mine')",
 		"UPDATE tenants SET name = 'Mine'",
@@ -82,5 +86,43 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		if !errors.As(err, &refusal) || refusal.Code != "42501" {
 			t.Errorf("%s: got %v, want 42501", statement, err)
 		}
+	}
+}
+
+// deletable are the tables of which the application deletes rows, each with why.
+var deletable = map[string]string{
+	"phone_numbers":           "remove-phone-number",
+	"sessions":                "logout, and sessions that have ended",
+	"group_members":           "remove-group-member",
+	"group_facilities":        "remove-group-facility",
+	"account_facilities":      "remove-account-facility",
+	"appointment_feed_chunks": "what a feed staged, once it is applied",
+	"login_attempts":          "attempts that have expired",
+	"login_buckets":           "buckets that are full again",
+	"pickup_count_changes":    "changes that were folded into the counts",
+	"river_job":               "River's own",
+	"river_leader":            "River's own",
+	"river_queue":             "River's own",
+}
+
+// Whatever table a migration adds, the application deletes nothing of it until that is said here, and cannot empty it.
+func TestTheApplicationDeletesNothingUnlessItIsSaid(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	var table string
+	var deletes, truncates bool
+	named := 0
+	must(pgx.ForEachRow(must(d.owner.Query(t.Context(), `
+		SELECT relname::text, has_table_privilege($1, oid, 'DELETE'), has_table_privilege($1, oid, 'TRUNCATE')
+		FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')`, db.AppRole)),
+		[]any{&table, &deletes, &truncates}, func() error {
+			if named++; truncates || deletes != (deletable[table] != "") {
+				t.Errorf("%s: the application may delete rows: %t, which is said to be %q; and truncate it: %t", table,
+					deletes, deletable[table], truncates)
+			}
+			return nil
+		}))
+	if named < 40 {
+		t.Errorf("only %d tables", named)
 	}
 }

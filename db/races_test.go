@@ -26,22 +26,24 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
+		accountRaces, accountFacilityRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
 		feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces)
+		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces,
+		ofNouns(func(n noun) []check { return n.races }))
 }
 
 // rules are the guards without a race: permissions, and that another request in the same statement is not
 // affected.
 func rules() []check {
 	return slices.Concat(
-		adjustmentRules, appointmentRules, patientAppointmentRules, authorityRules, cachedSessionRules, driverRules,
+		accountFacilityRules, adjustmentRules, appointmentRules, patientAppointmentRules,
+		authorityRules, cachedSessionRules, driverRules,
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		rowLockRules, sessionRules, userRules)
+		rowLockRules, sessionRules, userRules, ofNouns(func(n noun) []check { return n.rules }))
 }
 
 // try runs the check; an error outside the statement under test is a panic.

@@ -4,7 +4,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 
 // Client calls Waybill. Its services have a method for each operation.
 type Client struct {
+	t *transport
+
 	Accounts     AccountsService
 	Appointments AppointmentsService
 	Batches      BatchesService
@@ -29,6 +30,7 @@ type Client struct {
 
 func newClient(t *transport) *Client {
 	return &Client{
+		t:            t,
 		Accounts:     AccountsService{t},
 		Appointments: AppointmentsService{t},
 		Batches:      BatchesService{t},
@@ -47,7 +49,10 @@ func newClient(t *transport) *Client {
 // AccountsService has the operations on accounts.
 type AccountsService struct{ t *transport }
 
-// List lists the accounts: list-accounts.
+// List lists the accounts that you see: list-accounts.
+//
+// Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of
+// theirs.
 //
 // Roles: admin, dispatcher, staff.
 func (s AccountsService) List(ctx context.Context, query *ListQuery) iter.Seq2[*Account, error] {
@@ -61,7 +66,8 @@ func (s AccountsService) ListPage(ctx context.Context, query *ListQuery, cursor 
 
 // Create creates an account: create-account.
 //
-// The balance is 0: add money with deposit-to-account.
+// The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is
+// false.
 //
 // Roles: admin.
 //
@@ -154,6 +160,54 @@ func (s AccountsService) ListEntriesPage(
 func (s AccountsService) GetEntry(ctx context.Context, accountID uuid.UUID, entryID uuid.UUID) (*LedgerEntry, error) {
 	return call[LedgerEntry](ctx, s.t, request{
 		method: "GET", path: path("/v1/accounts/{account_id}/entries/{entry_id}", accountID, entryID),
+	})
+}
+
+// ListFacilities lists the facilities of an account: list-account-facilities.
+//
+// Ordered by id. Where all_facilities is true, the list has no effect.
+//
+// Roles: admin, dispatcher.
+func (s AccountsService) ListFacilities(
+	ctx context.Context, accountID uuid.UUID, query *ListQuery,
+) iter.Seq2[*AccountFacility, error] {
+	return list[AccountFacility](ctx, s.t, request{
+		method: "GET", path: path("/v1/accounts/{account_id}/facilities", accountID), query: query,
+	})
+}
+
+// ListFacilitiesPage reads one page of ListFacilities: the first, or the one of a cursor.
+func (s AccountsService) ListFacilitiesPage(
+	ctx context.Context, accountID uuid.UUID, query *ListQuery, cursor string,
+) (*Page[AccountFacility], error) {
+	return page[AccountFacility](ctx, s.t, request{
+		method: "GET", path: path("/v1/accounts/{account_id}/facilities", accountID), query: query,
+	}, cursor)
+}
+
+// RemoveFacility removes a facility from an account: remove-account-facility.
+//
+// A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account
+// without any facility is charged by no staff, unless all_facilities is true.
+//
+// Roles: admin.
+func (s AccountsService) RemoveFacility(ctx context.Context, accountID uuid.UUID, facilityID uuid.UUID) error {
+	return send(ctx, s.t, request{
+		method: "DELETE", path: path("/v1/accounts/{account_id}/facilities/{facility_id}", accountID, facilityID),
+	})
+}
+
+// AddFacility adds a facility to an account: add-account-facility.
+//
+// Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request.
+// Repeating it has no effect.
+//
+// Roles: admin.
+//
+// Codes of its own: facility_not_found.
+func (s AccountsService) AddFacility(ctx context.Context, accountID uuid.UUID, facilityID uuid.UUID) error {
+	return send(ctx, s.t, request{
+		method: "PUT", path: path("/v1/accounts/{account_id}/facilities/{facility_id}", accountID, facilityID),
 	})
 }
 
@@ -266,7 +320,7 @@ func (s AppointmentsService) Sync(
 ) (*FeedResult, error) {
 	return call[FeedResult](ctx, s.t, request{
 		method: "POST", path: path("/v1/facilities/{facility_id}/appointments/sync", facilityID),
-		body: body, query: query,
+		body: body, query: query, lacksDryRun: true,
 	})
 }
 
@@ -317,13 +371,254 @@ type BatchesService struct{ t *transport }
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
-// Codes of its own: account_not_found, balance_too_large, driver_busy, driver_not_found, driver_user_taken,
-// email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused, illegal_transition,
-// insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable,
-// password_changed, patient_not_found, phone_number_taken, precondition_required, price_below_refunds, rate_limited,
-// refund_too_large, stale_version, user_not_found.
-func (s BatchesService) WriteBatch(ctx context.Context, body Writes, opts ...CreateOption) (*Written, error) {
-	return call[Written](ctx, s.t, request{method: "POST", path: "/v1/batch", body: body}.create(false, opts))
+// Codes of its own: account_not_for_facility, account_not_found, balance_too_large, driver_busy, driver_not_found,
+// driver_user_taken, email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused,
+// illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free,
+// no_phone_number, not_editable, password_changed, patient_not_found, phone_number_taken, precondition_required,
+// price_below_refunds, rate_limited, refund_too_large, stale_version, user_not_found.
+func (s BatchesService) WriteBatch(ctx context.Context, batch *Batch, opts ...CreateOption) error {
+	return writeBatch(ctx, s.t, request{method: "POST", path: "/v1/batch"}.create(true, opts), batch)
+}
+
+// AddAccountFacility adds a request to add-account-facility: Add a facility to an account.
+func (b *Batch) AddAccountFacility(accountID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "add-account-facility", parts{"account_id": accountID, "facility_id": facilityID},
+		request{method: "PUT"})
+}
+
+// AddGroupFacility adds a request to add-group-facility: Add a facility to a group.
+func (b *Batch) AddGroupFacility(groupID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "add-group-facility", parts{"group_id": groupID, "facility_id": facilityID},
+		request{method: "PUT"})
+}
+
+// AddGroupMember adds a request to add-group-member: Add a member.
+func (b *Batch) AddGroupMember(groupID uuid.UUID, userID uuid.UUID) *Item[None] {
+	return add[None](b, "add-group-member", parts{"group_id": groupID, "user_id": userID}, request{method: "PUT"})
+}
+
+// AddPhoneNumber adds a request to add-phone-number: Add a phone number.
+func (b *Batch) AddPhoneNumber(userID uuid.UUID, body NewPhoneNumber, opts ...CreateOption) *Item[PhoneNumber] {
+	return add[PhoneNumber](b, "add-phone-number", parts{"user_id": userID},
+		request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// AllowPatientFacility adds a request to allow-patient-facility: Record a patient's consent that a facility sees them.
+func (b *Batch) AllowPatientFacility(patientID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "allow-patient-facility", parts{"patient_id": patientID, "facility_id": facilityID},
+		request{method: "PUT"})
+}
+
+// AssignPickup adds a request to assign-pickup: Assign a driver.
+func (b *Batch) AssignPickup(pickupID uuid.UUID, body Assignment, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "assign-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// CancelPickup adds a request to cancel-pickup: Cancel a pickup.
+func (b *Batch) CancelPickup(pickupID uuid.UUID, body Cancellation, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "cancel-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ChangePassword adds a request to change-password: Change a password.
+func (b *Batch) ChangePassword(userID uuid.UUID, body PasswordChange) *Item[User] {
+	return add[User](b, "change-password", parts{"user_id": userID}, request{method: "PUT", body: body})
+}
+
+// ChargeAccount adds a request to charge-account: Charge an account.
+//
+// Without an ID in the body the batch makes one.
+func (b *Batch) ChargeAccount(accountID uuid.UUID, body NewLedgerEntry) *Item[LedgerEntry] {
+	body.ID = idOr(body.ID)
+	return add[LedgerEntry](b, "charge-account", parts{"account_id": accountID}, request{method: "POST", body: body})
+}
+
+// CollectPickup adds a request to collect-pickup: Collect a pickup.
+func (b *Batch) CollectPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "collect-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// CreateAccount adds a request to create-account: Create an account.
+func (b *Batch) CreateAccount(body NewAccount, opts ...CreateOption) *Item[Account] {
+	return add[Account](b, "create-account", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateDriver adds a request to create-driver: Create a driver.
+func (b *Batch) CreateDriver(body NewDriver, opts ...CreateOption) *Item[Driver] {
+	return add[Driver](b, "create-driver", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateFacility adds a request to create-facility: Create a facility.
+func (b *Batch) CreateFacility(body NewFacility, opts ...CreateOption) *Item[Facility] {
+	return add[Facility](b, "create-facility", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateGroup adds a request to create-group: Create a group.
+func (b *Batch) CreateGroup(body NewGroup, opts ...CreateOption) *Item[Group] {
+	return add[Group](b, "create-group", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreatePatient adds a request to create-patient: Create a patient.
+func (b *Batch) CreatePatient(body NewPatient, opts ...CreateOption) *Item[Patient] {
+	return add[Patient](b, "create-patient", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreatePickup adds a request to create-pickup: Create a pickup.
+func (b *Batch) CreatePickup(body NewPickup, opts ...CreateOption) *Item[Pickup] {
+	return add[Pickup](b, "create-pickup", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateUser adds a request to create-user: Create a user.
+func (b *Batch) CreateUser(body NewUser, opts ...CreateOption) *Item[User] {
+	return add[User](b, "create-user", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// DeactivateUser adds a request to deactivate-user: Deactivate a user.
+func (b *Batch) DeactivateUser(userID uuid.UUID) *Item[User] {
+	return add[User](b, "deactivate-user", parts{"user_id": userID}, request{method: "POST"})
+}
+
+// DeliverPickup adds a request to deliver-pickup: Deliver a pickup.
+func (b *Batch) DeliverPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "deliver-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// DepositToAccount adds a request to deposit-to-account: Deposit to an account.
+//
+// Without an ID in the body the batch makes one.
+func (b *Batch) DepositToAccount(accountID uuid.UUID, body NewLedgerEntry) *Item[LedgerEntry] {
+	body.ID = idOr(body.ID)
+	return add[LedgerEntry](b, "deposit-to-account", parts{"account_id": accountID},
+		request{method: "POST", body: body})
+}
+
+// DisallowPatientFacility adds a request to disallow-patient-facility: Record that a patient withdraws a facility's
+// consent.
+func (b *Batch) DisallowPatientFacility(patientID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "disallow-patient-facility", parts{"patient_id": patientID, "facility_id": facilityID},
+		request{method: "DELETE"})
+}
+
+// DispatchPickup adds a request to dispatch-pickup: Dispatch the nearest free driver.
+func (b *Batch) DispatchPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "dispatch-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// EditAccount adds a request to edit-account: Edit an account.
+func (b *Batch) EditAccount(base *Account, change AccountEdit) *Item[Account] {
+	return addEdit(b, "edit-account", parts{"account_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditDriver adds a request to edit-driver: Edit a driver.
+func (b *Batch) EditDriver(base *Driver, change DriverEdit) *Item[Driver] {
+	return addEdit(b, "edit-driver", parts{"driver_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditFacility adds a request to edit-facility: Edit a facility.
+func (b *Batch) EditFacility(base *Facility, change FacilityEdit) *Item[Facility] {
+	return addEdit(b, "edit-facility", parts{"facility_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditGroup adds a request to edit-group: Edit a group.
+func (b *Batch) EditGroup(base *Group, change GroupEdit) *Item[Group] {
+	return addEdit(b, "edit-group", parts{"group_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditPatient adds a request to edit-patient: Edit a patient.
+func (b *Batch) EditPatient(base *Patient, change PatientEdit) *Item[Patient] {
+	return addEdit(b, "edit-patient", parts{"patient_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditPickup adds a request to edit-pickup: Edit a pickup.
+func (b *Batch) EditPickup(base *Pickup, change PickupEdit) *Item[Pickup] {
+	return addEdit(b, "edit-pickup", parts{"pickup_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditUser adds a request to edit-user: Edit a user.
+func (b *Batch) EditUser(base *User, change UserEdit) *Item[User] {
+	return addEdit(b, "edit-user", parts{"user_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// LocateDriver adds a request to locate-driver: Report a driver's location.
+func (b *Batch) LocateDriver(driverID uuid.UUID, body DriverLocation) *Item[LocatedDriver] {
+	return add[LocatedDriver](b, "locate-driver", parts{"driver_id": driverID}, request{method: "PUT", body: body})
+}
+
+// PackPickup adds a request to pack-pickup: Pack a pickup.
+func (b *Batch) PackPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "pack-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// ReactivateUser adds a request to reactivate-user: Reactivate a user.
+func (b *Batch) ReactivateUser(userID uuid.UUID) *Item[User] {
+	return add[User](b, "reactivate-user", parts{"user_id": userID}, request{method: "POST"})
+}
+
+// ReceivePickup adds a request to receive-pickup: Receive a pickup.
+func (b *Batch) ReceivePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "receive-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RefundPickup adds a request to refund-pickup: Refund a part of a pickup's charge.
+func (b *Batch) RefundPickup(pickupID uuid.UUID, body PartialRefund, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "refund-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ReleasePickup adds a request to release-pickup: Release the driver.
+func (b *Batch) ReleasePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "release-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RemoveAccountFacility adds a request to remove-account-facility: Remove a facility from an account.
+func (b *Batch) RemoveAccountFacility(accountID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-account-facility", parts{"account_id": accountID, "facility_id": facilityID},
+		request{method: "DELETE"})
+}
+
+// RemoveGroupFacility adds a request to remove-group-facility: Remove a facility from a group.
+func (b *Batch) RemoveGroupFacility(groupID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-group-facility", parts{"group_id": groupID, "facility_id": facilityID},
+		request{method: "DELETE"})
+}
+
+// RemoveGroupMember adds a request to remove-group-member: Remove a member.
+func (b *Batch) RemoveGroupMember(groupID uuid.UUID, userID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-group-member", parts{"group_id": groupID, "user_id": userID}, request{method: "DELETE"})
+}
+
+// RemovePhoneNumber adds a request to remove-phone-number: Remove a phone number.
+func (b *Batch) RemovePhoneNumber(userID uuid.UUID, phoneNumberID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-phone-number", parts{"user_id": userID, "phone_number_id": phoneNumberID},
+		request{method: "DELETE"})
+}
+
+// RepricePickup adds a request to reprice-pickup: Change the price of a submitted pickup.
+func (b *Batch) RepricePickup(pickupID uuid.UUID, body NewPrice, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "reprice-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ResendMessage adds a request to resend-message: Send a failed text again.
+func (b *Batch) ResendMessage(messageID uuid.UUID, opts ...CreateOption) *Item[Message] {
+	return add[Message](b, "resend-message", parts{"message_id": messageID},
+		request{method: "POST"}.create(false, opts))
+}
+
+// SetFlag adds a request to set-flag: Switch a flag.
+func (b *Batch) SetFlag(base *Flag, change FlagSetting) *Item[Flag] {
+	return addEdit(b, "set-flag", parts{"name": base.Name}, request{method: "PUT", body: change}, base)
+}
+
+// ShipPickup adds a request to ship-pickup: Ship a pickup.
+func (b *Batch) ShipPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "ship-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// SubmitPickup adds a request to submit-pickup: Submit a pickup.
+func (b *Batch) SubmitPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "submit-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
 }
 
 // DriversService has the operations on drivers.
@@ -625,6 +920,35 @@ func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID 
 // PatientsService has the operations on patients.
 type PatientsService struct{ t *transport }
 
+// ListReadsQuery has the parameters of list-reads.
+type ListReadsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// The user who read.
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// ListReads lists what a user read: list-reads.
+//
+// Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from
+// and to, those in the range.
+//
+// Roles: admin.
+func (s PatientsService) ListReads(ctx context.Context, query ListReadsQuery) iter.Seq2[*PatientRead, error] {
+	return list[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query})
+}
+
+// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
+func (s PatientsService) ListReadsPage(
+	ctx context.Context, query ListReadsQuery, cursor string,
+) (*Page[PatientRead], error) {
+	return page[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query}, cursor)
+}
+
 // ListPatientsQuery has the parameters of list-patients.
 type ListPatientsQuery struct {
 	// The maximum number of items.
@@ -770,13 +1094,13 @@ type ListPatientReadsQuery struct {
 	UserID *uuid.UUID `json:"user_id,omitempty"`
 }
 
-// ListReads lists the audit log of a patient: list-patient-reads.
+// ListReadsMany lists the audit log of a patient: list-patient-reads.
 //
 // Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient
 // data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
-func (s PatientsService) ListReads(
+func (s PatientsService) ListReadsMany(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery,
 ) iter.Seq2[*PhiRead, error] {
 	return list[PhiRead](ctx, s.t, request{
@@ -784,8 +1108,8 @@ func (s PatientsService) ListReads(
 	})
 }
 
-// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
-func (s PatientsService) ListReadsPage(
+// ListReadsManyPage reads one page of ListReadsMany: the first, or the one of a cursor.
+func (s PatientsService) ListReadsManyPage(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery, cursor string,
 ) (*Page[PhiRead], error) {
 	return page[PhiRead](ctx, s.t, request{
@@ -905,7 +1229,8 @@ func (s PickupsService) ListPage(ctx context.Context, query *ListPickupsQuery, c
 //
 // Roles: staff, dispatcher.
 //
-// Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, id_reused, idempotency_key_reused,
+// patient_not_found.
 func (s PickupsService) Create(ctx context.Context, body NewPickup, opts ...CreateOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{method: "POST", path: "/v1/pickups", body: body}.create(body.ID != nil, opts))
 }
@@ -916,7 +1241,8 @@ func (s PickupsService) Create(ctx context.Context, body NewPickup, opts ...Crea
 //
 // Roles: staff, dispatcher.
 //
-// Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, id_reused, idempotency_key_reused,
+// patient_not_found.
 func (s PickupsService) CreateMany(ctx context.Context, body NewPickups, opts ...CreateOption) (*Pickups, error) {
 	return call[Pickups](ctx, s.t, request{method: "POST", path: "/v1/pickups/batch", body: body}.create(false, opts))
 }
@@ -959,8 +1285,8 @@ func (s PickupsService) Get(ctx context.Context, pickupID uuid.UUID) (*Pickup, e
 //
 // Roles: staff.
 //
-// Codes of its own: account_not_found, facility_not_found, not_editable, patient_not_found, precondition_required,
-// stale_version.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, not_editable, patient_not_found,
+// precondition_required, stale_version.
 func (s PickupsService) Edit(
 	ctx context.Context, base *Pickup, change PickupEdit, opts ...EditOption[Pickup, PickupEdit],
 ) (*Pickup, error) {
@@ -1183,11 +1509,12 @@ func (s PickupsService) Ship(ctx context.Context, pickupID uuid.UUID, opts ...Tr
 
 // Submit submits a pickup: submit-pickup.
 //
-// Charges the account. DRAFT to SUBMITTED.
+// Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
 //
 // Roles: see list-pickup-transitions.
 //
-// Codes of its own: idempotency_key_reused, illegal_transition, insufficient_funds, stale_version.
+// Codes of its own: account_not_for_facility, idempotency_key_reused, illegal_transition, insufficient_funds,
+// stale_version.
 func (s PickupsService) Submit(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
 		method: "POST", path: path("/v1/pickups/{pickup_id}/submit", pickupID),
@@ -1237,7 +1564,7 @@ func (s SessionsService) Get(ctx context.Context) (*Session, error) {
 //
 // Codes of its own: rate_limited.
 func (s SessionsService) Login(ctx context.Context, body Credentials) (*Login, error) {
-	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body})
+	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body, lacksDryRun: true})
 }
 
 // UsersService has the operations on users.
@@ -1390,6 +1717,8 @@ func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID) (*User, 
 type Account struct {
 	Meta `json:"-"`
 
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities.
+	AllFacilities bool `json:"all_facilities"`
 	// The sum of the entries, changed by charges, refunds and deposits.
 	BalanceCents int64 `json:"balance_cents"`
 	// When it was created.
@@ -1407,8 +1736,21 @@ type Account struct {
 // AccountEdit is a request to change: what pickups are charged to: a balance in one currency. An omitted member stays
 // as it is.
 type AccountEdit struct {
+	// Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for
+	// it.
+	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountFacility is a facility whose staff may see and charge an account.
+type AccountFacility struct {
+	// The account.
+	AccountID uuid.UUID `json:"account_id"`
+	// When it was listed.
+	CreatedAt time.Time `json:"created_at"`
+	// The facility whose staff may charge it.
+	FacilityID uuid.UUID `json:"facility_id"`
 }
 
 // AccountStatement is the entries of an account in a range of time, with the balance after each.
@@ -1572,6 +1914,8 @@ const (
 type Code string
 
 const (
+	// CodeAccountNotForFacility: Staff of the pickup's facility may not charge the account.
+	CodeAccountNotForFacility Code = "account_not_for_facility"
 	// CodeAccountNotFound: No account has the id in the body.
 	CodeAccountNotFound Code = "account_not_found"
 	// CodeBalanceTooLarge: The balance would exceed 9007199254740991 cents.
@@ -1903,6 +2247,9 @@ const (
 
 // NewAccount is a request to create: what pickups are charged to: a balance in one currency.
 type NewAccount struct {
+	// Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for
+	// it. Omitted: true.
+	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// ISO 4217.
 	Currency string `json:"currency"`
 	// Chosen by the client, so that a retry is safe.
@@ -2115,6 +2462,20 @@ type PatientEdit struct {
 	GivenName *string `json:"given_name,omitempty"`
 	// E.164.
 	Phone Nullable[string] `json:"phone,omitzero"`
+}
+
+// PatientRead: That a user read or wrote the data of patients, by one operation.
+type PatientRead struct {
+	// When it happened.
+	CreatedAt time.Time `json:"created_at"`
+	// Id of the record.
+	ID uuid.UUID `json:"id"`
+	// The operation that showed or wrote the patients.
+	Operation string `json:"operation"`
+	// The patients whose data it was; more than 200 are told by several records.
+	PatientIds []uuid.UUID `json:"patient_ids"`
+	// The user who did this.
+	UserID uuid.UUID `json:"user_id"`
 }
 
 // PatientRecord is a patient, as the facilities' records say.
@@ -2461,47 +2822,3 @@ const (
 	// UserRoleHub: Receives, packs and ships pickups.
 	UserRoleHub UserRole = "hub"
 )
-
-// Write is a write of a batch: a request to an operation.
-type Write struct {
-	// Its body.
-	Body any `json:"body,omitzero"`
-	// Its headers.
-	Headers *WriteHeaders `json:"headers,omitempty"`
-	// The id of the operation.
-	Operation string `json:"operation"`
-	// The parameters in its path.
-	Path map[string]string `json:"path,omitzero"`
-	// The parameters in its query.
-	Query map[string]string `json:"query,omitzero"`
-}
-
-// WriteAnswer is the answer to one write of a batch.
-type WriteAnswer struct {
-	// Its body, as the operation describes it; absent if it has none.
-	Body json.RawMessage `json:"body,omitzero"`
-	// Its headers: ETag, Location, Idempotency-Replayed.
-	Headers map[string]string `json:"headers"`
-	// Its HTTP status.
-	Status int `json:"status"`
-}
-
-// WriteHeaders is the headers of a write of a batch.
-type WriteHeaders struct {
-	// Unique for each write, and the same for its retries.
-	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
-	// The ETag of the row that the write is based on.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
-// Writes: Writes that are made together.
-type Writes struct {
-	// The writes, in the order in which they are made.
-	Items []Write `json:"items"`
-}
-
-// Written is the answers to the writes of a batch.
-type Written struct {
-	// The answers, in the order of the request.
-	Items []WriteAnswer `json:"items"`
-}

@@ -19,10 +19,14 @@ type Sample struct {
 	Source   string `json:"source" yaml:"source"`
 }
 
-// Add adds samples to all operations of a document. Their server is the document's first.
+// Add adds samples to the operations of a document, but for those whose example is not recorded yet: without a
+// document there is no server that could record it. Their server is the document's first.
 func Add(document *huma.OpenAPI) {
 	all := callsOf(document)
 	for _, c := range all {
+		if !c.isRecorded() {
+			continue
+		}
 		samples := []Sample{{"Shell", "curl", c.curl()}}
 		if !c.isPage() {
 			samples = append(samples, Sample{"TypeScript", "TypeScript", c.typeScript(all)},
@@ -71,6 +75,17 @@ func callsOf(document *huma.OpenAPI) (all []*call) {
 		}
 	}
 	return all
+}
+
+// isRecorded reports whether the operation has an example of all that its samples send.
+func (c *call) isRecorded() bool {
+	for _, p := range c.parameters("path") {
+		if p.Example == nil {
+			return false
+		}
+	}
+	_, example := c.body()
+	return example != nil || c.op.RequestBody == nil || c.op.RequestBody.Content["application/json"] == nil
 }
 
 // isPage reports whether the answer is a page for people, which the clients leave out.

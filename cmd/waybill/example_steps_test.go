@@ -36,7 +36,7 @@ const (
 	exampleSecondOf2 = "019b8d5a-0001-7000-8000-00000000000c"
 )
 
-// exampleSteps returns the requests, in their order.
+// exampleSteps returns the requests, in their order. For the operations that it lacks, derivedSteps makes them.
 func exampleSteps() []exampleStep {
 	return slices.Concat(exampleAdministration(), exampleCustomers(), exampleLifecycle(), []exampleStep{
 		{operation: "logout", as: db.UserRoleStaff},
@@ -92,13 +92,18 @@ func exampleCustomers() []exampleStep {
 	admin, staff := db.UserRoleAdmin, db.UserRoleStaff
 	account, patient := []any{"account_id", exampleAccount}, []any{"patient_id", examplePatient}
 	driver, clinic := []any{"driver_id", exampleDriver}, mission.facility.String()
+	listed := []any{"account_id", exampleAccount, "facility_id", clinic}
 	allowed := []any{"patient_id", examplePatient, "facility_id", castro.facility.String()}
 	return []exampleStep{
 		{operation: "create-account", as: admin,
 			body: in{"id": exampleAccount, "name": "Sunset Clinic", "currency": "USD"}},
 		{operation: "list-accounts", as: admin, parameters: []any{"limit", 2}},
 		{operation: "get-account", as: admin, parameters: account},
-		{operation: "edit-account", as: admin, parameters: account, body: in{"name": "Sunset and Parkside Clinics"}},
+		{operation: "edit-account", as: admin, parameters: account,
+			body: in{"name": "Sunset and Parkside Clinics", "all_facilities": false}},
+		{operation: "add-account-facility", as: admin, parameters: listed},
+		{operation: "list-account-facilities", as: admin, parameters: account},
+		{operation: "remove-account-facility", as: admin, parameters: listed},
 		{operation: "deposit-to-account", as: admin, parameters: account,
 			body: in{"id": exampleDeposit, "amount_cents": 50000, "note": "Invoice 2026-001"}},
 		{operation: "charge-account", as: admin, parameters: account,
@@ -124,6 +129,7 @@ func exampleCustomers() []exampleStep {
 		{operation: "list-patient-consents", as: admin, parameters: patient},
 		{operation: "disallow-patient-facility", as: db.UserRoleDispatcher, parameters: allowed},
 		{operation: "list-patient-reads", as: admin, parameters: append([]any{"limit", 2}, patient...)},
+		{operation: "list-reads", as: admin, parameters: []any{"user_id", demoID("user staff").String(), "limit", 2}},
 		{operation: "sync-appointments", as: staff,
 			parameters: []any{"facility_id", clinic, "as_of", "2026-01-05T09:00:00Z"},
 			body: []any{in{"external_id": "4711",
@@ -136,17 +142,19 @@ func exampleCustomers() []exampleStep {
 	}
 }
 
+// exampleDraft returns the body of a pickup of a demo clinic.
+func exampleDraft(id string) in {
+	return in{"id": id, "facility_id": mission.facility.String(),
+		"account_id":  demoID("account Mission Clinic").String(),
+		"price_cents": 3000, "pickup_address": "2401 Mission St, San Francisco",
+		"dropoff_address": "1 Lab Way, South San Francisco"}
+}
+
 // exampleLifecycle leads a pickup from its creation to its delivery.
 func exampleLifecycle() []exampleStep {
 	staff, dispatcher, hub := db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub
 	pickup := []any{"pickup_id", examplePickup}
-	draft := func(id string) in {
-		return in{"id": id, "facility_id": mission.facility.String(),
-			"account_id":  demoID("account Mission Clinic").String(),
-			"price_cents": 3000, "pickup_address": "2401 Mission St, San Francisco",
-			"dropoff_address": "1 Lab Way, South San Francisco"}
-	}
-	first := draft(examplePickup)
+	draft, first := exampleDraft, exampleDraft(examplePickup)
 	first["patient_id"], first["note"] = demoID("patient 1001").String(), "Two vials, keep cold"
 	first["window_start"], first["window_end"] = "2030-01-07T09:00:00Z", "2030-01-07T11:00:00Z"
 	login := demoID("driver of " + demoID("user driver").String()).String()

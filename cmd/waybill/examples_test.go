@@ -45,6 +45,9 @@ func TestExamplesAreWhatTheServerAnswers(t *testing.T) {
 	for _, s := range exampleSteps() {
 		w.walk(s)
 	}
+	for _, s := range w.derivedSteps() {
+		w.walk(s)
+	}
 	for id := range w.operations {
 		if _, ok := w.made[id]; !ok {
 			t.Errorf("%s has no example", id)
@@ -89,7 +92,8 @@ type exampleWalk struct {
 	t          *testing.T
 	api        *api.API
 	store      *db.System
-	operations map[string][2]string // the method and path of each
+	operations map[string]*documented // by id
+	schemas    map[string]property
 	tokens     map[db.UserRole]string
 	made       map[string]example
 	known      []string // ids that are not replaced
@@ -112,7 +116,7 @@ func newExampleWalk(t *testing.T) *exampleWalk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &exampleWalk{t: t, api: a, store: store, operations: map[string][2]string{}, tokens: map[db.UserRole]string{},
+	w := &exampleWalk{t: t, api: a, store: store, operations: map[string]*documented{}, tokens: map[db.UserRole]string{},
 		made: map[string]example{}, ids: map[string]string{}}
 	w.readDocument()
 	for _, u := range made.users {
@@ -131,16 +135,19 @@ func (w *exampleWalk) readDocument() {
 		w.t.Fatal(err)
 	}
 	var document struct {
-		Paths map[string]map[string]struct{ OperationID string }
+		Paths      map[string]map[string]*documented
+		Components struct{ Schemas map[string]property }
 	}
 	if err := json.Unmarshal(text, &document); err != nil {
 		w.t.Fatal(err)
 	}
 	for path, item := range document.Paths {
 		for method, op := range item {
-			w.operations[op.OperationID] = [2]string{strings.ToUpper(method), path}
+			op.method, op.path = strings.ToUpper(method), path
+			w.operations[op.OperationID] = op
 		}
 	}
+	w.schemas = document.Components.Schemas
 }
 
 func (w *exampleWalk) unmarshal(r *httptest.ResponseRecorder, v any) {
@@ -183,7 +190,7 @@ func (w *exampleWalk) walk(s exampleStep) {
 	if !ok {
 		w.t.Fatalf("there is no operation %s", s.operation)
 	}
-	path, query := op[1], []string{}
+	path, query := op.path, []string{}
 	e := example{Request: s.body}
 	for i := 0; i+1 < len(s.parameters); i += 2 {
 		name, value := s.parameters[i].(string), s.parameters[i+1]
@@ -205,7 +212,7 @@ func (w *exampleWalk) walk(s exampleStep) {
 		e.Parameters = map[string]any{"message_id": w.replaced(id)}
 	}
 	token, etag := w.tokens[s.as], ""
-	if op[0] == "PATCH" || s.operation == "set-flag" {
+	if op.method == "PATCH" || s.operation == "set-flag" {
 		etag = w.send("GET", path, token, nil, "").Header().Get("ETag")
 	}
 	if s.operation == "stream-pickups" {
@@ -217,7 +224,7 @@ func (w *exampleWalk) walk(s exampleStep) {
 	if len(query) > 0 {
 		path += "?" + strings.Join(query, "&")
 	}
-	answer := w.send(op[0], path, token, s.body, etag)
+	answer := w.send(op.method, path, token, s.body, etag)
 	if kind := answer.Header().Get("Content-Type"); strings.HasPrefix(kind, "application/json") {
 		var body any
 		w.unmarshal(answer, &body)

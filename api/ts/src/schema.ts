@@ -72,14 +72,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the accounts
-         * @description Roles: admin, dispatcher, staff.
+         * List the accounts that you see
+         * @description Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of theirs.
+         *
+         *     Roles: admin, dispatcher, staff.
          */
         get: operations["list-accounts"];
         put?: never;
         /**
          * Create an account
-         * @description The balance is 0: add money with deposit-to-account.
+         * @description The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is false.
          *
          *     Roles: admin.
          */
@@ -195,6 +197,56 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the facilities of an account
+         * @description Ordered by id. Where all_facilities is true, the list has no effect.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        get: operations["list-account-facilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities/{facility_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a facility to an account
+         * @description Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request. Repeating it has no effect.
+         *
+         *     Roles: admin.
+         */
+        put: operations["add-account-facility"];
+        post?: never;
+        /**
+         * Remove a facility from an account
+         * @description A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account without any facility is charged by no staff, unless all_facilities is true.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["remove-account-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -638,6 +690,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["resend-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patient-reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a user read
+         * @description Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from and to, those in the range.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-reads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1261,7 +1335,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a pickup
-         * @description Charges the account. DRAFT to SUBMITTED.
+         * @description Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -1513,6 +1587,8 @@ export interface components {
     schemas: {
         /** @description What pickups are charged to: a balance in one currency */
         Account: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
+            all_facilities: boolean;
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
             /**
@@ -1540,8 +1616,28 @@ export interface components {
         };
         /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it */
+            all_facilities?: boolean;
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description A facility whose staff may see and charge an account */
+        AccountFacility: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description When it was listed
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The facility whose staff may charge it
+             */
+            facility_id: string;
         };
         /** @description The entries of an account in a range of time, with the balance after each */
         AccountStatement: {
@@ -1568,6 +1664,112 @@ export interface components {
              * @description Where it ends: as requested, or when it was made
              */
             to: string;
+        };
+        /** @description Add a facility to an account: add-account-facility, in a batch */
+        AddAccountFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-account-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Add a facility to a group: add-group-facility, in a batch */
+        AddGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Add a member: add-group-member, in a batch */
+        AddGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Add a phone number: add-phone-number, in a batch */
+        AddPhoneNumberWrite: {
+            body: components["schemas"]["NewPhoneNumber"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Record a patient's consent that a facility sees them: allow-patient-facility, in a batch */
+        AllowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "allow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
         };
         /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
@@ -1644,6 +1846,33 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description Assign a driver: assign-pickup, in a batch */
+        AssignPickupWrite: {
+            body: components["schemas"]["Assignment"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "assign-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description The driver of an assignment */
         Assignment: {
             /**
@@ -1652,10 +1881,195 @@ export interface components {
              */
             driver_id: string;
         };
+        /** @description Cancel a pickup: cancel-pickup, in a batch */
+        CancelPickupWrite: {
+            body?: components["schemas"]["Cancellation"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "cancel-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description Why a pickup is canceled */
         Cancellation: {
             /** @description Why it is canceled */
             reason?: string;
+        };
+        /** @description Change a password: change-password, in a batch */
+        ChangePasswordWrite: {
+            body: components["schemas"]["PasswordChange"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "change-password";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Charge an account: charge-account, in a batch */
+        ChargeAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "charge-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Collect a pickup: collect-pickup, in a batch */
+        CollectPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "collect-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Create an account: create-account, in a batch */
+        CreateAccountWrite: {
+            body: components["schemas"]["NewAccount"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-account";
+        };
+        /** @description Create a driver: create-driver, in a batch */
+        CreateDriverWrite: {
+            body: components["schemas"]["NewDriver"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-driver";
+        };
+        /** @description Create a facility: create-facility, in a batch */
+        CreateFacilityWrite: {
+            body: components["schemas"]["NewFacility"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-facility";
+        };
+        /** @description Create a group: create-group, in a batch */
+        CreateGroupWrite: {
+            body: components["schemas"]["NewGroup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-group";
+        };
+        /** @description Create a patient: create-patient, in a batch */
+        CreatePatientWrite: {
+            body: components["schemas"]["NewPatient"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-patient";
+        };
+        /** @description Create a pickup: create-pickup, in a batch */
+        CreatePickupWrite: {
+            body: components["schemas"]["NewPickup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-pickup";
+        };
+        /** @description Create a user: create-user, in a batch */
+        CreateUserWrite: {
+            body: components["schemas"]["NewUser"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-user";
         };
         /** @description What a user logs in with */
         Credentials: {
@@ -1671,6 +2085,112 @@ export interface components {
              * @example demo
              */
             tenant: string;
+        };
+        /** @description Deactivate a user: deactivate-user, in a batch */
+        DeactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Deliver a pickup: deliver-pickup, in a batch */
+        DeliverPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deliver-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Deposit to an account: deposit-to-account, in a batch */
+        DepositToAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deposit-to-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Record that a patient withdraws a facility's consent: disallow-patient-facility, in a batch */
+        DisallowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "disallow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Dispatch the nearest free driver: dispatch-pickup, in a batch */
+        DispatchPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "dispatch-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A driver, whom pickups are assigned to */
         Driver: {
@@ -1756,6 +2276,181 @@ export interface components {
              */
             longitude: number;
         };
+        /** @description Edit an account: edit-account, in a batch */
+        EditAccountWrite: {
+            body: components["schemas"]["AccountEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Edit a driver: edit-driver, in a batch */
+        EditDriverWrite: {
+            body: components["schemas"]["DriverEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
+        /** @description Edit a facility: edit-facility, in a batch */
+        EditFacilityWrite: {
+            body: components["schemas"]["FacilityEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Edit a group: edit-group, in a batch */
+        EditGroupWrite: {
+            body: components["schemas"]["GroupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-group";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Edit a patient: edit-patient, in a batch */
+        EditPatientWrite: {
+            body: components["schemas"]["PatientEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-patient";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Edit a pickup: edit-pickup, in a batch */
+        EditPickupWrite: {
+            body: components["schemas"]["PickupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Edit a user: edit-user, in a batch */
+        EditUserWrite: {
+            body: components["schemas"]["UserEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
         /**
          * @description The kind of a ledger entry
          * @enum {string}
@@ -1765,7 +2460,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2019,6 +2714,23 @@ export interface components {
              */
             version: number;
         };
+        /** @description Report a driver's location: locate-driver, in a batch */
+        LocateDriverWrite: {
+            body: components["schemas"]["DriverLocation"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "locate-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
             /** @description False if a newer observation is known */
@@ -2082,6 +2794,8 @@ export interface components {
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
         /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
+            /** @description Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true */
+            all_facilities?: boolean;
             /**
              * @description ISO 4217
              * @example USD
@@ -2338,10 +3052,43 @@ export interface components {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
         };
+        /** @description Pack a pickup: pack-pickup, in a batch */
+        PackPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "pack-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description A page of a list */
         PageAccount: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Account"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageAccountFacility: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["AccountFacility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -2419,6 +3166,13 @@ export interface components {
         PagePatientConsent: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PatientConsent"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PagePatientRead: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["PatientRead"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -2572,6 +3326,31 @@ export interface components {
             given_name?: string;
             /** @description E.164 */
             phone?: string | null;
+        };
+        /** @description That a user read or wrote the data of patients, by one operation */
+        PatientRead: {
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
+            id: string;
+            /**
+             * @description The operation that showed or wrote the patients
+             * @example list-patients
+             */
+            operation: string;
+            /** @description The patients whose data it was; more than 200 are told by several records */
+            patient_ids: string[];
+            /**
+             * Format: uuid
+             * @description The user who did this
+             */
+            user_id: string;
         };
         /** @description A patient, as the facilities' records say */
         PatientRecord: {
@@ -2904,6 +3683,233 @@ export interface components {
              */
             type: string;
         };
+        /** @description Reactivate a user: reactivate-user, in a batch */
+        ReactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Receive a pickup: receive-pickup, in a batch */
+        ReceivePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "receive-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Refund a part of a pickup's charge: refund-pickup, in a batch */
+        RefundPickupWrite: {
+            body: components["schemas"]["PartialRefund"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "refund-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Release the driver: release-pickup, in a batch */
+        ReleasePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "release-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Remove a facility from an account: remove-account-facility, in a batch */
+        RemoveAccountFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-account-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Remove a facility from a group: remove-group-facility, in a batch */
+        RemoveGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Remove a member: remove-group-member, in a batch */
+        RemoveGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Remove a phone number: remove-phone-number, in a batch */
+        RemovePhoneNumberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The phone number
+                 */
+                phone_number_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Change the price of a submitted pickup: reprice-pickup, in a batch */
+        RepricePickupWrite: {
+            body: components["schemas"]["NewPrice"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reprice-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Send a failed text again: resend-message, in a batch */
+        ResendMessageWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "resend-message";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The text
+                 */
+                message_id: string;
+            };
+        };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
             /**
@@ -2923,6 +3929,57 @@ export interface components {
             tenant_id: string;
             /** @description The user who logged in */
             user: components["schemas"]["User"];
+        };
+        /** @description Switch a flag: set-flag, in a batch */
+        SetFlagWrite: {
+            body: components["schemas"]["FlagSetting"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "set-flag";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * @description The name of the feature
+                 * @example pickup_texts
+                 */
+                name: string;
+            };
+        };
+        /** @description Ship a pickup: ship-pickup, in a batch */
+        ShipPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "ship-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description An entry of an account, with the balance after it */
         StatementLine: {
@@ -2946,6 +4003,32 @@ export interface components {
              * @description The pickup that was charged or refunded
              */
             pickup_id: string | null;
+        };
+        /** @description Submit a pickup: submit-pickup, in a batch */
+        SubmitPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "submit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /**
          * @description A transition of a pickup from one status to another
@@ -3009,22 +4092,7 @@ export interface components {
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
         /** @description A write of a batch: a request to an operation */
-        Write: {
-            /** @description Its body */
-            body?: unknown;
-            /** @description Its headers */
-            headers?: components["schemas"]["WriteHeaders"];
-            /** @description The id of the operation */
-            operation: string;
-            /** @description The parameters in its path */
-            path?: {
-                [key: string]: string;
-            };
-            /** @description The parameters in its query */
-            query?: {
-                [key: string]: string;
-            };
-        };
+        Write: components["schemas"]["AddAccountFacilityWrite"] | components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveAccountFacilityWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
         /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
@@ -3038,13 +4106,6 @@ export interface components {
              * @example 201
              */
             status: number;
-        };
-        /** @description The headers of a write of a batch */
-        WriteHeaders: {
-            /** @description Unique for each write, and the same for its retries */
-            "Idempotency-Key"?: string;
-            /** @description The ETag of the row that the write is based on */
-            "If-Match"?: string;
         };
         /** @description Writes that are made together */
         Writes: {
@@ -3590,49 +4651,6 @@ export interface components {
                      * @enum {string}
                      */
                     code: "not_acceptable";
-                    /** @description The status after the request was rejected; it may have changed again */
-                    current_status?: components["schemas"]["PickupStatus"];
-                    /** @description One sentence about this request */
-                    detail: string;
-                    /**
-                     * @description The parameter, header or member of the body that was rejected
-                     * @example items[7].account_id
-                     */
-                    field?: string;
-                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
-                    item?: number;
-                    /** @description Identifies the request in support requests */
-                    request_id: string;
-                    /**
-                     * @description The HTTP status
-                     * @example 409
-                     */
-                    status: number;
-                    /** @description A short description of the code */
-                    title: string;
-                    /**
-                     * Format: uri-reference
-                     * @description The documentation of the code
-                     * @example /errors/driver_busy
-                     */
-                    type: string;
-                };
-            };
-        };
-        /** @description Conflict: not_editable */
-        NotEditable: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @description The transitions that you may make from current_status */
-                    allowed?: components["schemas"]["TransitionName"][];
-                    /**
-                     * @description Stable and meant for programs
-                     * @enum {string}
-                     */
-                    code: "not_editable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -4353,6 +5371,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
                      *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4370,13 +5389,16 @@ export interface operations {
                      *     <summary>Accounts</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
-                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts that you see</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-facilities"><span>List the facilities of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-account-facility"><span>Add a facility to an account</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-account-facility"><span>Remove a facility from an account</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -4593,6 +5615,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 0,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4601,6 +5624,7 @@ export interface operations {
                      *           "version": 1
                      *         },
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 100000000,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -4669,6 +5693,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4698,6 +5723,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4797,6 +5823,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -4853,6 +5880,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "all_facilities": false,
                  *       "name": "Sunset and Parkside Clinics"
                  *     }
                  */
@@ -4874,6 +5902,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": false,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5460,6 +6489,194 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-account-facilities": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAccountFacility"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "add-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "remove-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "get-account-statement": {
         parameters: {
             query?: {
@@ -5777,7 +6994,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5790,7 +7007,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -8129,6 +9346,78 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-reads": {
+        parameters: {
+            query: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /**
+                 * @description The user who read
+                 * @example 1d8c07f0-f520-584d-ad07-3691d00b6ae3
+                 */
+                user_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatientRead"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-patients": {
         parameters: {
             query?: {
@@ -9405,7 +10694,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -9641,7 +10972,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -9924,7 +11297,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["NotEditable"];
+            /** @description Conflict: account_not_for_facility, not_editable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "not_editable";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -11889,7 +13304,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description Conflict: illegal_transition, insufficient_funds */
+            /** @description Conflict: account_not_for_facility, illegal_transition, insufficient_funds */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11902,7 +13317,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "illegal_transition" | "insufficient_funds";
+                        code: "account_not_for_facility" | "illegal_transition" | "insufficient_funds";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */

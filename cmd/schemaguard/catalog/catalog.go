@@ -44,8 +44,12 @@ func Check(ctx context.Context, c *change.Change, conn *pgx.Conn) (all []finding
 			return nil, fmt.Errorf("%s: %w", rule.Name, err)
 		}
 		for _, r := range found {
-			if rule.Name == Unmapped.Name && mapped(c, r.Object) {
-				continue
+			if rule.Name == Unmapped.Name {
+				if ok, err := mapped(ctx, c, conn, r); err != nil {
+					return nil, err
+				} else if ok {
+					continue
+				}
 			}
 			file, line := Place(c, r.Object, r.Table)
 			all = append(all, rule.At(file, line, r.Object, r.Message+tail[rule.Name]))
@@ -75,7 +79,33 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-// mapped reports whether the project's file of constraints has a name, or there is no such file.
-func mapped(c *change.Change, name string) bool {
-	return c.Settings.Constraints == "" || strings.Contains(c.Head[c.Settings.Constraints], `"`+name+`"`)
+// mapped reports whether the project's file of constraints has a name, or the name says its meaning, or there is no
+// such file.
+func mapped(ctx context.Context, c *change.Change, conn *pgx.Conn, r row) (bool, error) {
+	if s := c.Settings; s.Constraints == "" || strings.Contains(c.Head[s.Constraints], `"`+r.Object+`"`) {
+		return true, nil
+	}
+	rows, err := conn.Query(ctx, `SELECT a.attname::text FROM gate_tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
+		WHERE t.name = $1 AND a.attnum > 0 AND NOT a.attisdropped`, r.Table)
+	if err != nil {
+		return false, err
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return saysItsMeaning(c.Settings.ConstraintNames, r.Table, columns, r.Object), err
+}
+
+// saysItsMeaning reports whether the name of a table's constraint is one of the patterns.
+func saysItsMeaning(patterns []string, table string, columns []string, name string) bool {
+	for _, pattern := range patterns {
+		pattern = strings.ReplaceAll(pattern, "{table}", table)
+		if pattern == name {
+			return true
+		}
+		for _, column := range columns {
+			if strings.ReplaceAll(pattern, "{column}", column) == name {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -42,6 +42,8 @@ type Settings struct {
 	Breaks        string   `yaml:"breaks"`         // a file of declared breaks of it
 	Oasdiff       []string `yaml:"oasdiff"`        // the command that runs oasdiff
 	Constraints   string   `yaml:"constraints"`    // a Go file that has the name of every constraint
+	// Names that need not be in that file, with {table}, and {column} for one of its columns.
+	ConstraintNames []string `yaml:"constraint_names"`
 
 	// Commands that are run for the base, as the base's settings have them.
 	Callers []string `yaml:"callers"` // serves a database, and calls it: see package programs
