@@ -42,7 +42,7 @@ func (a *server) registerEntries(readers []db.UserRole) {
 	register(a, operation{
 		id: "charge-account", method: http.MethodPost, path: path + "/charges",
 		tag: "accounts", status: http.StatusCreated,
-		kind: "entry", summary: "Charge an account",
+		shares: true, summary: "Charge an account",
 		about: "Subtracts the amount if the balance covers it. Each id is charged " +
 			"once.",
 		roles: admin,
@@ -51,7 +51,7 @@ func (a *server) registerEntries(readers []db.UserRole) {
 	register(a, operation{
 		id: "deposit-to-account", method: http.MethodPost, path: path + "/deposits",
 		tag: "accounts", status: http.StatusCreated,
-		kind: "entry", summary: "Deposit to an account",
+		shares: true, summary: "Deposit to an account",
 		about: "Adds the amount. Each id is deposited once.", roles: admin,
 		codes: []db.Code{db.NotFound, db.BalanceTooLarge, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindDeposit))

@@ -92,40 +92,23 @@ type writeBatchInput struct {
 type writeBatchOutput struct{ Body *Written }
 
 func (a *server) writeBatch(ctx context.Context, v db.Viewer, in *writeBatchInput) (*writeBatchOutput, error) {
-	written := &Written{}
-	err := a.store.WriteTogether(ctx, v, requestOf(ctx).rehearsal, func(ctx context.Context) error {
-		items := in.Body.Items
+	written, items := &Written{}, in.Body.Items
+	err := a.store.WriteTogether(ctx, v, a.rowsOf(v, items), requestOf(ctx).rehearsal, func(ctx context.Context) error {
 		written.Items = make([]WriteAnswer, len(items))
-		for first := 0; first < len(items); {
-			n := a.ofOneKind(items[first:])
-			if err := a.store.WriteInTurn(ctx, n, func(ctx context.Context, i int) error {
-				i += first
-				answer, refused := a.writePart(ctx, in.keyed(a, i, items[i]))
-				if refused != nil {
-					return ofItem(i, refused)
-				}
-				written.Items[i] = answer
-				return nil
-			}); err != nil {
-				return err
+		shares := func(i int) bool { return a.writes[items[i].Operation].shares }
+		return a.store.WriteInTurn(ctx, v, len(items), shares, func(ctx context.Context, i int) error {
+			answer, refused := a.writePart(ctx, in.keyed(a, i, items[i]))
+			if refused != nil {
+				return ofItem(i, refused)
 			}
-			first += n
-		}
-		return nil
+			written.Items[i] = answer
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &writeBatchOutput{written}, nil
-}
-
-// ofOneKind returns how many of the first items are of one kind.
-func (a *server) ofOneKind(items []Write) int {
-	n, kind := 1, a.writes[items[0].Operation].kind
-	for kind != "" && n < len(items) && a.writes[items[n].Operation].kind == kind {
-		n++
-	}
-	return n
 }
 
 // keyed returns an item with a key that is derived from that of the batch.

@@ -3,16 +3,35 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 // BenchmarkBatch makes 50 mixed writes of one caller over HTTP, as a batch and one by one, in turns, and
-// reports how many times as long the requests take.
+// reports how many times as long the requests take: with those of a kind after each other, and with the whole life of
+// each pickup after that of another.
 func BenchmarkBatch(b *testing.B) {
+	b.Run("by kind", func(b *testing.B) {
+		benchmarkBatch(b, func(kinds [][]object) []object { return slices.Concat(kinds...) })
+	})
+	b.Run("interleaved", func(b *testing.B) {
+		benchmarkBatch(b, func(kinds [][]object) (items []object) {
+			for i := range kinds[0] {
+				for _, kind := range kinds {
+					items = append(items, kind[i])
+				}
+			}
+			return items
+		})
+	})
+}
+
+func benchmarkBatch(b *testing.B, inOrder func(kinds [][]object) []object) {
 	s := start(b)
 	served := httptest.NewServer(s.api)
 	defer served.Close()
@@ -35,18 +54,15 @@ func BenchmarkBatch(b *testing.B) {
 	mixed := s.mixedWrites()
 	var alone, together time.Duration
 	for b.Loop() {
-		items := mixed()
+		items := inOrder(mixed())
 		begun := time.Now()
 		send("POST", "/v1/batch", batch(items...))
 		together += time.Since(begun)
-		items = mixed()
+		items = inOrder(mixed())
 		begun = time.Now()
 		for _, item := range items {
 			op := theDocument().operation(item["operation"].(string))
-			path := op.path
-			if named, ok := item["path"].(object); ok {
-				path = "/v1/pickups/" + named["pickup_id"].(string) + path[len("/v1/pickups/{pickup_id}"):]
-			}
+			path, _ := requestOf(op, item)
 			send(op.method, path, item["body"])
 		}
 		alone += time.Since(begun)
@@ -57,14 +73,14 @@ func BenchmarkBatch(b *testing.B) {
 
 const maxItems = 50
 
-// mixedWrites returns batches of 50 writes of five kinds, each of ten.
-func (s *server) mixedWrites() func() []object {
+// mixedWrites returns makers of 50 writes of five kinds, each of ten.
+func (s *server) mixedWrites() func() [][]object {
 	s.t.Helper()
 	drivers := make([]string, maxItems/5)
 	for i := range drivers {
 		drivers[i] = s.newDriver(s.tenant).String()
 	}
-	return func() (items []object) {
+	return func() [][]object {
 		kinds := make([][]object, 5)
 		for i := range maxItems / 5 {
 			id := newID().String()
@@ -79,6 +95,20 @@ func (s *server) mixedWrites() func() []object {
 				kinds[k] = append(kinds[k], item)
 			}
 		}
-		return slices.Concat(kinds...)
+		return kinds
 	}
+}
+
+// requestOf returns the path and headers of an item's request.
+func requestOf(op *described, item object) (path string, headers []string) {
+	path = op.path
+	named, _ := item["path"].(object)
+	for name, value := range named {
+		path = strings.ReplaceAll(path, "{"+name+"}", fmt.Sprint(value))
+	}
+	given, _ := item["headers"].(object)
+	for name, value := range given {
+		headers = append(headers, name, value.(string))
+	}
+	return path, headers
 }

@@ -187,3 +187,41 @@ func TestADryRunAnswersLikeTheWriteAndWritesNothing(t *testing.T) {
 		t.Errorf("the pickup is %s", now)
 	}
 }
+
+// Writes that others stand between share a statement only where these need neither: an account's money is not spent
+// before it is there, and an answer tells what was before the later items.
+func TestWritesThatNeedEachOtherKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	account, elsewhere := newID().String(), newID().String()
+	refunded := make([]string, 2)
+	for i, a := range []string{elsewhere, account} {
+		s.do(s.admin, "POST", "/v1/accounts", object{"id": a, "name": "A", "currency": "USD"}).want(201)
+		s.do(s.admin, "POST", "/v1/accounts/"+a+"/deposits", object{"id": newID(), "amount_cents": 6}).want(201)
+		id := newID().String()
+		s.do(s.dispatcher, "POST", "/v1/pickups",
+			with(s.newPickup(), object{"id": id, "account_id": a, "price_cents": 3})).want(201)
+		s.do(s.dispatcher, "POST", "/v1/pickups/"+id+"/submit", nil).want(200)
+		refunded[i] = id
+	}
+	cancel := func(i int) object {
+		return object{"operation": "cancel-pickup", "path": object{"pickup_id": refunded[i]}}
+	}
+	charge := object{"operation": "charge-account", "path": object{"account_id": account},
+		"body": object{"id": newID(), "amount_cents": 5}}
+	// The cancels would be one statement, whose refund pays for the charge between them.
+	a := s.do(s.admin, "POST", "/v1/batch", batch(cancel(0), charge, cancel(1))).refused(409, "insufficient_funds")
+	if a.str("item") != "1" {
+		t.Errorf("refused is %s", a)
+	}
+	s.do(s.admin, "POST", "/v1/batch", batch(cancel(0), cancel(1), charge)).batched()
+
+	id := newID().String()
+	create := object{"operation": "create-pickup", "body": with(s.newPickup(), object{"id": id})}
+	s.do(s.dispatcher, "POST", "/v1/pickups", create["body"]).want(201)
+	made := s.do(s.dispatcher, "POST", "/v1/batch", batch(
+		create, object{"operation": "submit-pickup", "path": object{"pickup_id": id}})).batched()
+	if status := made[0]["body"].(object)["status"]; status != "DRAFT" {
+		t.Errorf("the replay of the create is answered behind the submit: %v", status)
+	}
+}

@@ -44,7 +44,7 @@ func (a *server) registerDrivers() {
 	}, a.editDriver)
 	register(a, operation{
 		id: "locate-driver", method: http.MethodPut, path: "/v1/drivers/{driver_id}/location", tag: "drivers",
-		summary: "Report a driver's location", kind: "location",
+		summary: "Report a driver's location", shares: true,
 		about: "The newest observation wins, whatever the order of arrival: an older one returns applied: " +
 			"false.",
 		roles: movers, codes: []db.Code{db.NotFound},

@@ -30,11 +30,11 @@ type operation struct {
 	// that the resource in the path does not exist: their status is 404.
 	codes      []db.Code
 	asNotFound []db.Code
-	maxBody    int64  // 0 means 1 MiB
-	long       bool   // a stream: no time limit
-	together   bool   // consists of other writes: see writeBatch
-	alone      bool   // a write that no batch can contain
-	kind       string // of writes that share statements where they follow each other in a batch; "" for none
+	maxBody    int64 // 0 means 1 MiB
+	long       bool  // a stream: no time limit
+	together   bool  // consists of other writes: see writeBatch
+	alone      bool  // a write that no batch can contain
+	shares     bool  // writes of its kind share statements in a batch
 	// replicas may serve its reads, each of which is one statement that writes nothing, not even an audit row.
 	replicas bool
 	// of the answer, if not JSON

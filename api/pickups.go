@@ -21,7 +21,7 @@ func (a *server) registerPickups() {
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
 		summary: "Create a pickup", about: "The status is DRAFT. Staff create pickups for the facilities that " +
 			"they see.", roles: makers,
-		codes: makeCodes, also: []int{http.StatusOK}, kind: "create-pickup",
+		codes: makeCodes, also: []int{http.StatusOK}, shares: true,
 	}, a.createPickup)
 	register(a, operation{
 		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch",

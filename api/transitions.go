@@ -66,17 +66,10 @@ func transition(name db.TransitionName, summary, about string, codes ...db.Code)
 	return operation{
 		id: string(name) + "-pickup", method: http.MethodPost,
 		path: "/v1/pickups/{pickup_id}/" + string(name), tag: "pickups",
-		summary: summary, about: about, transition: name, kind: kindOf(name),
-		codes: append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.Forbidden),
+		summary: summary, about: about, transition: name,
+		shares: name != db.TransitionNameDispatch, // which has a statement of its own
+		codes:  append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.Forbidden),
 	}
-}
-
-// kindOf returns the kind of a transition: dispatch has a statement of its own.
-func kindOf(name db.TransitionName) string {
-	if name == db.TransitionNameDispatch {
-		return ""
-	}
-	return "transition"
 }
 
 // TransitionInput has the parameters of every transition.

@@ -18,7 +18,8 @@ type batcher[Q, A any] struct {
 	*batch.Batcher[Q, A, key]
 	viewer       func(Q) Viewer // nil for reads
 	flushWaiting func(context.Context, []Q) ([]A, error)
-	rows         func(Q) []key // that a request locks alone; nil where none share a statement
+	shares       bool // writes of a transaction share statements
+	inOrder      bool // a statement changes balances in the order of its requests
 }
 
 // config configures how the requests of one kind are batched.
@@ -94,7 +95,8 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	if waiting == nil {
 		waiting = c.Flush
 	}
-	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting, rows: c.OwnRows}
+	return &batcher[Q, A]{Batcher: batch.New(c), flushWaiting: waiting, shares: c.OwnRows != nil,
+		inOrder: c.SharedRows != nil}
 }
 
 // do serves one request, which may share its statement with others. It returns Unauthenticated for a

@@ -12,29 +12,32 @@ import (
 	"github.com/google/uuid"
 )
 
-const listOwnReads = `-- name: ListOwnReads :many
-SELECT r.patient_id, r.operation
-FROM phi_reads AS r
-WHERE r.created_at = now()
-    AND r.tenant_id = $1
-    AND r.user_id = $2
-    AND r.xmin = pg_current_xact_id_if_assigned()::xid
-LIMIT 10000
+const keepOwnReads = `-- name: KeepOwnReads :exec
+SELECT set_config('waybill.own_reads', ',', true)
 `
 
-type ListOwnReadsParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	ViewerID uuid.UUID `format:"uuid" json:"viewer_id"`
+// Has the transaction keep which patients it records as read. It writes nothing, and ends with the transaction.
+func (q *Queries) KeepOwnReads(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, keepOwnReads)
+	return err
 }
+
+const listOwnReads = `-- name: ListOwnReads :many
+SELECT
+    split_part(r.read, ' ', 1)::uuid AS patient_id,
+    split_part(r.read, ' ', 2)::text AS operation
+FROM unnest(string_to_array(current_setting('waybill.own_reads'), ',')) AS r (read)
+WHERE r.read <> ''
+`
 
 type ListOwnReadsRow struct {
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	Operation string    `example:"get-patient" json:"operation"`
+	Operation string    `json:"operation"`
 }
 
-// Lists which patients the viewer has read in this transaction, which has written a record of each.
-func (q *Queries) ListOwnReads(ctx context.Context, arg ListOwnReadsParams) ([]ListOwnReadsRow, error) {
-	rows, err := q.db.Query(ctx, listOwnReads, arg.TenantID, arg.ViewerID)
+// Lists which patients this transaction has recorded as read, since it keeps them: see KeepOwnReads.
+func (q *Queries) ListOwnReads(ctx context.Context) ([]ListOwnReadsRow, error) {
+	rows, err := q.db.Query(ctx, listOwnReads)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,8 @@ func races() []check {
 		feedRaces, feedReportRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces, webhookDeliveryRaces,
+		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces,
+		webhookDeliveryRaces,
 		ofNouns(func(n noun) []check { return n.races }))
 }
 
@@ -43,7 +44,7 @@ func rules() []check {
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules,
+		rowLockRules, sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules,
 		ofNouns(func(n noun) []check { return n.rules }))
 }
 

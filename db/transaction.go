@@ -31,15 +31,19 @@ type transaction struct {
 	// single marks one that writes at most once. A refused statement leaves nothing behind: the transaction
 	// begins anew, and the reads that explain the refusal see what they would see after the write itself.
 	single  bool
-	attempt int           // the number of those before, which were repeated
-	sent    int           // the number of statements
-	refused map[int]error // what the statements of these numbers were refused with, which are not sent
-	failed  error         // why no more can be sent, or nil
+	attempt int // the number of those before, which were repeated
+	// isLocked says that the rows are locked, and write is called: from then on its statements are numbered.
+	isLocked bool
+	sent     int           // the number of statements
+	refused  map[int]error // what the statements of these numbers were refused with, which are not sent
+	failed   error         // why no more can be sent, or nil
 	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
 	// one of its own therefore.
 	unshareable, sharesNot bool
-	rests                  bool   // an answer rests on what was committed earlier
-	committed              func() // to be called after the commit
+	// changed is what its writes of pickups change besides, as far as it is known: see sendShared.
+	changed   map[changeKey]LockRowsRow
+	rests     bool   // an answer rests on what was committed earlier
+	committed func() // to be called after the commit
 }
 
 type transactionKey struct{}
@@ -49,34 +53,45 @@ func transactionOf(ctx context.Context) *transaction {
 	return t
 }
 
-// WriteTogether calls write with a context whose statements are one transaction, and commits it if write
-// returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock, it
-// is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It
-// returns the error of write, or Overloaded, Unavailable or Timeout.
-func (s *Store) WriteTogether(ctx context.Context, v Viewer, rehearsal bool, write func(context.Context) error) error {
-	return s.transact(ctx, v, write, transaction{rehearsal: rehearsal})
+func within(ctx context.Context, t *transaction) context.Context {
+	return context.WithValue(ctx, transactionKey{}, t)
+}
+
+// WriteTogether calls write with a context whose statements are one transaction, which has locked the rows, and commits
+// it if write returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock,
+// it is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It returns
+// the error of write, or Overloaded, Unavailable or Timeout.
+func (s *Store) WriteTogether(
+	ctx context.Context, v Viewer, rows NamedRows, rehearsal bool, write func(context.Context) error,
+) error {
+	return s.transact(ctx, v, rows, write, transaction{rehearsal: rehearsal})
 }
 
 // Rehearse calls write, which writes at most once, with a context whose statements are one transaction, and
 // takes everything back. The viewer's reads of patients are recorded all the same. It returns the error of
 // write, which is the one that it would have if it were no rehearsal.
 func (s *Store) Rehearse(ctx context.Context, v Viewer, write func(context.Context) error) error {
-	return s.transact(ctx, v, write, transaction{rehearsal: true, single: true})
+	return s.transact(ctx, v, NamedRows{}, write, transaction{rehearsal: true, single: true})
 }
 
 func (s *Store) transact(
-	ctx context.Context, v Viewer, write func(context.Context) error, kind transaction,
+	ctx context.Context, v Viewer, rows NamedRows, write func(context.Context) error, kind transaction,
 ) error {
 	begun := time.Now()
 	var last error
 	err := transactionTries.Do(ctx, func(attempt int) error {
 		kind.attempt = attempt
-		t, err := s.begin(ctx, kind)
+		t, err := s.beginLocked(ctx, v, rows, kind)
 		if err != nil {
 			return Explain(err)
 		}
 		defer t.conn.Release()
-		last = write(context.WithValue(ctx, transactionKey{}, t))
+		if t.failed == nil {
+			t.isLocked = true
+			last = write(within(ctx, t))
+		} else {
+			last = Explain(t.failed)
+		}
 		inTime := time.Since(begun) < max(s.waits.total, time.Second)
 		if t.isRepeatable() && (inTime || t.unshareable) {
 			kind.refused, kind.sharesNot = t.refusals(), t.sharesNot || t.isRefused()
@@ -85,7 +100,7 @@ func (s *Store) transact(
 		}
 		var reads []ListOwnReadsRow
 		if t.rehearsal && last == nil && t.failed == nil {
-			reads, last = New(t.tx).ListOwnReads(ctx, ListOwnReadsParams{TenantID: v.TenantID, ViewerID: v.UserID})
+			reads, last = New(t.tx).ListOwnReads(ctx)
 		}
 		if last = t.end(ctx, last); last == nil {
 			last = s.recordDryRun(ctx, v, reads)
@@ -145,8 +160,15 @@ func (t *transaction) start(ctx context.Context) (err error) {
 	if t.tx, err = t.conn.Begin(ctx); err != nil {
 		return err
 	}
-	return New(t.tx).SetLockTimeout(ctx, milliseconds(briefLockWait<<min(t.attempt/4, 4)))
+	if t.rehearsal {
+		if err := New(t.tx).KeepOwnReads(ctx); err != nil {
+			return err
+		}
+	}
+	return New(t.tx).SetLockTimeout(ctx, milliseconds(t.lockWait()))
 }
+
+func (t *transaction) lockWait() time.Duration { return briefLockWait << min(t.attempt/4, 4) }
 
 // isRepeatable reports whether another attempt may have another outcome: if this one waited for a lock, or for one
 // who waited for it; or was refused, of which the reason is not known yet.
@@ -202,8 +224,10 @@ func (t *transaction) take() (batches, func(error) error, error) {
 	if t.failed != nil {
 		return nil, nil, t.failed
 	}
-	t.sent++
-	if err := t.refused[t.sent]; err != nil {
+	if t.isLocked {
+		t.sent++
+	}
+	if err := t.refused[t.sent]; err != nil { // none has number 0
 		return nil, nil, err
 	}
 	return t.conn, t.after, nil

@@ -5,50 +5,100 @@ import (
 	"errors"
 )
 
-// Writes of one kind that follow each other in a transaction share statements, as concurrent requests do. Each
-// write runs to its first statement, one after the other; then they are sent together, in the same order, and
-// each goes on with its own answer. As the statements of a batch are the same as those of one write, so is
-// what they do: but a write that is refused is explained behind those that came after it. So nothing but the
-// success of all is an answer; otherwise the transaction is repeated with one statement for each write.
+// Writes of a transaction share statements, as concurrent requests do, also if others stand between them. Each write
+// runs to its statement, one after the other. Then a statement is sent for the first of them and for those of its kind
+// that may go with it: which no write before them, that is not sent yet, has to precede (see touch). Each goes on with
+// its own answer before the next statement, and so reads what it would read if the writes were made in their order.
+//
+// So all of them succeed with the answers that they would have one by one, or one does not: then the transaction is
+// repeated with one statement for each write, in order, whose refusal is the answer.
 
-// WriteInTurn calls write for 0 to n-1, in the context of a transaction: see WriteTogether. The writes are of
-// one kind. It returns the first error.
-func (s *Store) WriteInTurn(ctx context.Context, n int, write func(ctx context.Context, i int) error) error {
+// WriteInTurn calls write for 0 to n-1, in the context of a transaction: see WriteTogether. Those for which shares
+// reports true may share statements with others around them, and no other one passes another. It returns the first
+// error.
+func (s *Store) WriteInTurn(
+	ctx context.Context, v Viewer, n int, shares func(i int) bool, write func(ctx context.Context, i int) error,
+) error {
 	t := transactionOf(ctx)
-	if n == 1 || t.sharesNot {
-		for i := range n {
-			if err := write(ctx, i); err != nil {
+	for first := 0; first < n; {
+		end := first
+		for !t.sharesNot && end < n && shares(end) {
+			end++
+		}
+		if end-first < 2 {
+			if err := write(ctx, first); err != nil {
+				return err
+			}
+			first++
+			t.changed = nil // it may have changed the rows
+			continue
+		}
+		if err := s.writeShared(ctx, v, first, end, write); err != nil {
+			t.unshareable = t.failed == nil
+			return err
+		}
+		first = end
+	}
+	return nil
+}
+
+// writeShared makes the writes from first to end, all of them or none.
+func (s *Store) writeShared(
+	ctx context.Context, v Viewer, first, end int, write func(ctx context.Context, i int) error,
+) error {
+	var turns, waiting []*turn
+	defer func() { endAll(turns) }()
+	for i := first; i < end; i++ {
+		t := begin(ctx, func(ctx context.Context) error { return write(ctx, i) })
+		turns = append(turns, t)
+		if err := t.outcome(); err != nil {
+			return err
+		}
+		if t.request != nil {
+			waiting = append(waiting, t)
+		}
+	}
+	touched, err := s.touchedBy(ctx, v, waiting)
+	if err != nil {
+		return err
+	}
+	for len(waiting) > 0 {
+		var together []*turn
+		together, waiting = nextTogether(waiting, touched)
+		together[0].request.send(ctx, mapSlice(together, func(t *turn) sharedRequest { return t.request }))
+		for _, t := range together {
+			t.goOn()
+		}
+		for _, t := range together {
+			if err := t.outcome(); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	var turns []*turn
-	for i := range n {
-		turns = append(turns, begin(ctx, func(ctx context.Context) error { return write(ctx, i) }))
-		if turns[i].err != nil || turns[i].panic != nil {
-			break
+	return nil
+}
+
+// nextTogether divides the waiting writes into those of the next statement, which are the first one and what may go
+// with it, and the others.
+func nextTogether(waiting []*turn, touched map[*turn][]touch) (together, others []*turn) {
+	first := waiting[0].request
+	for _, t := range waiting {
+		if t.request.sharesWith(first) && !anyBefore(others, touched, touched[t], false) &&
+			!anyBefore(together, touched, touched[t], first.isInOrder()) {
+			together = append(together, t)
+		} else {
+			others = append(others, t)
 		}
 	}
-	for first := 0; first < len(turns); {
-		if len(turns) < n { // one has failed before its statement: none is sent
-			turns[first].cancel()
-			first++
-			continue
-		}
-		first += send(ctx, turns[first:])
-	}
-	err := finish(turns)
-	t.unshareable = err != nil && t.failed == nil
-	return err
+	return together, others
 }
 
 // turn is one write. Its goroutine and the one that has all of them never run at the same time.
 type turn struct {
 	request sharedRequest // that it waits with, or nil
-	sent    bool
 	resume  chan struct{}
 	paused  chan struct{} // at the request, or closed at the end
+	isOver  bool
 	err     error
 	panic   any
 }
@@ -64,61 +114,47 @@ func begin(ctx context.Context, write func(context.Context) error) *turn {
 		t.err = write(context.WithValue(ctx, turnKey{}, t))
 	}()
 	<-t.paused
+	t.isOver = t.request == nil
 	return t
 }
 
-// send sends the first requests that can share a statement, and returns how many of the turns they are of.
-func send(ctx context.Context, turns []*turn) int {
-	if turns[0].request == nil { // it needs no statement, or none that can be shared
-		return 1
+// goOn runs a write that waits to its end.
+func (t *turn) goOn() {
+	t.isOver = true
+	t.resume <- struct{}{}
+	<-t.paused
+}
+
+// outcome returns the error of a write; it panics as the write did.
+func (t *turn) outcome() error {
+	if t.panic != nil {
+		panic(t.panic)
 	}
-	together := []sharedRequest{turns[0].request}
-	for _, t := range turns[1:] {
-		if t.request == nil || !t.request.follows(together) {
-			break
-		}
-		together = append(together, t.request)
-	}
-	together[0].send(ctx, together)
-	return len(together)
+	return t.err
 }
 
 // errNotSent is the error of a request that is not sent since another one failed before.
 var errNotSent = errors.New("another write of the batch has failed")
 
-// cancel has the request, if there is one, fail without being sent.
-func (t *turn) cancel() {
-	if t.request != nil {
-		t.request.fail(errNotSent)
-	}
-}
-
-// finish runs each write to its end, and returns the first error.
-func finish(turns []*turn) (first error) {
-	var panicked any
+// endAll ends the writes that wait, without sending what they wait with.
+func endAll(turns []*turn) {
 	for _, t := range turns {
-		if t.request != nil {
-			t.resume <- struct{}{}
-			<-t.paused
-		}
-		if t.err != nil && (first == nil || first == errNotSent) {
-			first = t.err
-		}
-		if t.panic != nil {
-			panicked = t.panic
+		if !t.isOver {
+			t.request.fail(errNotSent)
+			t.goOn()
 		}
 	}
-	if panicked != nil {
-		panic(panicked)
-	}
-	return first
 }
 
 // sharedRequest is a request that waits to be sent with others.
 type sharedRequest interface {
-	// follows reports whether it can be sent in one statement with the earlier ones.
-	follows(earlier []sharedRequest) bool
-	// send sends all, which are of the same kind.
+	// sharesWith reports whether a statement may make both.
+	sharesWith(sharedRequest) bool
+	// isInOrder reports whether a statement changes the balance of an account in the order of its requests.
+	isInOrder() bool
+	// value returns what is asked for.
+	value() any
+	// send sends all, which share a statement.
 	send(ctx context.Context, all []sharedRequest)
 	fail(err error)
 }
@@ -131,23 +167,14 @@ type waitingRequest[Q, A any] struct {
 	err    error
 }
 
-func (w *waitingRequest[Q, A]) follows(earlier []sharedRequest) bool {
-	mine := w.b.rows(w.ask)
-	for _, e := range earlier {
-		other, ok := e.(*waitingRequest[Q, A])
-		if !ok || other.b != w.b {
-			return false
-		}
-		for _, row := range w.b.rows(other.ask) {
-			for _, own := range mine {
-				if own == row { // the later one is to see what the earlier one did
-					return false
-				}
-			}
-		}
-	}
-	return true
+func (w *waitingRequest[Q, A]) sharesWith(first sharedRequest) bool {
+	other, ok := first.(*waitingRequest[Q, A])
+	return ok && other.b == w.b
 }
+
+func (w *waitingRequest[Q, A]) isInOrder() bool { return w.b.inOrder }
+
+func (w *waitingRequest[Q, A]) value() any { return w.ask }
 
 func (w *waitingRequest[Q, A]) fail(err error) { w.err = err }
 
@@ -162,14 +189,18 @@ func (w *waitingRequest[Q, A]) send(ctx context.Context, all []sharedRequest) {
 }
 
 // flushInTurn sends a request in the context of a transaction: with those of other turns, if it is the first
-// of its turn.
-func (b *batcher[Q, A]) flushInTurn(ctx context.Context, ask Q) (A, error) {
+// of its turn. A second one would be made behind writes that came after the first: it is refused, so that all is
+// repeated in order.
+func (b *batcher[Q, A]) flushInTurn(ctx context.Context, ask Q) (answer A, _ error) {
 	t, _ := ctx.Value(turnKey{}).(*turn)
-	if t == nil || t.sent || b.rows == nil {
+	switch {
+	case t == nil || !b.shares:
 		return single(b.flushWaiting(ctx, []Q{ask}))
+	case t.request != nil:
+		return answer, refuse(Overloaded, "")
 	}
 	w := &waitingRequest[Q, A]{b: b, ask: ask}
-	t.request, t.sent = w, true
+	t.request = w
 	t.paused <- struct{}{}
 	<-t.resume
 	return w.answer, w.err

@@ -15,7 +15,7 @@ import (
 
 // together makes the writes in one transaction.
 func (w *fixture) together(ctx context.Context, writes ...func(context.Context) error) error {
-	return w.WriteTogether(ctx, w.admin, false, func(ctx context.Context) error {
+	return w.WriteTogether(ctx, w.admin, db.NamedRows{}, false, func(ctx context.Context) error {
 		for _, write := range writes {
 			if err := write(ctx); err != nil {
 				return err
@@ -234,7 +234,7 @@ func TestARehearsalWritesNothing(t *testing.T) {
 	for cents, want := range map[int64]db.Code{60: "", 101: db.InsufficientFunds} {
 		for _, err := range []error{
 			w.Rehearse(ctx, w.admin, w.entering(charge(account, cents))),
-			w.WriteTogether(ctx, w.admin, true, w.entering(charge(account, cents))),
+			w.WriteTogether(ctx, w.admin, db.NamedRows{}, true, w.entering(charge(account, cents))),
 		} {
 			if (err == nil) != (want == "") || err != nil && db.CodeOf(err) != want {
 				t.Errorf("a charge of %d: %v", cents, err)

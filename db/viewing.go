@@ -55,6 +55,9 @@ func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 		return nil, err
 	}
 	before := []queued{{setViewer, []any{q.viewer.TenantID, q.viewer.UserID}}}
+	if known := confirmationIn(ctx); known != nil && known.lockTimeout != "" {
+		before = append(before, queued{setLockTimeout, []any{known.lockTimeout}})
+	}
 	return q.take.send(ctx, pipeline{pending, before, queued{sql, args}, append(c.after(), q.after...)})
 }
 

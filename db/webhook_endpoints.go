@@ -50,8 +50,8 @@ func (s *Store) DeleteWebhookEndpoint(ctx context.Context, v Viewer, p DeleteWeb
 // endpointEdited returns what became of an edit or a delete of an endpoint.
 func (s *Store) endpointEdited(ctx context.Context, v Viewer, p GetWebhookEndpointParams, err error) error {
 	p.TenantID = v.TenantID
-	return edited(ctx, s, err, func() error {
-		_, err := s.q.GetWebhookEndpoint(ctx, p)
-		return err
+	return edited(ctx, s, err, func() ([]int64, error) {
+		now, err := s.q.GetWebhookEndpoint(ctx, p)
+		return []int64{now.Version}, err
 	})
 }
