@@ -222,6 +222,7 @@ func (a *server) registerAll() {
 	a.registerAppointmentFeeds()
 	a.registerService()
 	a.registerBatches()
+	a.describeBatch()
 	a.describeWebhooks()
 	finishDocument(a.huma.OpenAPI())
 }

@@ -22,9 +22,12 @@ import (
 // A batch is served by the operations that it names: each item is a request of its own, which passes the
 // operation's checks and its handler, all in one transaction. So an item means what it means alone.
 
+// batchPath is the path of write-batch.
+const batchPath = "/v1/batch"
+
 func (a *server) registerBatches() {
 	register(a, operation{
-		id: "write-batch", method: http.MethodPost, path: "/v1/batch", tag: "batches",
+		id: "write-batch", method: http.MethodPost, path: batchPath, tag: "batches",
 		summary: "Make up to 50 writes at once",
 		about: "Makes the writes in their order, all of them or none, in one transaction, and returns their answers. " +
 			"Each item is checked and answered like a request of its own, also if it is a replay. If one is " +

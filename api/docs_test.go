@@ -10,6 +10,20 @@ import (
 	"waybill/api"
 )
 
+// The page of a batch names the operation of each item, and shows its members.
+func TestTheDocsNameTheItemsOfABatch(t *testing.T) {
+	t.Parallel()
+	page := string(docsServer(t).do(nil, "GET", "/docs/operations/write-batch", nil).want(200).body)
+	for id := range theDocument().written() {
+		if !strings.Contains(page, `<code class="name">`+id+`</code>`) {
+			t.Errorf("the page does not name %s", id)
+		}
+	}
+	if strings.Contains(page, `<code class="name"></code>`) {
+		t.Error("the page has an item without a name")
+	}
+}
+
 // docsServer serves the documents and the documentation alone.
 func docsServer(t *testing.T) *server {
 	t.Helper()
@@ -211,13 +225,13 @@ func TestWorkflowsAreGuides(t *testing.T) {
 	}
 }
 
-// A browser is sent to the documentation, and a program is told where things are.
-func TestRootLeadsToTheDocs(t *testing.T) {
+// A browser is sent to the board, and a program is told where things are.
+func TestRootLeadsToTheBoard(t *testing.T) {
 	t.Parallel()
 	s := docsServer(t)
 	for _, method := range []string{"GET", "HEAD"} {
 		a := s.do(nil, method, "/", nil, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8").want(302)
-		if to := a.header.Get("Location"); to != "/docs/" || a.header.Get("Vary") != "Accept" {
+		if to := a.header.Get("Location"); to != "/board/" || a.header.Get("Vary") != "Accept" {
 			t.Errorf("%s / redirects to %s", method, to)
 		}
 	}

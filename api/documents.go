@@ -14,7 +14,7 @@ import (
 	"waybill/api/docs"
 )
 
-// serveDocuments serves the OpenAPI document, and the documentation, which needs no other host.
+// serveDocuments serves the OpenAPI document, the documentation, which needs no other host, and the board.
 func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", a.document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", a.document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
@@ -23,6 +23,7 @@ func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.HandleFunc("GET /docs/", a.serveDocs)
 	a.servePickupDocs(mux)
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
+	mux.HandleFunc("GET "+boardPath, serveBoard)
 	mux.HandleFunc("GET /{$}", serveRoot)
 }
 

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// serveRoot answers "/": a browser is sent to the documentation, and a program is told where it and the OpenAPI
+// serveRoot answers "/": a browser is sent to the board, and a program is told where it and the OpenAPI
 // document are (RFC 9264, RFC 8631).
 func serveRoot(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept")
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header()["Cache-Control"] = noStore
-		http.Redirect(w, r, "/docs/", http.StatusFound)
+		http.Redirect(w, r, boardPath, http.StatusFound)
 		return
 	}
 	headersFor(nil).guard(w)

@@ -38,6 +38,7 @@ type outgoing struct {
 	method, path string
 	header       http.Header
 	body         []byte
+	dryRun       bool
 }
 
 // answer is one that is Waybill's: of success if problem is nil.

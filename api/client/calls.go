@@ -12,11 +12,18 @@ import (
 	"github.com/google/uuid"
 )
 
+const (
+	keyHeader   = "Idempotency-Key"
+	matchHeader = "If-Match"
+)
+
 // request is one of an operation. Its body and query become JSON and parameters.
 type request struct {
 	method, path string
 	query, body  any
 	header       http.Header
+	lacksDryRun  bool // a write that cannot be tried
+	hasOwnKey    bool // that the caller has made
 }
 
 // CreateOption is an option of an operation that creates.
@@ -28,13 +35,17 @@ type TransitionOption interface{ applyToTransition(*request) }
 // IdempotencyKey is a key of the caller's, by which an intent outlives the process; by default each call is one.
 type IdempotencyKey string
 
-func (k IdempotencyKey) applyToCreate(r *request)     { r.set("Idempotency-Key", string(k)) }
-func (k IdempotencyKey) applyToTransition(r *request) { r.set("Idempotency-Key", string(k)) }
+func (k IdempotencyKey) applyToCreate(r *request) {
+	r.set(keyHeader, string(k))
+	r.hasOwnKey = true
+}
+
+func (k IdempotencyKey) applyToTransition(r *request) { k.applyToCreate(r) }
 
 // IfMatch is the ETag of a pickup as it was read: one that has changed since makes no transition.
 type IfMatch string
 
-func (m IfMatch) applyToTransition(r *request) { r.set("If-Match", string(m)) }
+func (m IfMatch) applyToTransition(r *request) { r.set(matchHeader, string(m)) }
 
 func (r *request) set(name, value string) {
 	if r.header == nil {
@@ -46,7 +57,7 @@ func (r *request) set(name, value string) {
 // create adds a key, unless the body has an id, by which a repetition is known too.
 func (r request) create(hasID bool, options []CreateOption) request {
 	if !hasID {
-		r.set("Idempotency-Key", uuid.NewString())
+		r.set(keyHeader, uuid.NewString())
 	}
 	for _, o := range options {
 		o.applyToCreate(&r)
@@ -55,7 +66,7 @@ func (r request) create(hasID bool, options []CreateOption) request {
 }
 
 func (r request) transition(options []TransitionOption) request {
-	r.set("Idempotency-Key", uuid.NewString())
+	r.set(keyHeader, uuid.NewString())
 	for _, o := range options {
 		o.applyToTransition(&r)
 	}
@@ -108,11 +119,17 @@ func parameters(query any) (url.Values, error) {
 }
 
 // outgoing returns a request as each attempt sends it.
-func (r request) outgoing() (outgoing, error) {
-	m := outgoing{method: r.method, path: r.path, header: r.header}
+func (t *transport) outgoing(r request) (outgoing, error) {
+	m := outgoing{method: r.method, path: r.path, header: r.header, dryRun: t.dryRun && r.method != http.MethodGet}
+	if m.dryRun && r.lacksDryRun {
+		return m, errNoDryRun
+	}
 	values, err := parameters(r.query)
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", errUnsendable, err)
+	}
+	if m.dryRun {
+		values.Set("dry_run", "true")
 	}
 	if len(values) > 0 {
 		m.path += "?" + values.Encode()
@@ -128,7 +145,7 @@ func (r request) outgoing() (outgoing, error) {
 
 // call sends a request until it is answered, and returns the value of the answer.
 func call[T any](ctx context.Context, t *transport, r request) (*T, error) {
-	m, err := r.outgoing()
+	m, err := t.outgoing(r)
 	if err != nil {
 		return nil, err
 	}
@@ -140,18 +157,18 @@ func call[T any](ctx context.Context, t *transport, r request) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.problem != nil {
-		return nil, a.problem
+	if err := m.confirm(a); err != nil {
+		return nil, err
 	}
 	if row, ok := any(value).(interface{ meta() *Meta }); ok {
-		*row.meta() = Meta{ETag: a.header.Get("ETag"), Replayed: a.header.Get("Idempotency-Replayed") == "true"}
+		*row.meta() = metaOf(m, a.header)
 	}
 	return value, nil
 }
 
 // send sends a request whose answer has no value.
 func send(ctx context.Context, t *transport, r request) error {
-	m, err := r.outgoing()
+	m, err := t.outgoing(r)
 	if err != nil {
 		return err
 	}
@@ -159,10 +176,10 @@ func send(ctx context.Context, t *transport, r request) error {
 	switch {
 	case err != nil:
 		return err
-	case a.problem == nil, a.isUncertain && isGone(r, a.status):
+	case a.isUncertain && !m.dryRun && isGone(r, a.status):
 		return nil
 	}
-	return a.problem
+	return m.confirm(a)
 }
 
 // isGone reports whether a removal that may have been carried out was: the row is not there, or the session has

@@ -4,7 +4,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 
 // Client calls Waybill. Its services have a method for each operation.
 type Client struct {
+	t *transport
+
 	Accounts     AccountsService
 	Appointments AppointmentsService
 	Batches      BatchesService
@@ -29,6 +30,7 @@ type Client struct {
 
 func newClient(t *transport) *Client {
 	return &Client{
+		t:            t,
 		Accounts:     AccountsService{t},
 		Appointments: AppointmentsService{t},
 		Batches:      BatchesService{t},
@@ -266,7 +268,7 @@ func (s AppointmentsService) Sync(
 ) (*FeedResult, error) {
 	return call[FeedResult](ctx, s.t, request{
 		method: "POST", path: path("/v1/facilities/{facility_id}/appointments/sync", facilityID),
-		body: body, query: query,
+		body: body, query: query, lacksDryRun: true,
 	})
 }
 
@@ -322,8 +324,237 @@ type BatchesService struct{ t *transport }
 // insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable,
 // password_changed, patient_not_found, phone_number_taken, precondition_required, price_below_refunds, rate_limited,
 // refund_too_large, stale_version, user_not_found.
-func (s BatchesService) WriteBatch(ctx context.Context, body Writes, opts ...CreateOption) (*Written, error) {
-	return call[Written](ctx, s.t, request{method: "POST", path: "/v1/batch", body: body}.create(false, opts))
+func (s BatchesService) WriteBatch(ctx context.Context, batch *Batch, opts ...CreateOption) error {
+	return writeBatch(ctx, s.t, request{method: "POST", path: "/v1/batch"}.create(true, opts), batch)
+}
+
+// AddGroupFacility adds a request to add-group-facility: Add a facility to a group.
+func (b *Batch) AddGroupFacility(groupID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "add-group-facility", parts{"group_id": groupID, "facility_id": facilityID},
+		request{method: "PUT"})
+}
+
+// AddGroupMember adds a request to add-group-member: Add a member.
+func (b *Batch) AddGroupMember(groupID uuid.UUID, userID uuid.UUID) *Item[None] {
+	return add[None](b, "add-group-member", parts{"group_id": groupID, "user_id": userID}, request{method: "PUT"})
+}
+
+// AddPhoneNumber adds a request to add-phone-number: Add a phone number.
+func (b *Batch) AddPhoneNumber(userID uuid.UUID, body NewPhoneNumber, opts ...CreateOption) *Item[PhoneNumber] {
+	return add[PhoneNumber](b, "add-phone-number", parts{"user_id": userID},
+		request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// AllowPatientFacility adds a request to allow-patient-facility: Record a patient's consent that a facility sees them.
+func (b *Batch) AllowPatientFacility(patientID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "allow-patient-facility", parts{"patient_id": patientID, "facility_id": facilityID},
+		request{method: "PUT"})
+}
+
+// AssignPickup adds a request to assign-pickup: Assign a driver.
+func (b *Batch) AssignPickup(pickupID uuid.UUID, body Assignment, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "assign-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// CancelPickup adds a request to cancel-pickup: Cancel a pickup.
+func (b *Batch) CancelPickup(pickupID uuid.UUID, body Cancellation, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "cancel-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ChangePassword adds a request to change-password: Change a password.
+func (b *Batch) ChangePassword(userID uuid.UUID, body PasswordChange) *Item[User] {
+	return add[User](b, "change-password", parts{"user_id": userID}, request{method: "PUT", body: body})
+}
+
+// ChargeAccount adds a request to charge-account: Charge an account.
+//
+// Without an ID in the body the batch makes one.
+func (b *Batch) ChargeAccount(accountID uuid.UUID, body NewLedgerEntry) *Item[LedgerEntry] {
+	body.ID = idOr(body.ID)
+	return add[LedgerEntry](b, "charge-account", parts{"account_id": accountID}, request{method: "POST", body: body})
+}
+
+// CollectPickup adds a request to collect-pickup: Collect a pickup.
+func (b *Batch) CollectPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "collect-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// CreateAccount adds a request to create-account: Create an account.
+func (b *Batch) CreateAccount(body NewAccount, opts ...CreateOption) *Item[Account] {
+	return add[Account](b, "create-account", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateDriver adds a request to create-driver: Create a driver.
+func (b *Batch) CreateDriver(body NewDriver, opts ...CreateOption) *Item[Driver] {
+	return add[Driver](b, "create-driver", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateFacility adds a request to create-facility: Create a facility.
+func (b *Batch) CreateFacility(body NewFacility, opts ...CreateOption) *Item[Facility] {
+	return add[Facility](b, "create-facility", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateGroup adds a request to create-group: Create a group.
+func (b *Batch) CreateGroup(body NewGroup, opts ...CreateOption) *Item[Group] {
+	return add[Group](b, "create-group", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreatePatient adds a request to create-patient: Create a patient.
+func (b *Batch) CreatePatient(body NewPatient, opts ...CreateOption) *Item[Patient] {
+	return add[Patient](b, "create-patient", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreatePickup adds a request to create-pickup: Create a pickup.
+func (b *Batch) CreatePickup(body NewPickup, opts ...CreateOption) *Item[Pickup] {
+	return add[Pickup](b, "create-pickup", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// CreateUser adds a request to create-user: Create a user.
+func (b *Batch) CreateUser(body NewUser, opts ...CreateOption) *Item[User] {
+	return add[User](b, "create-user", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
+// DeactivateUser adds a request to deactivate-user: Deactivate a user.
+func (b *Batch) DeactivateUser(userID uuid.UUID) *Item[User] {
+	return add[User](b, "deactivate-user", parts{"user_id": userID}, request{method: "POST"})
+}
+
+// DeliverPickup adds a request to deliver-pickup: Deliver a pickup.
+func (b *Batch) DeliverPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "deliver-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// DepositToAccount adds a request to deposit-to-account: Deposit to an account.
+//
+// Without an ID in the body the batch makes one.
+func (b *Batch) DepositToAccount(accountID uuid.UUID, body NewLedgerEntry) *Item[LedgerEntry] {
+	body.ID = idOr(body.ID)
+	return add[LedgerEntry](b, "deposit-to-account", parts{"account_id": accountID},
+		request{method: "POST", body: body})
+}
+
+// DisallowPatientFacility adds a request to disallow-patient-facility: Record that a patient withdraws a facility's
+// consent.
+func (b *Batch) DisallowPatientFacility(patientID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "disallow-patient-facility", parts{"patient_id": patientID, "facility_id": facilityID},
+		request{method: "DELETE"})
+}
+
+// DispatchPickup adds a request to dispatch-pickup: Dispatch the nearest free driver.
+func (b *Batch) DispatchPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "dispatch-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// EditAccount adds a request to edit-account: Edit an account.
+func (b *Batch) EditAccount(base *Account, change AccountEdit) *Item[Account] {
+	return addEdit(b, "edit-account", parts{"account_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditDriver adds a request to edit-driver: Edit a driver.
+func (b *Batch) EditDriver(base *Driver, change DriverEdit) *Item[Driver] {
+	return addEdit(b, "edit-driver", parts{"driver_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditFacility adds a request to edit-facility: Edit a facility.
+func (b *Batch) EditFacility(base *Facility, change FacilityEdit) *Item[Facility] {
+	return addEdit(b, "edit-facility", parts{"facility_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditGroup adds a request to edit-group: Edit a group.
+func (b *Batch) EditGroup(base *Group, change GroupEdit) *Item[Group] {
+	return addEdit(b, "edit-group", parts{"group_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditPatient adds a request to edit-patient: Edit a patient.
+func (b *Batch) EditPatient(base *Patient, change PatientEdit) *Item[Patient] {
+	return addEdit(b, "edit-patient", parts{"patient_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditPickup adds a request to edit-pickup: Edit a pickup.
+func (b *Batch) EditPickup(base *Pickup, change PickupEdit) *Item[Pickup] {
+	return addEdit(b, "edit-pickup", parts{"pickup_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// EditUser adds a request to edit-user: Edit a user.
+func (b *Batch) EditUser(base *User, change UserEdit) *Item[User] {
+	return addEdit(b, "edit-user", parts{"user_id": base.ID}, request{method: "PATCH", body: change}, base)
+}
+
+// LocateDriver adds a request to locate-driver: Report a driver's location.
+func (b *Batch) LocateDriver(driverID uuid.UUID, body DriverLocation) *Item[LocatedDriver] {
+	return add[LocatedDriver](b, "locate-driver", parts{"driver_id": driverID}, request{method: "PUT", body: body})
+}
+
+// PackPickup adds a request to pack-pickup: Pack a pickup.
+func (b *Batch) PackPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "pack-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// ReactivateUser adds a request to reactivate-user: Reactivate a user.
+func (b *Batch) ReactivateUser(userID uuid.UUID) *Item[User] {
+	return add[User](b, "reactivate-user", parts{"user_id": userID}, request{method: "POST"})
+}
+
+// ReceivePickup adds a request to receive-pickup: Receive a pickup.
+func (b *Batch) ReceivePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "receive-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RefundPickup adds a request to refund-pickup: Refund a part of a pickup's charge.
+func (b *Batch) RefundPickup(pickupID uuid.UUID, body PartialRefund, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "refund-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ReleasePickup adds a request to release-pickup: Release the driver.
+func (b *Batch) ReleasePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "release-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RemoveGroupFacility adds a request to remove-group-facility: Remove a facility from a group.
+func (b *Batch) RemoveGroupFacility(groupID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-group-facility", parts{"group_id": groupID, "facility_id": facilityID},
+		request{method: "DELETE"})
+}
+
+// RemoveGroupMember adds a request to remove-group-member: Remove a member.
+func (b *Batch) RemoveGroupMember(groupID uuid.UUID, userID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-group-member", parts{"group_id": groupID, "user_id": userID}, request{method: "DELETE"})
+}
+
+// RemovePhoneNumber adds a request to remove-phone-number: Remove a phone number.
+func (b *Batch) RemovePhoneNumber(userID uuid.UUID, phoneNumberID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-phone-number", parts{"user_id": userID, "phone_number_id": phoneNumberID},
+		request{method: "DELETE"})
+}
+
+// RepricePickup adds a request to reprice-pickup: Change the price of a submitted pickup.
+func (b *Batch) RepricePickup(pickupID uuid.UUID, body NewPrice, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "reprice-pickup", parts{"pickup_id": pickupID},
+		request{method: "POST", body: body}.transition(opts))
+}
+
+// ResendMessage adds a request to resend-message: Send a failed text again.
+func (b *Batch) ResendMessage(messageID uuid.UUID, opts ...CreateOption) *Item[Message] {
+	return add[Message](b, "resend-message", parts{"message_id": messageID},
+		request{method: "POST"}.create(false, opts))
+}
+
+// SetFlag adds a request to set-flag: Switch a flag.
+func (b *Batch) SetFlag(base *Flag, change FlagSetting) *Item[Flag] {
+	return addEdit(b, "set-flag", parts{"name": base.Name}, request{method: "PUT", body: change}, base)
+}
+
+// ShipPickup adds a request to ship-pickup: Ship a pickup.
+func (b *Batch) ShipPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "ship-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// SubmitPickup adds a request to submit-pickup: Submit a pickup.
+func (b *Batch) SubmitPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
+	return add[Pickup](b, "submit-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
 }
 
 // DriversService has the operations on drivers.
@@ -1237,7 +1468,7 @@ func (s SessionsService) Get(ctx context.Context) (*Session, error) {
 //
 // Codes of its own: rate_limited.
 func (s SessionsService) Login(ctx context.Context, body Credentials) (*Login, error) {
-	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body})
+	return call[Login](ctx, s.t, request{method: "POST", path: "/v1/sessions", body: body, lacksDryRun: true})
 }
 
 // UsersService has the operations on users.
@@ -2461,47 +2692,3 @@ const (
 	// UserRoleHub: Receives, packs and ships pickups.
 	UserRoleHub UserRole = "hub"
 )
-
-// Write is a write of a batch: a request to an operation.
-type Write struct {
-	// Its body.
-	Body any `json:"body,omitzero"`
-	// Its headers.
-	Headers *WriteHeaders `json:"headers,omitempty"`
-	// The id of the operation.
-	Operation string `json:"operation"`
-	// The parameters in its path.
-	Path map[string]string `json:"path,omitzero"`
-	// The parameters in its query.
-	Query map[string]string `json:"query,omitzero"`
-}
-
-// WriteAnswer is the answer to one write of a batch.
-type WriteAnswer struct {
-	// Its body, as the operation describes it; absent if it has none.
-	Body json.RawMessage `json:"body,omitzero"`
-	// Its headers: ETag, Location, Idempotency-Replayed.
-	Headers map[string]string `json:"headers"`
-	// Its HTTP status.
-	Status int `json:"status"`
-}
-
-// WriteHeaders is the headers of a write of a batch.
-type WriteHeaders struct {
-	// Unique for each write, and the same for its retries.
-	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
-	// The ETag of the row that the write is based on.
-	IfMatch *string `json:"If-Match,omitempty"`
-}
-
-// Writes: Writes that are made together.
-type Writes struct {
-	// The writes, in the order in which they are made.
-	Items []Write `json:"items"`
-}
-
-// Written is the answers to the writes of a batch.
-type Written struct {
-	// The answers, in the order of the request.
-	Items []WriteAnswer `json:"items"`
-}

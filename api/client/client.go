@@ -18,6 +18,8 @@
 // An error is a *Problem, which is the server's, with a Code; a *Conflict, if an edit was based on a row that has
 // changed since; or *NoAnswer, if the outcome is unknown.
 //
+// DryRun returns a client whose writes are tried, and not made.
+//
 // Lists and the event stream are iterators. Client.gen.go, with the methods and types, is written by cmd/goclient.
 package client
 
@@ -73,6 +75,8 @@ func New(url string, options ...Option) *Client {
 		http:   defaultHTTPClient,
 		token:  func() string { return "" },
 		limits: defaultLimits,
+
+		consistency: &consistency{},
 	}
 	for _, o := range options {
 		o(t)

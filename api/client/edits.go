@@ -41,6 +41,9 @@ func edit[T, E any](ctx context.Context, t *transport, r request, base *T, chang
 	for _, set := range options {
 		set(&o)
 	}
+	if any(base).(interface{ meta() *Meta }).meta().DryRun {
+		return nil, errDryRunBase
+	}
 	for {
 		edited, conflict, err := editOnce(ctx, t, r, base, change)
 		if err != nil || conflict == nil {
@@ -71,7 +74,7 @@ func editOnce[T, E any](ctx context.Context, t *transport, r request, base *T, c
 		}
 	}
 	if etag != "" {
-		r.body, r.header = change, http.Header{"If-Match": {etag}}
+		r.body, r.header = change, http.Header{matchHeader: {etag}}
 		edited, err := call[T](ctx, t, r)
 		if CodeOf(err) != CodeStaleVersion {
 			return edited, nil, err
@@ -82,7 +85,7 @@ func editOnce[T, E any](ctx context.Context, t *transport, r request, base *T, c
 	if err != nil {
 		return nil, nil, err
 	}
-	if isMadeBy(members(base), members(current), members(change)) {
+	if !t.dryRun && isMadeBy(members(base), members(current), members(change)) {
 		any(current).(interface{ meta() *Meta }).meta().Replayed = true
 		return current, nil, nil
 	}

@@ -14,7 +14,9 @@ type transport struct {
 	http   *http.Client
 	token  func() string
 	limits limits
-	consistency
+	// dryRun has each write sent as one. It and consistency are shared with the client that it was made from.
+	dryRun bool
+	*consistency
 }
 
 // roundTrip sends one request, the stream's too. Its errors are net/http's.

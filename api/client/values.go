@@ -11,6 +11,8 @@ type Meta struct {
 	ETag string
 	// Replayed says that an earlier request of the same intent had taken effect.
 	Replayed bool
+	// DryRun says that nothing was written: the row is what the write would answer, and has no ETag.
+	DryRun bool
 }
 
 func (m *Meta) meta() *Meta { return m }

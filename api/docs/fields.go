@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -42,7 +43,7 @@ func (s *Site) fieldsOf(schema *huma.Schema, depth int) (fields []field) {
 	case len(schema.OneOf) > 0:
 		for _, variant := range schema.OneOf {
 			if of := s.resolve(variant); len(of.Properties) > 0 {
-				fields = append(fields, s.field(of.Title, of, false, depth))
+				fields = append(fields, s.field(cmp.Or(of.Title, nameIn(schema, variant)), of, false, depth))
 			}
 		}
 		return fields
@@ -54,6 +55,18 @@ func (s *Site) fieldsOf(schema *huma.Schema, depth int) (fields []field) {
 		fields = append(fields, s.field("(any name)", values, false, depth))
 	}
 	return fields
+}
+
+// nameIn returns the value by which one of several schemas is told apart; "" if there is none.
+func nameIn(several, variant *huma.Schema) string {
+	if several.Discriminator != nil {
+		for name, ref := range several.Discriminator.Mapping {
+			if ref == variant.Ref {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 func (s *Site) field(name string, schema *huma.Schema, required bool, depth int) field {

@@ -34,7 +34,10 @@ func (c *call) golangBody(all []*call) string {
 	name, schema := c.value()
 	const refused = "if err != nil {\n\treturn err%s\n}\n"
 	isPaged := c.isList()
+	items := c.batched(all)
 	switch {
+	case items != nil:
+		return c.golangBatch(items)
 	case c.isStream():
 		return "for message, err := range " + called("nil") + " {\n\tif err != nil {\n\t\treturn err\n\t}\n" +
 			"\tif message.Event != nil {\n\t\tfmt.Println(message.Event.PickupID, message.Event.ToStatus)\n\t}\n}\n"

@@ -23,6 +23,7 @@ func write(out *bytes.Buffer, schemas huma.Registry, v any, schema *huma.Schema)
 	schema = resolve(schemas, schema)
 	switch v := v.(type) {
 	case map[string]any:
+		schema = named(schemas, v, schema)
 		out.WriteByte('{')
 		for i, name := range membersOf(v, schema) {
 			if i > 0 {
@@ -49,6 +50,15 @@ func write(out *bytes.Buffer, schemas huma.Registry, v any, schema *huma.Schema)
 			panic(err) // examples are JSON
 		}
 	}
+}
+
+// named returns that of several schemas which an object names, or the one that there is.
+func named(schemas huma.Registry, v map[string]any, schema *huma.Schema) *huma.Schema {
+	if schema == nil || schema.Discriminator == nil {
+		return schema
+	}
+	name, _ := v[schema.Discriminator.PropertyName].(string)
+	return schemas.SchemaFromRef(schema.Discriminator.Mapping[name])
 }
 
 // membersOf returns the names of an object's members: those of the schema in their order, then others.

@@ -26,7 +26,10 @@ func (c *call) typeScriptBody(all []*call) string {
 	function := "waybill." + c.tag + "." + camel(c.name)
 	called := function + "(" + strings.Join(c.typeScriptArguments(), ", ") + ")"
 	name, schema := c.value()
+	items := c.batched(all)
 	switch {
+	case items != nil:
+		return c.typeScriptBatch(items)
 	case c.isStream():
 		return "for await (const { event } of " + called +
 			") {\n  if (event) console.log(event.pickup_id, event.to_status);\n}\n"

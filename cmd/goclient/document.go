@@ -62,6 +62,11 @@ type schema struct {
 	Required []string  `yaml:"required"`
 	Items    *schema   `yaml:"items"`
 	OneOf    []schema  `yaml:"oneOf"`
+	// Discriminator tells the schemas of oneOf apart.
+	Discriminator *struct {
+		Property string            `yaml:"propertyName"`
+		Mapping  map[string]string `yaml:"mapping"`
+	} `yaml:"discriminator"`
 }
 
 // names is one name, or a list of them.

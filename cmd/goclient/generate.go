@@ -55,6 +55,9 @@ func generate(text []byte) ([]byte, error) {
 
 // use notes the schemas of an operation.
 func (g *generator) use(op operation) {
+	if g.isBatch(op) { // its types are the package's
+		return
+	}
 	if body, ok := op.body(); ok {
 		g.reach(body, g.requests)
 	}
@@ -64,11 +67,10 @@ func (g *generator) use(op operation) {
 	answer := op.answer()
 	for _, m := range answer.Content {
 		g.reach(m.Schema, g.answers)
-		if _, ok := answer.Headers["ETag"]; ok && m.Schema.Ref != "" {
-			g.tracked[refName(m.Schema.Ref)] = true
-		}
-		if _, ok := answer.Headers["Idempotency-Replayed"]; ok && m.Schema.Ref != "" {
-			g.tracked[refName(m.Schema.Ref)] = true
+		for _, header := range []string{"ETag", "Idempotency-Replayed", "Dry-Run"} {
+			if _, ok := answer.Headers[header]; ok && m.Schema.Ref != "" {
+				g.tracked[refName(m.Schema.Ref)] = true
+			}
 		}
 	}
 }

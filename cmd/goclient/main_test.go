@@ -54,8 +54,27 @@ paths:
         - {name: If-Match, in: header, schema: {type: string}}
         - {name: Idempotency-Key, in: header, schema: {type: string}}
       responses: {"200": {content: {application/json: {schema: {$ref: "#/components/schemas/Dog"}}}}}
+  /v1/batch:
+    post:
+      operationId: write-batch
+      summary: Write several
+      tags: [batches]
+      parameters: [{name: Idempotency-Key, in: header, schema: {type: string}}]
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Writes"}}}}
+      responses: {"200": {content: {application/json: {schema: {$ref: "#/components/schemas/Written"}}}}}
 components:
   schemas:
+    Writes: {properties: {items: {type: array, items: {$ref: "#/components/schemas/Write"}}}}
+    Write:
+      oneOf: [{$ref: "#/components/schemas/EditDogWrite"}, {$ref: "#/components/schemas/FeedDogWrite"},
+        {$ref: "#/components/schemas/CreateDogWrite"}]
+      discriminator: {propertyName: operation, mapping: {edit-dog: "#/components/schemas/EditDogWrite", feed-dog:
+        "#/components/schemas/FeedDogWrite", create-dog: "#/components/schemas/CreateDogWrite"}}
+    EditDogWrite: {properties: {operation: {enum: [edit-dog]}, path: {properties: {dog_id: {type: string}}},
+      body: {$ref: "#/components/schemas/DogEdit"}}}
+    FeedDogWrite: {properties: {operation: {enum: [feed-dog]}, path: {properties: {dog_id: {type: string}}}}}
+    CreateDogWrite: {properties: {operation: {enum: [create-dog]}, body: {$ref: "#/components/schemas/NewDog"}}}
+    Written: {properties: {items: {type: array, items: {type: string}}}}
     Dog:
       description: A dog
       required: [id, born, mood, owner]
@@ -94,6 +113,13 @@ func TestWhatIsGenerated(t *testing.T) {
 		`path("/v1/dogs/{dog_id}", dogID)`,
 		"Edit( ctx context.Context, base *Dog, change DogEdit, opts ...EditOption[Dog, DogEdit], ) (*Dog, error)",
 		`path("/v1/dogs/{dog_id}", base.ID)`,
+		"WriteBatch(ctx context.Context, batch *Batch, opts ...CreateOption) error",
+		"func (b *Batch) CreateDog(body NewDog, opts ...CreateOption) *Item[Dog] { return add[Dog](b, " +
+			`"create-dog", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))`,
+		"func (b *Batch) EditDog(base *Dog, change DogEdit) *Item[Dog] {",
+		`"edit-dog", parts{"dog_id": base.ID}, request{method: "PATCH", body: change}, base)`,
+		"FeedDog(dogID uuid.UUID, opts ...TransitionOption) *Item[Dog]",
+		`path: path("/v1/dogs/{dog_id}", dogID), lacksDryRun: true`,
 		"Remove(ctx context.Context, dogID uuid.UUID) error",
 		"Feed(ctx context.Context, dogID uuid.UUID, opts ...TransitionOption) (*Dog, error)",
 		"// Dog is a dog. type Dog struct { Meta `json:\"-\"` // The day of its birth. Born Date `json:\"born\"`",
@@ -107,7 +133,7 @@ func TestWhatIsGenerated(t *testing.T) {
 			t.Errorf("%s is missing in:\n%s", want, source)
 		}
 	}
-	for _, none := range []string{"Unused", "PageDog"} {
+	for _, none := range []string{"Unused", "PageDog", "type Write", "type EditDogWrite"} {
 		if strings.Contains(text, none) {
 			t.Errorf("%s is not used, and is in:\n%s", none, source)
 		}
@@ -118,9 +144,14 @@ func TestWhatTheGeneratorDoesNotKnowFails(t *testing.T) {
 	t.Parallel()
 	either := "{oneOf: [{type: string}, {type: integer}]}"
 	for name, document := range map[string]string{
-		"no document":    "{}",
-		"unknown type":   strings.Replace(small, "weight: {type: number}", "weight: {type: object}", 1),
-		"unknown either": strings.Replace(small, either, "{oneOf: [{type: boolean}]}", 1),
+		"no document":          "{}",
+		"unknown type":         strings.Replace(small, "weight: {type: number}", "weight: {type: object}", 1),
+		"unknown either":       strings.Replace(small, either, "{oneOf: [{type: boolean}]}", 1),
+		"item of no operation": strings.Replace(small, "mapping: {edit-dog:", "mapping: {groom-dog:", 1),
+		"item of another path": strings.Replace(small, "[feed-dog]}, path: {properties: {dog_id:",
+			"[feed-dog]}, path: {properties: {cat_id:", 1),
+		"item of another body": strings.Replace(small, "[create-dog]}, body: {$ref: \"#/components/schemas/NewDog",
+			"[create-dog]}, body: {$ref: \"#/components/schemas/DogEdit", 1),
 		"unknown answer": strings.Replace(small, `{$ref: "#/components/schemas/Dog"}}}}}}`, "{type: object}}}}}}", 1),
 	} {
 		if source, err := generate([]byte(document)); err == nil {

@@ -11,7 +11,7 @@ import (
 type method struct {
 	operation
 	verb, path, tag, name string
-	kind                  string // "call", "list", "edit" or "stream"
+	kind                  string // "batch", "call", "list", "edit" or "stream"
 	value                 string // the type of the answer, or of the rows of a list; "" for none
 	codes                 []string
 }
@@ -61,6 +61,10 @@ func (g *generator) classify(m *method) error {
 		m.kind, m.value = "stream", "StreamMessage"
 		return nil
 	}
+	if g.isBatch(m.operation) {
+		m.kind = "batch"
+		return nil
+	}
 	m.kind = "call"
 	answer, ok := content["application/json"]
 	if !ok {
@@ -87,11 +91,12 @@ func (g *generator) services(all []method) error {
 			tags = append(tags, m.tag)
 		}
 	}
-	g.printf("\n// Client calls Waybill. Its services have a method for each operation.\ntype Client struct {\n")
+	g.printf("\n// Client calls Waybill. Its services have a method for each operation.\ntype Client struct {\n" +
+		"\tt *transport\n\n")
 	for _, tag := range tags {
 		g.printf("\t%s %s\n", exported(words(tag)...), service(tag))
 	}
-	g.printf("}\n\nfunc newClient(t *transport) *Client {\n\treturn &Client{\n")
+	g.printf("}\n\nfunc newClient(t *transport) *Client {\n\treturn &Client{\n\t\tt: t,\n")
 	for _, tag := range tags {
 		g.printf("\t\t%s: %s{t},\n", exported(words(tag)...), service(tag))
 	}
@@ -105,7 +110,7 @@ func (g *generator) services(all []method) error {
 			}
 			g.printf("\n%stype %s struct{ t *transport }\n", comment(0, period(text)), service(m.tag))
 		}
-		if err := g.method(m, common); err != nil {
+		if err := g.method(m, all, common); err != nil {
 			return fmt.Errorf("%s: %w", m.ID, err)
 		}
 	}
@@ -130,7 +135,11 @@ func commonCodes(all []method) map[bool]map[string]bool {
 	return common
 }
 
-func (g *generator) method(m method, common map[bool]map[string]bool) error {
+func (g *generator) method(m method, all []method, common map[bool]map[string]bool) error {
+	doc := m.doc(common)
+	if m.kind == "batch" {
+		return g.batch(doc, m, all)
+	}
 	query, err := g.query(m)
 	if err != nil {
 		return err
@@ -139,18 +148,6 @@ func (g *generator) method(m method, common map[bool]map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	paragraphs := []string{period(m.name + " " + thirdPerson(m.Summary) + ": " + m.ID)}
-	for paragraph := range strings.SplitSeq(m.Description, "\n\n") {
-		if paragraph != "" {
-			paragraphs = append(paragraphs, paragraph)
-		}
-	}
-	isCommon := func(code string) bool { return common[m.RequestBody != nil][code] }
-	own := slices.DeleteFunc(slices.Clone(m.codes), isCommon)
-	if len(own) > 0 {
-		paragraphs = append(paragraphs, "Codes of its own: "+strings.Join(own, ", ")+".")
-	}
-	doc := comment(0, paragraphs...)
 	switch m.kind {
 	case "stream":
 		g.function(doc, m, []string{"options *StreamOptions"}, "iter.Seq2[*StreamMessage, error]",
@@ -165,6 +162,22 @@ func (g *generator) method(m method, common map[bool]map[string]bool) error {
 	return nil
 }
 
+// doc returns the comment on a method.
+func (m method) doc(common map[bool]map[string]bool) string {
+	paragraphs := []string{period(m.name + " " + thirdPerson(m.Summary) + ": " + m.ID)}
+	for paragraph := range strings.SplitSeq(m.Description, "\n\n") {
+		if paragraph != "" {
+			paragraphs = append(paragraphs, paragraph)
+		}
+	}
+	isCommon := func(code string) bool { return common[m.RequestBody != nil][code] }
+	own := slices.DeleteFunc(slices.Clone(m.codes), isCommon)
+	if len(own) > 0 {
+		paragraphs = append(paragraphs, "Codes of its own: "+strings.Join(own, ", ")+".")
+	}
+	return comment(0, paragraphs...)
+}
+
 func (g *generator) bodyType(m method) (string, error) {
 	s, ok := m.body()
 	if !ok {
@@ -177,10 +190,15 @@ func (g *generator) bodyType(m method) (string, error) {
 func (g *generator) function(doc string, m method, parameters []string, result, body string) {
 	head := fmt.Sprintf("func (s %s) %s(", service(m.tag), m.name)
 	all := strings.Join(append([]string{"ctx context.Context"}, parameters...), ", ")
-	if len(head)+len(all)+len(result)+4 > 120 {
-		all = "\n\t" + all + ",\n"
+	g.declare(doc, head, all, result, body)
+}
+
+// declare writes a function.
+func (g *generator) declare(doc, head, parameters, result, body string) {
+	if len(head)+len(parameters)+len(result)+4 > 120 {
+		parameters = "\n\t" + parameters + ",\n"
 	}
-	g.printf("\n%s%s%s) %s {\n\t%s\n}\n", doc, head, all, result, body)
+	g.printf("\n%s%s%s) %s {\n\t%s\n}\n", doc, head, parameters, result, body)
 }
 
 // returning returns the statement that has a function of the package carry out a request, whose arguments stand in
@@ -191,6 +209,9 @@ func (m method) returning(function string, arguments []string, members, after st
 		path = fmt.Sprintf("path(%q, %s)", m.path, strings.Join(arguments, ", "))
 	}
 	members = fmt.Sprintf("method: %q, path: %s%s", m.verb, path, members)
+	if m.lacksDryRun() {
+		members += ", lacksDryRun: true"
+	}
 	before := fmt.Sprintf("return %s(ctx, s.t, request{", function)
 	if len(before)+len(members)+len(after)+6 > 120 {
 		if len(members) > 110 {
@@ -229,8 +250,8 @@ func (g *generator) list(doc string, m method, query string) {
 		m.returning("page["+m.value+"]", arguments, rest, ", cursor"))
 }
 
-func (g *generator) edit(doc string, m method, body string) {
-	var arguments []string
+// baseArguments returns the arguments of a method's path that are members of the row that it edits.
+func baseArguments(m method) (arguments []string) {
 	for _, p := range m.in("path") {
 		field := exported(words(p.Name)...)
 		if strings.HasSuffix(p.Name, "_id") {
@@ -238,33 +259,27 @@ func (g *generator) edit(doc string, m method, body string) {
 		}
 		arguments = append(arguments, "base."+field)
 	}
+	return arguments
+}
+
+func (g *generator) edit(doc string, m method, body string) {
 	option := fmt.Sprintf("EditOption[%s, %s]", m.value, body)
 	g.function(doc, m, []string{"base *" + m.value, "change " + body, "opts ..." + option}, "(*"+m.value+", error)",
-		m.returning("edit", arguments, "", ", base, change, opts"))
+		m.returning("edit", baseArguments(m), "", ", base, change, opts"))
 }
 
 func (g *generator) call(doc string, m method, query, body string) {
 	parameters, arguments := g.pathParameters(m)
-	before, rest, after := "", "", ""
+	rest := ""
 	if body != "" {
 		parameters, rest = append(parameters, "body "+body), rest+", body: body"
 	}
 	if query != "" {
 		parameters, rest = append(parameters, "query "+query), rest+", query: query"
 	}
-	_, hasMatch := m.header("If-Match")
-	_, hasKey := m.header("Idempotency-Key")
-	bodySchema, _ := m.body()
-	id, hasID := g.schemaOf(bodySchema).Properties["id"]
-	switch {
-	case hasMatch && hasKey:
-		parameters, after = append(parameters, "opts ...TransitionOption"), ".transition(opts)"
-	case hasKey && hasID:
-		parameters, after = append(parameters, "opts ...CreateOption"), ".create(body.ID != nil, opts)"
-	case hasKey:
-		parameters, after = append(parameters, "opts ...CreateOption"), ".create(false, opts)"
-	case m.verb == "POST" && hasID && id.Format == "uuid":
-		before, doc = "body.ID = idOr(body.ID)\n\t", doc+"//\n// Without an ID in the body the call makes one.\n"
+	options, before, after := g.intent(m)
+	if parameters = append(parameters, options...); before != "" {
+		doc += "//\n// Without an ID in the body the call makes one.\n"
 	}
 	if m.value == "" {
 		g.function(doc, m, parameters, "error", before+m.returning("send", arguments, rest, after))
@@ -274,8 +289,33 @@ func (g *generator) call(doc string, m method, query, body string) {
 		before+m.returning("call["+m.value+"]", arguments, rest, after))
 }
 
-// dryRun is the parameter of every write that no method has: the client is for what is to happen.
+// intent returns what makes a request one intent, however often it is sent: the parameters of its function, the
+// statement before it, and what is called on it.
+func (g *generator) intent(m method) (parameters []string, before, after string) {
+	_, hasMatch := m.header("If-Match")
+	_, hasKey := m.header("Idempotency-Key")
+	bodySchema, _ := m.body()
+	id, hasID := g.schemaOf(bodySchema).Properties["id"]
+	switch {
+	case hasMatch && hasKey:
+		return []string{"opts ...TransitionOption"}, "", ".transition(opts)"
+	case hasKey && hasID:
+		return []string{"opts ...CreateOption"}, "", ".create(body.ID != nil, opts)"
+	case hasKey:
+		return []string{"opts ...CreateOption"}, "", ".create(false, opts)"
+	case m.verb == "POST" && hasID && id.Format == "uuid":
+		return nil, "body.ID = idOr(body.ID)\n\t", ""
+	}
+	return nil, "", ""
+}
+
+// dryRun is the parameter of writes that no method has: it is sent by the client that DryRun returns.
 const dryRun = "dry_run"
+
+// lacksDryRun reports whether an operation writes, and cannot be tried.
+func (m method) lacksDryRun() bool {
+	return m.verb != "GET" && !slices.ContainsFunc(m.in("query"), func(p parameter) bool { return p.Name == dryRun })
+}
 
 // query writes the type of an operation's query, and returns how a method takes it; "" if there is none.
 func (g *generator) query(m method) (string, error) {

@@ -15,7 +15,7 @@ type generator struct {
 	out strings.Builder
 	// requests are the schemas that requests have, answers those that answers have.
 	requests, answers map[string]bool
-	// tracked are the schemas of answers that have an ETag, or say that they are of an earlier request.
+	// tracked are the schemas of answers that have an ETag, or say that they are of an earlier request or a dry run.
 	tracked map[string]bool
 }
 

@@ -27,7 +27,7 @@ var generated = []string{
 }
 
 // notOurs are folders without handwritten files.
-var notOurs = []string{".git", "testdata", "node_modules", "dist", "golden", "out"}
+var notOurs = []string{".git", "testdata", "node_modules", "build", "dist", "golden", "out"}
 
 // lastWideMigration is the newest migration from before the limit. Merged migrations never change.
 const lastWideMigration = "00035"

@@ -113,7 +113,7 @@ func (p *program) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(5 * time.Minute):
 		p.t.Fatalf("waybill does not end; it wrote:\n%s%s", p.out.String(), p.errors.String())
 	}
 	return p.cmd.ProcessState.ExitCode()

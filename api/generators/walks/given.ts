@@ -58,6 +58,14 @@ export function tell(
   }
 }
 
+/** The id of a pickup that each walk creates and cancels in a batch, whose items are told apart by operation. */
+export const batched = crypto.randomUUID();
+
+/** Fails unless both items of the batch were made. */
+export function made(statuses: number[] | undefined) {
+  assert.deepEqual(statuses, [201, 200]);
+}
+
 /** Fails unless the walk ended as it must: the second submit of a canceled pickup is refused. */
 export function ended(statuses: string[], code: SubmitCode | undefined) {
   assert.deepEqual(statuses, ["DRAFT", "SUBMITTED", "CANCELED"]);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import createClient from "openapi-fetch";
 
-import type { operations, paths } from "../out/openapi-typescript.js";
-import { ended, given, type Same, type SubmitCode } from "./given.js";
+import type { components, operations, paths } from "../out/openapi-typescript.js";
+import { batched, ended, given, made, type Same, type SubmitCode } from "./given.js";
 
 type Responses = operations["submit-pickup"]["responses"];
 type Problem = { [S in keyof Responses]: Responses[S]["content"] extends { "application/problem+json": infer P }
@@ -24,3 +24,12 @@ const refused = await client.POST("/v1/pickups/{pickup_id}/submit", path);
 ended([created.data.status, submitted.data.status, canceled.data.status], refused.error?.code);
 if (refused.error?.code === "illegal_transition") assert.equal(refused.error.current_status, "CANCELED");
 else assert.fail();
+
+const items: components["schemas"]["Write"][] = [
+  { operation: "create-pickup", body: { ...pickup, id: batched } },
+  { operation: "cancel-pickup", path: { pickup_id: batched }, body: { reason: "Booked twice" } },
+];
+// @ts-expect-error: an assignment has a body
+true || items.push({ operation: "assign-pickup", path: { pickup_id: batched } });
+const batch = await client.POST("/v1/batch", { body: { items } });
+made(batch.data?.items.map(({ status }) => status));

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 
-import { cancelPickup, createPickup, submitPickup, type submitPickupResponseError } from "../out/orval.js";
-import { ended, given, type Same, type SubmitCode } from "./given.js";
+import {
+  cancelPickup,
+  createPickup,
+  submitPickup,
+  type submitPickupResponseError,
+  type Write,
+  writeBatch,
+} from "../out/orval.js";
+import { batched, ended, given, made, type Same, type SubmitCode } from "./given.js";
 
 true satisfies Same<submitPickupResponseError["data"]["code"], SubmitCode>;
 
@@ -25,3 +32,13 @@ const refused = await submitPickup(id);
 assert(refused.status === 409);
 ended([created.data.status, submitted.data.status, canceled.data.status], refused.data.code);
 assert.equal(refused.data.current_status, "CANCELED");
+
+const items: Write[] = [
+  { operation: "create-pickup", body: { ...given.pickup, id: batched } },
+  { operation: "cancel-pickup", path: { pickup_id: batched }, body: { reason: "Booked twice" } },
+];
+// @ts-expect-error: an assignment has a body
+true || items.push({ operation: "assign-pickup", path: { pickup_id: batched } });
+const batch = await writeBatch({ items });
+assert(batch.status === 200);
+made(batch.data.items.map(({ status }) => status));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { Api } from "../out/swagger-typescript-api.js";
-import { ended, given, type Same, type SubmitCode } from "./given.js";
+import { Api, type Write } from "../out/swagger-typescript-api.js";
+import { batched, ended, given, made, type Same, type SubmitCode } from "./given.js";
 
 const { url, token, pickup } = given;
 const { v1 } = new Api({ baseUrl: url, baseApiParams: { headers: { Authorization: `Bearer ${token}` } } });
@@ -19,3 +19,12 @@ const error = await v1.submitPickup(created.id).then(
 ended([created.status, submitted.status, canceled.status], error.code);
 if (error.code === "illegal_transition") assert.equal(error.current_status, "CANCELED");
 else assert.fail();
+
+const items: Write[] = [
+  { operation: "create-pickup", body: { ...pickup, id: batched } },
+  { operation: "cancel-pickup", path: { pickup_id: batched }, body: { reason: "Booked twice" } },
+];
+// @ts-expect-error: an assignment has a body
+true || items.push({ operation: "assign-pickup", path: { pickup_id: batched } });
+const { data: batch } = await v1.writeBatch({ items });
+made(batch.items.map(({ status }) => status));

@@ -8,14 +8,24 @@ export type CallOptions = {
   deadline?: number;
 };
 
+/** Options of a write. */
+export type WriteOptions = CallOptions & {
+  /** Tries the write: it is answered as it would be now, and nothing is written. The result says so in dryRun. */
+  dryRun?: boolean;
+};
+
 /** Options of a call whose repetitions are recognized by a key. */
-export type KeyedOptions = CallOptions & {
+export type KeyedOptions = WriteOptions & Keyed;
+
+export type Keyed = {
   /** A key of the caller's, so that the intent outlives the page; by default each call is an intent. */
   idempotencyKey?: string;
 };
 
 /** Options of a transition. */
-export type TransitionOptions = KeyedOptions & {
+export type TransitionOptions = WriteOptions & Comparable;
+
+export type Comparable = Keyed & {
   /** The ETag of the row as it was read: refuses the transition of one that has changed. */
   ifMatch?: string;
 };

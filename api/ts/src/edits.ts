@@ -1,4 +1,4 @@
-import type { CallOptions } from "./attempts.js";
+import type { WriteOptions } from "./attempts.js";
 import type { NoAnswer } from "./problem.js";
 import { operations } from "./operations.js";
 import type { Body, Operation, OperationId, Refusal, Result, Value } from "./types.js";
@@ -12,7 +12,7 @@ export type EditResult<Id extends OperationId> =
   | Extract<Result<Id>, { ok: true }>
   | { ok: false; error: Refusal<Id> | NoAnswer; conflict?: Conflict<Id> };
 
-export type EditOptions<Id extends OperationId> = CallOptions & {
+export type EditOptions<Id extends OperationId> = WriteOptions & {
   /**
    * Resolves a conflict: returns the change to make to the current row, or undefined to give up. It is
    * called again if that one has changed meanwhile.
@@ -27,6 +27,18 @@ export function remember(row: unknown, etag: string | undefined): void {
   if (typeof row === "object" && row !== null && etag !== undefined) etags.set(row, etag);
 }
 
+/** The rows that dry runs answered. Their versions were not written, and may by now be those of other writes. */
+const tried = new WeakSet<object>();
+
+export function rememberTried(row: unknown): void {
+  if (typeof row === "object" && row !== null) tried.add(row);
+}
+
+/** Throws if a row is the answer of a dry run. */
+export function refuseTried(row: object): void {
+  if (tried.has(row)) throw new TypeError("the row is the answer of a dry run, which was not written");
+}
+
 /** Returns the ETag with which a row was read, if it was read by itself. */
 export function etagOf(row: object): string | undefined {
   return etags.get(row);
@@ -34,7 +46,7 @@ export function etagOf(row: object): string | undefined {
 
 type Row = Record<string, unknown>;
 type AnyConflict = { base: Row; current: Row };
-type AnyOptions = CallOptions & { merge?: (conflict: AnyConflict) => unknown };
+type AnyOptions = WriteOptions & { merge?: (conflict: AnyConflict) => unknown };
 type AnyEditResult = AnyResult & { conflict?: AnyConflict };
 
 /** Sends a change with the ETag of the row that it was based on. */
@@ -45,9 +57,10 @@ export async function edit(
   { merge, ...options }: AnyOptions,
   send: Send,
 ): Promise<AnyEditResult> {
+  refuseTried(row);
   let base = row as Row;
   let wanted = change;
-  const path = operation.params.map((name) => String(base[name.endsWith("_id") ? "id" : name]));
+  const path = pathOf(operation, base);
   const read = () => send(readerOf(operation), { path }, options);
   for (;;) {
     const etag = etagOf(base) ?? (await etagOfVersion(base, read));
@@ -61,12 +74,17 @@ export async function edit(
     if (!fresh.ok) return fresh;
     const current = fresh.value as Row;
     // The one edit since was this one: an attempt whose answer was lost, or a proxy that sent it twice.
-    if (isNext(base, current) && contains(current, wanted)) return { ...fresh, replayed: true };
+    if (!options.dryRun && isNext(base, current) && contains(current, wanted)) return { ...fresh, replayed: true };
     const conflict = { base, current };
     const merged = await merge?.(conflict);
     if (merged === undefined) return { ...refused, conflict };
     [base, wanted] = [current, merged as object];
   }
+}
+
+/** Returns the parameters of the path of a row. */
+export function pathOf(operation: Operation, row: object): string[] {
+  return operation.params.map((name) => String((row as Row)[name.endsWith("_id") ? "id" : name]));
 }
 
 /** Returns the ETag of a row as it is now if its version is still the same. */

@@ -1,5 +1,6 @@
 export { createClient, type Client, type Options } from "./client.js";
-export { type CallOptions, type KeyedOptions, type TransitionOptions } from "./attempts.js";
+export { type Batch, type BatchId, type BatchItem, type BatchResult, type Written } from "./batches.js";
+export { type CallOptions, type KeyedOptions, type TransitionOptions, type WriteOptions } from "./attempts.js";
 export { type Conflict, type EditOptions, type EditResult, etagOf } from "./edits.js";
 export { type Listing, type Page } from "./pages.js";
 export { Refused, unwrap, type NoAnswer, type Problem } from "./problem.js";

@@ -89,13 +89,38 @@ function handlerOf(id: MockedId, origin: string, rows: Rows, planned: () => AnyA
       query: new URL(request.url).searchParams,
       body: await request.json().catch(() => undefined),
     };
+    const isDryRun = asked.query.get("dry_run") === "true";
     const wanted = typeof answer?.value === "function" ? answer.value(asked) : answer?.value;
+    if (id === "write-batch" && wanted === undefined) return batch(asked, isDryRun ? new Map() : rows, isDryRun);
     const value = wanted ?? known(id, rows, asked) ?? echoed(id, examples[id].value, asked);
-    for (const row of (value as { items?: Row[] } | undefined)?.items ?? [value as Row | undefined]) {
-      if (typeof row?.["id"] === "string") rows.set(tag + row["id"], row);
-    }
+    if (isDryRun) return success(id, value, request.signal, { "Dry-Run": "true" }); // and its row is not there
+    keep(rows, tag, value);
     return success(id, value, request.signal);
   });
+}
+
+function keep(rows: Rows, tag: string, value: unknown): void {
+  for (const row of (value as { items?: Row[] } | undefined)?.items ?? [value as Row | undefined]) {
+    if (typeof row?.["id"] === "string") rows.set(tag + row["id"], row);
+  }
+}
+
+type AskedItem = { operation: MockedId; path?: Record<string, string>; body?: unknown };
+
+/** Answers each item of a batch as its operation is answered. */
+function batch({ body }: Asked, rows: Rows, isDryRun: boolean): Response {
+  const items = ((body as { items?: AskedItem[] } | undefined)?.items ?? []).map(({ operation, path = {}, body }) => {
+    const { status, hasETag, value: example } = examples[operation];
+    const value = echoed(operation, example, { params: path, query: new URLSearchParams(), body });
+    keep(rows, operations[operation].tag, value);
+    return { status, headers: hasETag ? etagOf(value) : {}, ...(value !== undefined && { body: value }) };
+  });
+  return HttpResponse.json({ items }, { headers: isDryRun ? { "Dry-Run": "true" } : {} });
+}
+
+function etagOf(value: unknown): { ETag: string } {
+  const { version = 1 } = value as { version?: number };
+  return { ETag: `"${version}"` };
 }
 
 /** Returns the row of a path if it was answered before. */
@@ -122,12 +147,16 @@ function refusal(id: MockedId, { code, retryAfter, ...rest }: AnyAnswer & { code
   );
 }
 
-function success(id: MockedId, value: unknown, signal: AbortSignal): Response {
+function success(
+  id: MockedId,
+  value: unknown,
+  signal: AbortSignal,
+  headers: Record<string, string> = {},
+): Response {
   const { status, hasETag } = examples[id];
   if (operations[id].kind === "stream") return eventStream(value as StreamMessage[], signal);
-  if (value === undefined) return new HttpResponse(null, { status });
-  const { version = 1 } = value as { version?: number };
-  return HttpResponse.json(value as object, { status, headers: hasETag ? { ETag: `"${version}"` } : {} });
+  if (value === undefined) return new HttpResponse(null, { status, headers });
+  return HttpResponse.json(value as object, { status, headers: { ...headers, ...(hasETag && etagOf(value)) } });
 }
 
 /** Returns an example with the members of the request. */

@@ -9,7 +9,16 @@ import {
   useQueryClient,
   type UseQueryResult,
 } from "@tanstack/react-query";
-import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import {
+  createContext,
+  createElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 
 import { type Arguments, operations } from "./operations.js";
 import type { Listing } from "./pages.js";
@@ -105,6 +114,8 @@ export type CallHookOptions<Id extends WriteId> = {
    * refused, the row is shown as it was.
    */
   predict?: (...args: Arguments[Id]) => Partial<Value<Id>>;
+  /** Tries each call: nothing is written, and the cache stays as it is, without predict. */
+  dryRun?: Table[Id]["dryRun"] extends true ? boolean : false;
 };
 
 /**
@@ -115,15 +126,18 @@ export type CallHookOptions<Id extends WriteId> = {
  */
 export function useCall<Id extends WriteId>(
   id: Id,
-  { predict }: CallHookOptions<Id> = {},
+  { predict, dryRun = false }: CallHookOptions<Id> = {},
 ): UseMutationResult<Value<Id>, Failure<Id>, Arguments[Id]> {
   const waybill = useWaybill();
   const cache = useQueryClient();
   return useMutation<Value<Id>, Failure<Id>, Arguments[Id], Snapshot | undefined>({
-    mutationFn: async (args) => unwrap((await functionOf(waybill, id)(...args)) as Result<Id>) as Value<Id>,
+    mutationFn: async (args) => {
+      const written = functionOf(waybill, id)(...withOptions(id, args, dryRun ? { dryRun } : {}));
+      return unwrap((await written) as Result<Id>) as Value<Id>;
+    },
     onMutate: async (args) => {
       const rowId = (args as unknown[])[0];
-      if (predict === undefined || typeof rowId !== "string") return undefined;
+      if (predict === undefined || dryRun || typeof rowId !== "string") return undefined;
       await cache.cancelQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
       return replace(cache, rowId, (row) => ({ ...row, ...predict(...args) }));
     },
@@ -135,28 +149,46 @@ export function useCall<Id extends WriteId>(
     },
     onSuccess: (value) => {
       const answered: unknown = value;
-      if (isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
+      if (!dryRun && isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
     },
-    onSettled: () => cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) }),
+    onSettled: async () => {
+      if (!dryRun) await cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
+    },
     ...noRetry,
   });
 }
 
+export type StreamHookOptions = {
+  /** Is told of each event, after the cached pickups have been changed: for what else depends on pickups. */
+  onEvent?: (event: Schema<"PickupEvent">) => void;
+};
+
 /**
  * Follows the event stream, and keeps the cached pickups as it tells: rows change at once, and lists, whose
- * members may be others now, are read again. Returns the state of the connection, and the refusal that ended it.
+ * members may be others now, are read again, at most every quarter of a second. Returns the state of the
+ * connection, and the refusal that ended it.
  */
-export function useStream(): { state: StreamState; error: Refused | undefined } {
+export function useStream({ onEvent }: StreamHookOptions = {}): { state: StreamState; error: Refused | undefined } {
   const waybill = useWaybill();
   const cache = useQueryClient();
   const [state, setState] = useState<StreamState>("connecting");
   const [error, setError] = useState<Refused>();
+  const told = useRef(onEvent);
+  useEffect(() => {
+    told.current = onEvent;
+  });
   useEffect(() => {
     const stop = new AbortController();
+    const readLists = atMostEvery(250, stop.signal, () => {
+      void cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") });
+    });
     const follow = async () => {
       const onRestart = () => cache.invalidateQueries(); // versions of the former history say nothing now
       for await (const { event } of waybill.pickups.stream({ signal: stop.signal, onState: setState, onRestart })) {
-        if (event) apply(cache, event);
+        if (!event) continue;
+        apply(cache, event);
+        readLists();
+        told.current?.(event);
       }
     };
     setError(undefined);
@@ -166,10 +198,27 @@ export function useStream(): { state: StreamState; error: Refused | undefined } 
   return useMemo(() => ({ state, error }), [state, error]);
 }
 
+/** Returns a function that runs another one at once, and once more at the end of a pause in which it was called. */
+function atMostEvery(milliseconds: number, until: AbortSignal, run: () => void): () => void {
+  let pausing = false;
+  let again = false;
+  const pause = () => {
+    if (until.aborted) return;
+    pausing = again;
+    if (!again) return;
+    again = false;
+    run();
+    setTimeout(pause, milliseconds);
+  };
+  return () => {
+    again = true;
+    if (!pausing) pause();
+  };
+}
+
 function apply(cache: QueryClient, event: Schema<"PickupEvent">): void {
   const { pickup_id, to_status, driver_id, version } = event;
   replace(cache, pickup_id, (row) => newer(row, { ...row, status: to_status, driver_id, version }));
-  void cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") });
 }
 
 type Row = { id: string; version?: number; [member: string]: unknown };

@@ -1569,6 +1569,91 @@ export interface components {
              */
             to: string;
         };
+        /** @description Add a facility to a group: add-group-facility, in a batch */
+        AddGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Add a member: add-group-member, in a batch */
+        AddGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Add a phone number: add-phone-number, in a batch */
+        AddPhoneNumberWrite: {
+            body: components["schemas"]["NewPhoneNumber"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Record a patient's consent that a facility sees them: allow-patient-facility, in a batch */
+        AllowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "allow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
         /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
             /**
@@ -1644,6 +1729,33 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description Assign a driver: assign-pickup, in a batch */
+        AssignPickupWrite: {
+            body: components["schemas"]["Assignment"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "assign-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description The driver of an assignment */
         Assignment: {
             /**
@@ -1652,10 +1764,195 @@ export interface components {
              */
             driver_id: string;
         };
+        /** @description Cancel a pickup: cancel-pickup, in a batch */
+        CancelPickupWrite: {
+            body?: components["schemas"]["Cancellation"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "cancel-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
         /** @description Why a pickup is canceled */
         Cancellation: {
             /** @description Why it is canceled */
             reason?: string;
+        };
+        /** @description Change a password: change-password, in a batch */
+        ChangePasswordWrite: {
+            body: components["schemas"]["PasswordChange"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "change-password";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Charge an account: charge-account, in a batch */
+        ChargeAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "charge-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Collect a pickup: collect-pickup, in a batch */
+        CollectPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "collect-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Create an account: create-account, in a batch */
+        CreateAccountWrite: {
+            body: components["schemas"]["NewAccount"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-account";
+        };
+        /** @description Create a driver: create-driver, in a batch */
+        CreateDriverWrite: {
+            body: components["schemas"]["NewDriver"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-driver";
+        };
+        /** @description Create a facility: create-facility, in a batch */
+        CreateFacilityWrite: {
+            body: components["schemas"]["NewFacility"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-facility";
+        };
+        /** @description Create a group: create-group, in a batch */
+        CreateGroupWrite: {
+            body: components["schemas"]["NewGroup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-group";
+        };
+        /** @description Create a patient: create-patient, in a batch */
+        CreatePatientWrite: {
+            body: components["schemas"]["NewPatient"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-patient";
+        };
+        /** @description Create a pickup: create-pickup, in a batch */
+        CreatePickupWrite: {
+            body: components["schemas"]["NewPickup"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-pickup";
+        };
+        /** @description Create a user: create-user, in a batch */
+        CreateUserWrite: {
+            body: components["schemas"]["NewUser"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-user";
         };
         /** @description What a user logs in with */
         Credentials: {
@@ -1671,6 +1968,112 @@ export interface components {
              * @example demo
              */
             tenant: string;
+        };
+        /** @description Deactivate a user: deactivate-user, in a batch */
+        DeactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Deliver a pickup: deliver-pickup, in a batch */
+        DeliverPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deliver-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Deposit to an account: deposit-to-account, in a batch */
+        DepositToAccountWrite: {
+            body: components["schemas"]["NewLedgerEntry"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "deposit-to-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Record that a patient withdraws a facility's consent: disallow-patient-facility, in a batch */
+        DisallowPatientFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "disallow-patient-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Dispatch the nearest free driver: dispatch-pickup, in a batch */
+        DispatchPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "dispatch-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A driver, whom pickups are assigned to */
         Driver: {
@@ -1755,6 +2158,181 @@ export interface components {
              * @example -122.4148
              */
             longitude: number;
+        };
+        /** @description Edit an account: edit-account, in a batch */
+        EditAccountWrite: {
+            body: components["schemas"]["AccountEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-account";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+            };
+        };
+        /** @description Edit a driver: edit-driver, in a batch */
+        EditDriverWrite: {
+            body: components["schemas"]["DriverEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
+        };
+        /** @description Edit a facility: edit-facility, in a batch */
+        EditFacilityWrite: {
+            body: components["schemas"]["FacilityEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
+        /** @description Edit a group: edit-group, in a batch */
+        EditGroupWrite: {
+            body: components["schemas"]["GroupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-group";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Edit a patient: edit-patient, in a batch */
+        EditPatientWrite: {
+            body: components["schemas"]["PatientEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-patient";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The patient
+                 */
+                patient_id: string;
+            };
+        };
+        /** @description Edit a pickup: edit-pickup, in a batch */
+        EditPickupWrite: {
+            body: components["schemas"]["PickupEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Edit a user: edit-user, in a batch */
+        EditUserWrite: {
+            body: components["schemas"]["UserEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
         };
         /**
          * @description The kind of a ledger entry
@@ -2018,6 +2596,23 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /** @description Report a driver's location: locate-driver, in a batch */
+        LocateDriverWrite: {
+            body: components["schemas"]["DriverLocation"];
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "locate-driver";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The driver
+                 */
+                driver_id: string;
+            };
         };
         /** @description What became of an observation, and the driver as known now */
         LocatedDriver: {
@@ -2337,6 +2932,32 @@ export interface components {
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
+        };
+        /** @description Pack a pickup: pack-pickup, in a batch */
+        PackPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "pack-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description A page of a list */
         PageAccount: {
@@ -2904,6 +3525,212 @@ export interface components {
              */
             type: string;
         };
+        /** @description Reactivate a user: reactivate-user, in a batch */
+        ReactivateUserWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reactivate-user";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Receive a pickup: receive-pickup, in a batch */
+        ReceivePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "receive-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Refund a part of a pickup's charge: refund-pickup, in a batch */
+        RefundPickupWrite: {
+            body: components["schemas"]["PartialRefund"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "refund-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Release the driver: release-pickup, in a batch */
+        ReleasePickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "release-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Remove a facility from a group: remove-group-facility, in a batch */
+        RemoveGroupFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+            };
+        };
+        /** @description Remove a member: remove-group-member, in a batch */
+        RemoveGroupMemberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-group-member";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The group
+                 */
+                group_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Remove a phone number: remove-phone-number, in a batch */
+        RemovePhoneNumberWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-phone-number";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The phone number
+                 */
+                phone_number_id: string;
+                /**
+                 * Format: uuid
+                 * @description The user
+                 */
+                user_id: string;
+            };
+        };
+        /** @description Change the price of a submitted pickup: reprice-pickup, in a batch */
+        RepricePickupWrite: {
+            body: components["schemas"]["NewPrice"];
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "reprice-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
+        };
+        /** @description Send a failed text again: resend-message, in a batch */
+        ResendMessageWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "resend-message";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The text
+                 */
+                message_id: string;
+            };
+        };
         /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
             /**
@@ -2923,6 +3750,57 @@ export interface components {
             tenant_id: string;
             /** @description The user who logged in */
             user: components["schemas"]["User"];
+        };
+        /** @description Switch a flag: set-flag, in a batch */
+        SetFlagWrite: {
+            body: components["schemas"]["FlagSetting"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "set-flag";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * @description The name of the feature
+                 * @example pickup_texts
+                 */
+                name: string;
+            };
+        };
+        /** @description Ship a pickup: ship-pickup, in a batch */
+        ShipPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "ship-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /** @description An entry of an account, with the balance after it */
         StatementLine: {
@@ -2946,6 +3824,32 @@ export interface components {
              * @description The pickup that was charged or refunded
              */
             pickup_id: string | null;
+        };
+        /** @description Submit a pickup: submit-pickup, in a batch */
+        SubmitPickupWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
+                "Idempotency-Key"?: string;
+                /**
+                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "submit-pickup";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The pickup
+                 */
+                pickup_id: string;
+            };
         };
         /**
          * @description A transition of a pickup from one status to another
@@ -3009,22 +3913,7 @@ export interface components {
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
         /** @description A write of a batch: a request to an operation */
-        Write: {
-            /** @description Its body */
-            body?: unknown;
-            /** @description Its headers */
-            headers?: components["schemas"]["WriteHeaders"];
-            /** @description The id of the operation */
-            operation: string;
-            /** @description The parameters in its path */
-            path?: {
-                [key: string]: string;
-            };
-            /** @description The parameters in its query */
-            query?: {
-                [key: string]: string;
-            };
-        };
+        Write: components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
         /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
@@ -3038,13 +3927,6 @@ export interface components {
              * @example 201
              */
             status: number;
-        };
-        /** @description The headers of a write of a batch */
-        WriteHeaders: {
-            /** @description Unique for each write, and the same for its retries */
-            "Idempotency-Key"?: string;
-            /** @description The ETag of the row that the write is based on */
-            "If-Match"?: string;
         };
         /** @description Writes that are made together */
         Writes: {

@@ -36,8 +36,11 @@ export type Body<Id extends OperationId> =
 /** The body of an operation whose repetitions are recognized by its id: without one, the call makes it. */
 export type BodyWithId<Id extends OperationId> = Omit<Body<Id>, "id"> & { id?: string };
 
-/** The parameters of an operation in the query. The cursor of a list is kept by its Listing. */
-export type Query<Id extends OperationId> = Omit<NonNullable<operations[Id]["parameters"]["query"]>, "cursor">;
+/** The parameters of an operation in the query. The cursor of a list is kept by its Listing; a dry run is an option. */
+export type Query<Id extends OperationId> = Omit<
+  NonNullable<operations[Id]["parameters"]["query"]>,
+  "cursor" | "dry_run"
+>;
 
 /**
  * The outcome of a call: the value, or a typed error to switch on.
@@ -54,6 +57,8 @@ export type Result<Id extends OperationId> =
       etag: string | undefined;
       /** Whether an earlier request of the same intent had taken effect. */
       replayed: boolean;
+      /** Whether the call was only tried, and nothing was written; the value then has no etag. */
+      dryRun: boolean;
     }
   | { ok: false; error: Refusal<Id> | NoAnswer };
 
@@ -71,4 +76,6 @@ export type Operation = {
   params: readonly string[];
   body: boolean;
   query: boolean;
+  /** Whether it can be tried. */
+  dryRun: boolean;
 };

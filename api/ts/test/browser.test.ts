@@ -87,6 +87,62 @@ test("a test in Node, with the packed client, goes through mocks of the server",
   assert.deepEqual(walked, { draft: "DRAFT", refused: "driver_busy", assigned: "ASSIGNED" });
 });
 
+test("a page in a browser, with the packed client, shows mocks of the server: a list, and errors on demand", async () => {
+  const opened = async () => {
+    const page = await open("127.0.0.1", "mocked.html");
+    await page.locator('body[data-mocked="true"]').waitFor({ state: "attached" });
+    return page;
+  };
+  const page = await opened();
+  const outside: string[] = [];
+  page.on("requestfailed", (request) => outside.push(request.url()));
+  await page.evaluate(() => window.mock.list(["1 Mission St", "2 Mission St"]));
+  await page.evaluate(() => window.mock.refuseOnce());
+  await page.evaluate(() => window.mock.show());
+  await page.getByRole("heading", { name: "2 Mission St" }).waitFor();
+  assert.equal(await page.getByRole("heading").count(), 2);
+  await page.getByRole("button", { name: "Assign" }).first().click();
+  await page.getByRole("alert").getByText("driver_busy").waitFor();
+  await page.getByRole("button", { name: "Assign" }).first().click();
+  await page.locator("output").getByText("ASSIGNED").waitFor();
+  assert.equal(await page.getByRole("alert").textContent(), "");
+  assert.deepEqual(outside, []);
+
+  const refused = await opened();
+  await refused.evaluate(() => window.mock.refuseList());
+  await refused.evaluate(() => window.mock.show());
+  await refused.getByRole("alert").getByText("unauthenticated").waitFor();
+});
+
+test("a hook that tries a call shows its answer, and leaves the cache as it is", async () => {
+  const driver = unwrap(await as("admin").drivers.create({ name: "Tried" }));
+  const id = await submitted(as("staff"));
+  const page = await open("127.0.0.1", "react.html");
+  const { token } = userOf("dispatcher");
+  await page.evaluate((shown) => window.board(shown), { url: server.url, token, driver: driver.id });
+  await page.locator('main[data-state="open"]').waitFor();
+  const shown = page.locator(`#p-${id}`);
+  await shown.getByText("SUBMITTED").waitFor();
+  await page.getByRole("heading", { name: "Tried" }).waitFor();
+  const asked: string[] = [];
+  page.on("request", (request) => request.method() !== "OPTIONS" && asked.push(new URL(request.url()).pathname));
+  const seen: (string | null)[] = [];
+  await page.exposeFunction("saw", (text: string | null) => void seen.push(text));
+  await shown.locator("output").evaluate((output) => {
+    const saw = (window as unknown as { saw: (text: string | null) => void }).saw;
+    new MutationObserver(() => saw(output.textContent)).observe(output, { characterData: true, subtree: true });
+  });
+  await shown.getByRole("button", { name: "Try" }).click();
+  await page.getByRole("status").getByText("ASSIGNED").waitFor();
+  assert.equal(await shown.locator("output").textContent(), "SUBMITTED");
+  // What the call itself makes of the cache is asked for behind the try.
+  await shown.getByRole("button", { name: "Assign" }).click();
+  await shown.getByText("ASSIGNED").waitFor();
+  const assign = `/v1/pickups/${id}/assign`;
+  assert.deepEqual(asked.slice(0, 2), [assign, assign]);
+  assert.deepEqual([...new Set(seen)], ["ASSIGNED"]);
+});
+
 test("a page of an origin that is not allowed gets nothing", async () => {
   const page = await open("elsewhere.localhost");
   const outcome = await page.evaluate(
@@ -120,7 +176,7 @@ test("hooks show a call at once, take it back with its code when it is refused, 
     await out;
     await route.continue();
   });
-  await mine.locator(`#p-${second} button`).click();
+  await mine.locator(`#p-${second}`).getByRole("button", { name: "Assign" }).click();
   await status(mine, second).getByText("ASSIGNED").waitFor();
   answer();
   await mine.getByRole("alert").getByText("driver_busy").waitFor();
@@ -129,7 +185,7 @@ test("hooks show a call at once, take it back with its code when it is refused, 
   // Taken: the other board shows it without a reload. The oldest pickup is on the second page.
   await mine.getByRole("button", { name: "More" }).click();
   await status(mine, first).getByText("SUBMITTED").waitFor();
-  await other.locator(`#p-${second} button`).click();
+  await other.locator(`#p-${second}`).getByRole("button", { name: "Assign" }).click();
   await status(other, second).getByText("ASSIGNED").waitFor();
   await status(mine, second).getByText("ASSIGNED").waitFor();
 });

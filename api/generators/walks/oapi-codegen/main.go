@@ -3,9 +3,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
+
+	"github.com/google/uuid"
 
 	api "waybill/api/generators/out/oapi-codegen"
 	"waybill/api/generators/walks"
@@ -48,7 +51,10 @@ func walk(ctx context.Context) error {
 	if created.JSON201 == nil || created.JSON201.Status != api.PickupStatusDRAFT {
 		return fmt.Errorf("create: %s", created.Status())
 	}
-	return submitAndCancel(ctx, client, *created.JSON201)
+	if err := submitAndCancel(ctx, client, *created.JSON201); err != nil {
+		return err
+	}
+	return batch(ctx, client, given)
 }
 
 func submitAndCancel(ctx context.Context, client *api.ClientWithResponses, pickup api.Pickup) error {
@@ -83,4 +89,27 @@ func submitAndCancel(ctx context.Context, client *api.ClientWithResponses, picku
 	case insufficientFunds:
 	}
 	return fmt.Errorf("submit again: %s", conflict.Code)
+}
+
+// batch creates and cancels another pickup, in one batch.
+func batch(ctx context.Context, client *api.ClientWithResponses, given walks.Given) error {
+	id, reason := uuid.New(), "Booked twice"
+	create := api.CreatePickupWrite{Operation: api.CreatePickup, Body: api.NewPickup{
+		Id: &id, FacilityId: given.Pickup.FacilityID, AccountId: given.Pickup.AccountID,
+		PriceCents: given.Pickup.PriceCents, PickupAddress: given.Pickup.PickupAddress,
+		DropoffAddress: given.Pickup.DropoffAddress}}
+	cancel := api.CancelPickupWrite{Operation: api.CancelPickup, Body: &api.Cancellation{Reason: &reason}}
+	cancel.Path.PickupId = id
+	items := make([]api.Write, 2)
+	if err := errors.Join(items[0].FromCreatePickupWrite(create), items[1].FromCancelPickupWrite(cancel)); err != nil {
+		return err
+	}
+	written, err := client.WriteBatchWithResponse(ctx, nil, api.Writes{Items: items})
+	if err != nil {
+		return fmt.Errorf("batch: %w", err)
+	}
+	if written.JSON200 == nil || len(written.JSON200.Items) != 2 || written.JSON200.Items[0].Status != 201 {
+		return fmt.Errorf("batch: %s", written.Status())
+	}
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/google/uuid"
+
 	api "waybill/api/generators/out/ogen"
 	"waybill/api/generators/walks"
 )
@@ -42,7 +44,10 @@ func walk(ctx context.Context) error {
 	if err != nil || !ok || created.Response.Status != api.PickupStatusDRAFT {
 		return fmt.Errorf("create: %T, %w", answer, err)
 	}
-	return submitAndCancel(ctx, client, created.Response)
+	if err := submitAndCancel(ctx, client, created.Response); err != nil {
+		return err
+	}
+	return batch(ctx, client, given)
 }
 
 func submitAndCancel(ctx context.Context, client *api.Client, pickup api.Pickup) error {
@@ -71,4 +76,30 @@ func submitAndCancel(ctx context.Context, client *api.Client, pickup api.Pickup)
 	case api.SubmitPickupConflictCodeInsufficientFunds:
 	}
 	return fmt.Errorf("submit again: %s, %s", conflict.Code, conflict.CurrentStatus.Value)
+}
+
+// batch creates and cancels another pickup, in one batch.
+func batch(ctx context.Context, client *api.Client, given walks.Given) error {
+	id := uuid.New()
+	answer, err := client.WriteBatch(ctx, &api.Writes{Items: []api.Write{
+		api.NewCreatePickupWriteWrite(api.CreatePickupWrite{
+			Operation: api.CreatePickupWriteOperationCreatePickup,
+			Body: api.NewPickup{ID: api.NewOptUUID(id), FacilityID: given.Pickup.FacilityID,
+				AccountID: given.Pickup.AccountID, PriceCents: given.Pickup.PriceCents,
+				PickupAddress: given.Pickup.PickupAddress, DropoffAddress: given.Pickup.DropoffAddress},
+		}),
+		api.NewCancelPickupWriteWrite(api.CancelPickupWrite{
+			Operation: api.CancelPickupWriteOperationCancelPickup,
+			Path:      api.CancelPickupWritePath{PickupID: id},
+			Body:      api.NewOptCancellation(api.Cancellation{Reason: api.NewOptString("Booked twice")}),
+		}),
+	}}, api.WriteBatchParams{})
+	written, ok := answer.(*api.WrittenHeaders)
+	if err != nil || !ok || len(written.Response.Items) != 2 {
+		return fmt.Errorf("batch: %T, %w", answer, err)
+	}
+	if first, second := written.Response.Items[0].Status, written.Response.Items[1].Status; first != 201 || second != 200 {
+		return fmt.Errorf("batch: %d, %d", first, second)
+	}
+	return nil
 }

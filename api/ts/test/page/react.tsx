@@ -9,14 +9,17 @@ function Board({ driver }: { driver: string }) {
   const pickups = useList("list-pickups", { limit: 2 });
   const predict = () => ({ status: "ASSIGNED" as const, driver_id: driver });
   const assign = useCall("assign-pickup", { predict });
+  const tried = useCall("assign-pickup", { predict, dryRun: true });
   return (
     <main data-state={state}>
       {pickups.data?.map((pickup) => (
         <section key={pickup.id} id={`p-${pickup.id}`}>
           <output>{pickup.status}</output>
           <button onClick={() => assign.mutate([pickup.id, { driver_id: driver }])}>Assign</button>
+          <button onClick={() => tried.mutate([pickup.id, { driver_id: driver }])}>Try</button>
         </section>
       ))}
+      <p role="status">{tried.data?.status ?? tried.error?.problem.code}</p>
       <p role="alert">{assign.error?.problem.code}</p>
       {pickups.hasNextPage && <button onClick={() => pickups.fetchNextPage()}>More</button>}
       <Driver id={driver} />

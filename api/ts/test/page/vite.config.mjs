@@ -1,3 +1,3 @@
 import { defineConfig } from "vite";
 
-export default defineConfig({ build: { rollupOptions: { input: ["index.html", "react.html"] } } });
+export default defineConfig({ build: { target: "es2022", rollupOptions: { input: ["index.html", "react.html", "mocked.html"] } } });

@@ -1,0 +1,131 @@
+import { QueryCache, QueryClient, QueryClientProvider, MutationCache, useQueryClient } from "@tanstack/react-query";
+import { Refused } from "@waybill/client";
+import { useStream, WaybillProvider } from "@waybill/client/react";
+import { type ReactNode, useEffect, useMemo } from "react";
+import { Button, RouterProvider } from "react-aria-components";
+
+import { NoticesProvider } from "./parts/notices";
+import { Login } from "./login";
+import { pagesFor } from "./pages";
+import { Link, useAddress } from "./router";
+import { SessionProvider, useGate, useSession } from "./session";
+import { texts } from "./texts";
+
+export function App() {
+  return (
+    <SessionProvider>
+      <Gate />
+    </SessionProvider>
+  );
+}
+
+/** Shows the login or the pages of a role. What one user has read is forgotten before the next logs in. */
+function Gate() {
+  const { session, waybill, expire } = useGate();
+  const cache = useMemo(() => {
+    const onError = (error: unknown) => {
+      if (error instanceof Refused && error.problem.code === "unauthenticated") expire();
+    };
+    return new QueryClient({
+      queryCache: new QueryCache({ onError }),
+      mutationCache: new MutationCache({ onError }),
+      // Rows come by the stream; what is not in it is read again when it is shown again.
+      defaultOptions: {
+        queries: { staleTime: 15_000, networkMode: "always" },
+        mutations: { networkMode: "always" },
+      },
+    });
+  }, [session?.token, expire]);
+  if (session === undefined) return <Login />;
+  return (
+    <QueryClientProvider client={cache}>
+      <WaybillProvider waybill={waybill}>
+        <RouterProvider navigate={openHref}>
+          <NoticesProvider>
+            <Frame />
+          </NoticesProvider>
+        </RouterProvider>
+      </WaybillProvider>
+    </QueryClientProvider>
+  );
+}
+
+function openHref(href: string): void {
+  const { pathname, search } = new URL(href, location.origin);
+  history.pushState(null, "", pathname + search);
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** What is around every page: the way to the others, the state of the connection, the user. */
+function Frame() {
+  const { user } = useSession();
+  const { logout } = useGate();
+  const { path } = useAddress();
+  const pages = pagesFor(user.role);
+  const page = pages.find(({ at }) => at === (path[0] ?? ""));
+  return (
+    <>
+      <a className="skip" href="#content">
+        {texts.skip}
+      </a>
+      <header className="bar">
+        <strong className="brand">{texts.product}</strong>
+        <nav aria-label={texts.nav.label}>
+          {pages
+            .filter(({ name }) => name !== undefined)
+            .map(({ at, name }) => (
+              <Link key={at} to={at ? [at] : []} current={page?.at === at}>
+                {name}
+              </Link>
+            ))}
+        </nav>
+        <Connection />
+        <span className="who">
+          <Link to={["password"]}>{user.name}</Link>
+          <small>{texts.role[user.role]}</small>
+        </span>
+        <Button className="plain" onPress={() => void logout()}>
+          {texts.logout}
+        </Button>
+      </header>
+      <main id="content" tabIndex={-1} data-page={page?.at || "home"}>
+        {page ? page.show(path) : <Missing />}
+      </main>
+    </>
+  );
+}
+
+function Missing(): ReactNode {
+  return (
+    <section className="narrow">
+      <h1>{texts.notFound}</h1>
+      <Link to={[]}>{texts.pickup.back}</Link>
+    </section>
+  );
+}
+
+/** Follows the stream, and says how the connection is. */
+function Connection() {
+  const cache = useQueryClient();
+  const { expire } = useGate();
+  const { state, error } = useStream({
+    // A transition may have given a driver work, or taken it away.
+    onEvent: () => void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-drivers" }),
+  });
+  useEffect(() => {
+    if (error?.problem.code === "unauthenticated") expire();
+  }, [error, expire]);
+  const shown = error ? "ended" : state;
+  return (
+    <>
+      <span className={`connection ${shown}`} role="status">
+        {texts.stream[shown]}
+      </span>
+      {shown === "waiting" && (
+        <p className="offline" role="alert">
+          {texts.stream.waitingLong}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,153 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { type Body, unwrap } from "@waybill/client";
+import { useList, useWaybill } from "@waybill/client/react";
+import { type FormEvent, useEffect, useState } from "react";
+import { Button, Form } from "react-aria-components";
+
+import { localOf, shortId } from "../format";
+import { useFacilities } from "../names";
+import { ChoiceField, Field } from "../parts/form";
+import { reasonOf, useNotices } from "../parts/notices";
+import { texts } from "../texts";
+import { PatientField, type PatientChoice } from "./patient";
+
+/** What a new booking begins with. */
+export type Template = Partial<
+  Pick<Body<"create-pickup">, "facility_id" | "account_id" | "pickup_address" | "dropoff_address" | "price_cents">
+> & { patient?: PatientChoice };
+
+const hour = 3_600_000;
+
+/** The form of a booking. Its id is made once: pressing twice, or again after a lost answer, books once. */
+export function Booking({ template }: { template: Template | undefined }) {
+  const waybill = useWaybill();
+  const cache = useQueryClient();
+  const { done } = useNotices();
+  const facilities = useFacilities();
+  const accounts = useList("list-accounts", { limit: 200 }).data ?? [];
+  const [id, setId] = useState(newId);
+  const [facilityId, setFacilityId] = useState(template?.facility_id);
+  const [accountId, setAccountId] = useState(template?.account_id);
+  const [patient, setPatient] = useState(template?.patient);
+  const [from, setFrom] = useState(template?.pickup_address ?? "");
+  const [to, setTo] = useState(template?.dropoff_address ?? "");
+  const [note, setNote] = useState("");
+  const [start, setStart] = useState(() => localOf(new Date(Date.now() + hour / 2)));
+  const [end, setEnd] = useState(() => localOf(new Date(Date.now() + 2.5 * hour)));
+  const [price, setPrice] = useState(
+    template?.price_cents === undefined ? "" : (template.price_cents / 100).toFixed(2),
+  );
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<string>();
+
+  // Where there is no choice, none is asked for.
+  const [onlyFacility, onlyAccount] = [
+    facilities.length === 1 && facilities[0],
+    accounts.length === 1 && accounts[0],
+  ];
+  useEffect(() => {
+    if (onlyFacility) setFacilityId(onlyFacility.id);
+    if (onlyAccount) setAccountId(onlyAccount.id);
+  }, [onlyFacility, onlyAccount]);
+  const facility = facilities.find((f) => f.id === facilityId);
+  useEffect(() => {
+    if (facility && from === "") setFrom(facility.address);
+  }, [facility]);
+
+  const cents = /^\d+([.,]\d{1,2})?$/.test(price.trim())
+    ? Math.round(Number(price.trim().replace(",", ".")) * 100)
+    : undefined;
+  const wrongWindow = start !== "" && end !== "" && end <= start;
+  const complete = facilityId !== undefined && accountId !== undefined && cents !== undefined && !wrongWindow;
+
+  const book = async (submit: boolean) => {
+    if (!complete) return;
+    setBusy(true);
+    setRefused(undefined);
+    try {
+      const draft = {
+        id,
+        facility_id: facilityId,
+        account_id: accountId,
+        pickup_address: from.trim(),
+        dropoff_address: to.trim(),
+        price_cents: cents,
+        ...(patient && { patient_id: patient.id }),
+        ...(note.trim() && { note: note.trim() }),
+        ...(start &&
+          end && { window_start: new Date(start).toISOString(), window_end: new Date(end).toISOString() }),
+      };
+      unwrap(await waybill.pickups.create(draft));
+      if (submit) unwrap(await waybill.pickups.submit(id, { idempotencyKey: id }));
+      done((submit ? texts.clinic.booked : texts.clinic.drafted)(shortId(id)));
+      setId(newId());
+      setNote("");
+      setPatient(undefined);
+    } catch (error) {
+      setRefused(reasonOf(error));
+    } finally {
+      setBusy(false);
+      void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-pickups" });
+    }
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void book(true);
+  };
+  return (
+    <Form className="card booking" onSubmit={submit}>
+      {refused && (
+        <p className="refused" role="alert">
+          {refused}
+        </p>
+      )}
+      {facilities.length !== 1 && (
+        <ChoiceField
+          label={texts.clinic.facility}
+          choices={facilities}
+          value={facilityId}
+          onChange={setFacilityId}
+        />
+      )}
+      <PatientField facilityId={facilityId} value={patient} onChange={setPatient} />
+      <Field label={texts.clinic.from} value={from} onChange={setFrom} isRequired />
+      <Field label={texts.clinic.to} value={to} onChange={setTo} isRequired />
+      <div className="pair">
+        <Field label={texts.clinic.start} type="datetime-local" value={start} onChange={setStart} />
+        <Field
+          label={texts.clinic.end}
+          type="datetime-local"
+          value={end}
+          onChange={setEnd}
+          error={wrongWindow ? texts.clinic.range : undefined}
+        />
+      </div>
+      <Field label={texts.clinic.note} value={note} onChange={setNote} />
+      <div className="pair">
+        {accounts.length !== 1 && (
+          <ChoiceField label={texts.clinic.account} choices={accounts} value={accountId} onChange={setAccountId} />
+        )}
+        <Field
+          label={texts.clinic.price}
+          value={price}
+          onChange={setPrice}
+          isRequired
+          inputMode="decimal"
+          error={price !== "" && cents === undefined ? texts.clinic.priceRule : undefined}
+        />
+      </div>
+      <div className="actions">
+        <Button onPress={() => void book(false)} isDisabled={!complete || busy}>
+          {texts.clinic.draft}
+        </Button>
+        <Button type="submit" className="primary" isDisabled={!complete} isPending={busy}>
+          {texts.clinic.submit}
+        </Button>
+      </div>
+    </Form>
+  );
+}
+
+function newId(): string {
+  return crypto.randomUUID();
+}

@@ -1,0 +1,86 @@
+import {
+  Button,
+  GridList,
+  GridListItem,
+  GridListLoadMoreItem,
+  ListLayout,
+  useDragAndDrop,
+  Virtualizer,
+} from "react-aria-components";
+
+import { shortId } from "../format";
+import { Instead } from "../parts/page";
+import { PickupCard } from "../pickup/card";
+import { useRules } from "../pickup/transitions";
+import { texts } from "../texts";
+import type { Column } from "./columns";
+
+/** What a dragged card carries: the id of its pickup. */
+export const pickupType = "application/x-waybill-pickup";
+
+type Props = {
+  column: Column;
+  count: number | undefined;
+  chosen: string | undefined;
+  choose: (id?: string) => void;
+};
+
+/** A column: the pickups of one status. Only the cards in sight are in the page, however many there are. */
+export function ColumnList({ column: { status, rows, list }, count, chosen, choose }: Props) {
+  const mayAssign = useRules().some((r) => r.transition === "assign" && r.from_statuses.includes(status));
+  const { dragAndDropHooks } = useDragAndDrop({
+    getItems: (keys) => [...keys].map((key) => ({ [pickupType]: String(key), "text/plain": shortId(String(key)) })),
+    getAllowedDropOperations: () => ["move"],
+  });
+  const shown = count ?? (list.hasNextPage ? `${rows.length}+` : rows.length);
+  const label = texts.dispatch.column(texts.status[status], String(shown));
+  return (
+    <section className={`column s-${status}`} data-status={status}>
+      <h2>
+        {texts.status[status]} <output>{shown}</output>
+      </h2>
+      {rows.length === 0 ? (
+        <Instead
+          of={{ ...list, data: list.data && [] }}
+          empty={status === "SUBMITTED" ? texts.dispatch.empty.SUBMITTED : texts.dispatch.empty.others}
+        />
+      ) : (
+        <Virtualizer layout={ListLayout} layoutOptions={{ estimatedRowHeight: 112, gap: 8, padding: 2 }}>
+          <GridList
+            key={String(mayAssign)} // a list has its hooks for dragging from its first render on
+            aria-label={label}
+            className="cards"
+            selectionMode="single"
+            selectionBehavior="replace"
+            selectedKeys={chosen === undefined ? [] : [chosen]}
+            onSelectionChange={(keys) => choose(keys === "all" ? undefined : ([...keys][0] as string | undefined))}
+            {...(mayAssign && { dragAndDropHooks })}
+          >
+            {rows.map((pickup) => (
+              <GridListItem key={pickup.id} id={pickup.id} textValue={textOf(pickup)} className="card pickup">
+                <PickupCard pickup={pickup} />
+                {mayAssign && (
+                  <Button slot="drag" className="grip" aria-label={texts.dispatch.drag(textOf(pickup))}>
+                    ⠿
+                  </Button>
+                )}
+              </GridListItem>
+            ))}
+            {list.hasNextPage && (
+              <GridListLoadMoreItem
+                isLoading={list.isFetchingNextPage}
+                onLoadMore={() => void (list.isFetchingNextPage || list.fetchNextPage())}
+              >
+                {texts.list.loading}
+              </GridListLoadMoreItem>
+            )}
+          </GridList>
+        </Virtualizer>
+      )}
+    </section>
+  );
+}
+
+function textOf(pickup: { id: string; pickup_address?: string }): string {
+  return `${shortId(pickup.id)} ${pickup.pickup_address ?? ""}`;
+}

@@ -1,0 +1,92 @@
+import { useValue } from "@waybill/client/react";
+import { useMemo, useState } from "react";
+import { Button } from "react-aria-components";
+
+import { FacilityName } from "../names";
+import { Heading } from "../parts/page";
+import { PickupCard } from "../pickup/card";
+import { Transitions } from "../pickup/transitions";
+import { Link, useQueryParameters } from "../router";
+import { shortId } from "../format";
+import { texts } from "../texts";
+import { type Column, ended, type Filters, open, useColumns } from "./columns";
+import { ColumnList } from "./column";
+import { Drivers } from "./drivers";
+import { FilterBar } from "./filters";
+
+/** The dispatchers' page: the pickups that wait for something, by status, and the drivers beside them. */
+export function Dispatch() {
+  const [query, setQuery] = useQueryParameters();
+  const filters = useMemo(() => filtersOf(query), [query]);
+  const [showEnded, setShowEnded] = useState(false);
+  const columns = useColumns(open, filters);
+  const chosenId = query.get("pickup") ?? undefined;
+  const chosen = columns.flatMap(({ rows }) => rows).find(({ id }) => id === chosenId);
+  const choose = (id: string | undefined) => setQuery({ pickup: id });
+  return (
+    <div className="dispatch">
+      <Heading title={texts.dispatch.title}>{texts.dispatch.title}</Heading>
+      <FilterBar filters={filters} change={setQuery} />
+      <section className="columns" aria-label={texts.dispatch.pickups}>
+        <Columns columns={columns} filters={filters} chosen={chosenId} choose={choose} />
+        {showEnded ? (
+          <Ended filters={filters} chosen={chosenId} choose={choose} />
+        ) : (
+          <Button className="column-toggle" onPress={() => setShowEnded(true)}>
+            {texts.dispatch.showEnded}
+          </Button>
+        )}
+      </section>
+      <aside className="side">
+        {chosen ? (
+          <section className="chosen card" aria-label={texts.pickup.title(shortId(chosen.id))}>
+            <header>
+              <h2>
+                <FacilityName id={chosen.facility_id} />
+              </h2>
+              <Button className="plain" aria-label={texts.close} onPress={() => choose(undefined)}>
+                ×
+              </Button>
+            </header>
+            <PickupCard pickup={chosen} long />
+            <Transitions pickup={chosen} />
+            <Link to={["pickups", chosen.id]}>{texts.pickup.open}</Link>
+          </section>
+        ) : (
+          <p className="hint">{texts.dispatch.selectHint}</p>
+        )}
+        <Drivers chosen={chosen} />
+      </aside>
+    </div>
+  );
+}
+
+type Choosing = { filters: Filters; chosen: string | undefined; choose: (id: string | undefined) => void };
+
+function Columns({ columns, filters, chosen, choose }: Choosing & { columns: Column[] }) {
+  const { facility_id, ...others } = filters;
+  const counts = useValue("get-pickup-counts", facility_id ? { facility_id } : {});
+  // The counts know facilities. With other filters only what was read can be counted.
+  const counted = Object.values(others).every((value) => value === undefined);
+  return columns.map((column) => {
+    const count = counted ? counts.data?.items.find((item) => item.status === column.status)?.count : undefined;
+    return <ColumnList key={column.status} column={column} count={count} chosen={chosen} choose={choose} />;
+  });
+}
+
+function Ended({ filters, chosen, choose }: Choosing) {
+  return <Columns columns={useColumns(ended, filters)} filters={filters} chosen={chosen} choose={choose} />;
+}
+
+function filtersOf(query: URLSearchParams): Filters {
+  const filters: Record<string, string> = {};
+  for (const name of ["facility_id", "driver_id", "text"]) {
+    const value = query.get(name);
+    if (value) filters[name] = value;
+  }
+  for (const name of ["window_from", "window_to"]) {
+    const at = new Date(query.get(name) ?? "");
+    if (!Number.isNaN(at.getTime())) filters[name] = at.toISOString();
+  }
+  return filters;
+}

@@ -1,0 +1,53 @@
+import { texts } from "./texts";
+
+const { locale } = texts;
+
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+
+/** Returns a time of day, with the day unless it is today, in the browser's zone. */
+export function timeOf(at: string, now = new Date()): string {
+  const time = new Date(at);
+  return time.toDateString() === now.toDateString()
+    ? clock.format(time)
+    : `${day.format(time)}, ${clock.format(time)}`;
+}
+
+/** Returns date, time and seconds in the browser's zone. */
+export function fullTimeOf(at: string): string {
+  return full.format(new Date(at));
+}
+
+/** Returns a span of time in two units at most. */
+export function spanOf(milliseconds: number): string {
+  const minutes = Math.max(0, Math.floor(milliseconds / 60_000));
+  if (minutes < 1) return texts.span.now;
+  if (minutes < 60) return texts.span.minutes(minutes);
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return texts.span.hours(hours, minutes % 60);
+  return texts.span.days(Math.floor(hours / 24), hours % 24);
+}
+
+/** Returns an amount, such as 12.50. Accounts say its currency. */
+export function moneyOf(cents: number, currency?: string): string {
+  const options: Intl.NumberFormatOptions = currency
+    ? { style: "currency", currency }
+    : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  return new Intl.NumberFormat(locale, options).format(cents / 100);
+}
+
+/** Returns a distance. */
+export function distanceOf(meters: number): string {
+  return meters < 1000 ? `${Math.round(meters / 10) * 10} m` : `${(meters / 1000).toFixed(1)} km`;
+}
+
+/** Returns the end of an id: enough to tell rows on one page apart. Ids that follow each other begin alike. */
+export function shortId(id: string): string {
+  return id.slice(-6).toUpperCase();
+}
+
+/** Returns the value of datetime-local for a time, and back. */
+export function localOf(at: Date): string {
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}

@@ -1,0 +1,41 @@
+import type { Schema } from "@waybill/client";
+import { useList, useValue } from "@waybill/client/react";
+
+import { shortId } from "./format";
+import { useSession } from "./session";
+import { texts } from "./texts";
+
+/** The facilities that the user sees, as far as one page has them. */
+export function useFacilities(): Schema<"Facility">[] {
+  return useList("list-facilities", { limit: 200 }).data ?? none;
+}
+
+const none: Schema<"Facility">[] = [];
+
+/** The name of a facility, which is read on its own if the page of facilities does not have it. */
+export function FacilityName({ id }: { id: string }) {
+  const facilities = useList("list-facilities", { limit: 200 });
+  const known = facilities.data?.find((f) => f.id === id);
+  if (known) return <>{known.name}</>;
+  return facilities.isPending ? <>…</> : <Fetched id={id} />;
+}
+
+function Fetched({ id }: { id: string }) {
+  return <>{useValue("get-facility", id).data?.name ?? shortId(id)}</>;
+}
+
+/** The name of a driver. */
+export function DriverName({ id }: { id: string }) {
+  return <>{useValue("get-driver", id).data?.name ?? shortId(id)}</>;
+}
+
+/** Who did something, as far as the viewer may know. */
+export function UserName({ id }: { id: string }) {
+  const { user } = useSession();
+  if (user.id === id) return <>{texts.pickup.you}</>;
+  return user.role === "admin" || user.role === "dispatcher" ? <Colleague id={id} /> : <>{texts.pickup.someone}</>;
+}
+
+function Colleague({ id }: { id: string }) {
+  return <>{useValue("get-user", id).data?.name ?? texts.pickup.someone}</>;
+}

@@ -1,0 +1,53 @@
+import type { Schema } from "@waybill/client";
+import { lazy, type ReactNode, Suspense } from "react";
+
+import { Dispatch } from "./dispatch/page";
+import { Instead } from "./parts/page";
+import { Password } from "./password";
+import { PickupPage } from "./pickup/page";
+import { texts } from "./texts";
+
+type Role = Schema<"UserRole">;
+
+/** A page: the first part of its path, its name in the menu (without one it is not there), and what it shows. */
+type Page = { at: string; name?: string; show: (path: string[]) => ReactNode };
+
+// Each role loads its own pages.
+const Clinic = lazy(() => import("./clinic/page").then(({ Clinic }) => ({ default: Clinic })));
+const Hub = lazy(() => import("./hub/page").then(({ Hub }) => ({ default: Hub })));
+const Driver = lazy(() => import("./driver/page").then(({ Driver }) => ({ default: Driver })));
+const Users = lazy(() => import("./admin/users").then(({ Users }) => ({ default: Users })));
+const Accounts = lazy(() => import("./admin/accounts").then(({ Accounts }) => ({ default: Accounts })));
+const Groups = lazy(() => import("./admin/groups").then(({ Groups }) => ({ default: Groups })));
+const Flags = lazy(() => import("./admin/flags").then(({ Flags }) => ({ default: Flags })));
+
+const loading = <Instead of={{ isPending: true, error: null, refetch: undefined! }} />;
+
+function later(name: string, at: string, show: (path: string[]) => ReactNode): Page {
+  return { at, name, show: (path) => <Suspense fallback={loading}>{show(path)}</Suspense> };
+}
+
+const board: Page = { at: "", name: texts.nav.board, show: () => <Dispatch /> };
+const common: Page[] = [
+  { at: "pickups", show: ([, id = ""]) => <PickupPage key={id} id={id} /> },
+  { at: "password", show: () => <Password /> },
+];
+
+const pages: Record<Role, Page[]> = {
+  admin: [
+    board,
+    later(texts.nav.users, "users", () => <Users />),
+    later(texts.nav.groups, "groups", () => <Groups />),
+    later(texts.nav.accounts, "accounts", ([, id]) => <Accounts id={id} />),
+    later(texts.nav.flags, "flags", () => <Flags />),
+  ],
+  dispatcher: [board, later(texts.nav.accounts, "accounts", ([, id]) => <Accounts id={id} />)],
+  staff: [later(texts.nav.book, "", () => <Clinic />)],
+  hub: [later(texts.nav.hub, "", () => <Hub />)],
+  driver: [later(texts.nav.mine, "", () => <Driver />)],
+};
+
+/** Returns the pages of a role. A role that is not listed has none but those that everybody has. */
+export function pagesFor(role: Role): Page[] {
+  return [...(pages[role] ?? []), ...common];
+}

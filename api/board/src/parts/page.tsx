@@ -1,0 +1,69 @@
+import type { UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
+import { type ReactNode, useEffect } from "react";
+import { Button } from "react-aria-components";
+
+import { texts } from "../texts";
+import { reasonOf } from "./notices";
+
+/** A page's heading, which is also the title of the window. No title has a word of a patient. */
+export function Heading({ children, title, actions }: { children: ReactNode; title: string; actions?: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · ${texts.product}`;
+  }, [title]);
+  return (
+    <header className="heading">
+      <h1>{children}</h1>
+      {actions && <div className="actions">{actions}</div>}
+    </header>
+  );
+}
+
+type Read = Pick<UseQueryResult, "isPending" | "error" | "refetch">;
+
+/** What stands in the place of a list or a value: that it is being read, why it could not be, or that it is empty. */
+export function Instead({
+  of,
+  empty,
+  skeleton = 3,
+}: {
+  of: Read & { data?: unknown };
+  empty?: ReactNode;
+  skeleton?: number;
+}) {
+  if (of.error && of.data === undefined) {
+    return (
+      <div className="instead" role="alert">
+        <p>
+          {texts.list.failed} {reasonOf(of.error)}
+        </p>
+        <Button onPress={() => void of.refetch()}>{texts.list.retry}</Button>
+      </div>
+    );
+  }
+  if (of.isPending) {
+    return (
+      <div className="skeleton" aria-busy="true">
+        <span className="visually-hidden">{texts.list.loading}</span>
+        {Array.from({ length: skeleton }, (_, i) => (
+          <i key={i} />
+        ))}
+      </div>
+    );
+  }
+  if (Array.isArray(of.data) && of.data.length === 0) return <p className="empty">{empty ?? texts.list.empty}</p>;
+  return null;
+}
+
+/** A button for the next page of a list, where there is one. */
+export function More({
+  of,
+}: {
+  of: Pick<UseInfiniteQueryResult, "hasNextPage" | "isFetchingNextPage" | "fetchNextPage">;
+}) {
+  if (!of.hasNextPage) return null;
+  return (
+    <Button className="more" isPending={of.isFetchingNextPage} onPress={() => void of.fetchNextPage()}>
+      {texts.list.more}
+    </Button>
+  );
+}

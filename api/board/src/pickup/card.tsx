@@ -1,0 +1,61 @@
+import { FacilityName, DriverName } from "../names";
+import { spanOf, shortId, timeOf } from "../format";
+import { useNow } from "../now";
+import { texts } from "../texts";
+import { ended } from "../dispatch/columns";
+import type { Pickup, Status } from "./transitions";
+
+/** After how many minutes of waiting a card asks for attention, and for help. */
+const thresholds = { warm: 30, hot: 60 };
+
+/** What a card says of a pickup: how long it waits, from where to where, and with whom. Nothing of the patient. */
+export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: boolean }) {
+  return (
+    <div className={long ? "about long" : "about"}>
+      <p className="top">
+        {long ? (
+          <code>{shortId(pickup.id)}</code>
+        ) : (
+          <b className="facility">
+            <FacilityName id={pickup.facility_id} />
+          </b>
+        )}
+        <Waiting pickup={pickup} />
+      </p>
+      <p className="way">
+        <span>{pickup.pickup_address}</span>
+        <span aria-hidden="true">→</span>
+        <span>{pickup.dropoff_address}</span>
+      </p>
+      <p className="more">
+        {pickup.window_start && pickup.window_end && (
+          <span className="window">
+            {timeOf(pickup.window_start)} – {timeOf(pickup.window_end)}
+          </span>
+        )}
+        {pickup.driver_id && (
+          <span className="driver">
+            <DriverName id={pickup.driver_id} />
+          </span>
+        )}
+        {long && pickup.note && <q>{pickup.note}</q>}
+      </p>
+    </div>
+  );
+}
+
+function Waiting({ pickup }: { pickup: Pickup }) {
+  const now = useNow();
+  if ((ended as readonly Status[]).includes(pickup.status)) {
+    return <span className="since">{texts.dispatch.since(spanOf(now - Date.parse(pickup.updated_at)))}</span>;
+  }
+  if (!pickup.submitted_at) return null;
+  const waited = now - Date.parse(pickup.submitted_at);
+  const heat = waited > thresholds.hot * 60_000 ? "hot" : waited > thresholds.warm * 60_000 ? "warm" : "cool";
+  return (
+    <span className={`waiting ${heat}`} title={timeOf(pickup.submitted_at)}>
+      <span className="visually-hidden">{texts.dispatch.waiting} </span>
+      {spanOf(waited)}
+    </span>
+  );
+}

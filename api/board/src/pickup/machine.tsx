@@ -1,0 +1,123 @@
+import type { Schema } from "@waybill/client";
+import { useList } from "@waybill/client/react";
+
+import { spanOf } from "../format";
+import { texts } from "../texts";
+import type { Rule, Status } from "./transitions";
+
+type Event = Schema<"PickupEvent">;
+
+const step = 104;
+const lane = 34;
+const box = { width: 88, height: 30 };
+
+/**
+ * The state machine as the server has it, with the way that a pickup took: the statuses it has had are filled, and
+ * the arrows it went are drawn thick, with how long it stayed before.
+ */
+export function Machine({ status, events }: { status: Status; events: Event[] }) {
+  const rules = useList("list-pickup-transitions").data ?? [];
+  const layout = layoutOf(rules);
+  if (layout.size === 0) return null;
+  const had = new Set<Status>([status, ...events.flatMap((e) => [e.from_status, e.to_status])]);
+  const width = Math.max(...[...layout.values()].map(({ x }) => x)) + box.width + 8;
+  return (
+    <figure className="machine" tabIndex={0} aria-label={texts.pickup.way}>
+      <svg viewBox={`0 0 ${width} ${3 * lane + 20}`} role="img" aria-label={describe(events, status)}>
+        <defs>
+          <marker
+            id="arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="8"
+            markerHeight="8"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
+            <path d="M0 0L8 4L0 8z" />
+          </marker>
+        </defs>
+        {arrowsOf(rules).map(([from, to]) => (
+          <path
+            key={`${from} ${to}`}
+            className={went(events, from, to) ? "arrow taken" : "arrow"}
+            markerEnd="url(#arrow)"
+            d={pathOf(layout.get(from)!, layout.get(to)!)}
+          />
+        ))}
+        {[...layout].map(([name, { x, y }]) => (
+          <g key={name} className={`state s-${name}${had.has(name) ? " had" : ""}${name === status ? " now" : ""}`}>
+            <rect x={x} y={y} width={box.width} height={box.height} rx="6" />
+            <text x={x + box.width / 2} y={y + 19}>
+              {texts.status[name]}
+            </text>
+          </g>
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+function describe(events: Event[], status: Status): string {
+  const sorted = [...events].sort((a, b) => a.version - b.version);
+  const taken = sorted.map((event, i) => {
+    const before = sorted[i - 1];
+    const after = before && texts.pickup.took(spanOf(Date.parse(event.created_at) - Date.parse(before.created_at)));
+    return [texts.done[event.transition], after].filter(Boolean).join(" ");
+  });
+  return [texts.pickup.machine, ...taken, texts.status[status]].join(". ");
+}
+
+type Place = { x: number; y: number };
+
+/** Places the statuses: each a step behind the first that leads to it; those that lead nowhere else below. */
+function layoutOf(rules: Rule[]): Map<Status, Place> {
+  const targets = new Set(rules.map((rule) => rule.to_status));
+  const starts = rules.flatMap((rule) => rule.from_statuses).filter((status) => !targets.has(status));
+  const depth = new Map<Status, number>(starts.map((status) => [status, 0]));
+  const queue = [...depth.keys()];
+  for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
+    for (const rule of rules) {
+      if (!rule.from_statuses.includes(from) || depth.has(rule.to_status)) continue;
+      depth.set(rule.to_status, depth.get(from)! + 1);
+      queue.push(rule.to_status);
+    }
+  }
+  const lanes = new Map<number, number>();
+  const places = new Map<Status, Place>();
+  const goesOn = (status: Status) => rules.some((rule) => rule.from_statuses.includes(status));
+  const order = [...depth].sort((a, b) => Number(goesOn(b[0])) - Number(goesOn(a[0])));
+  for (const [status, steps] of order) {
+    const used = lanes.get(steps) ?? 0;
+    lanes.set(steps, used + 1);
+    places.set(status, { x: 4 + steps * step, y: 8 + used * 2 * lane });
+  }
+  return places;
+}
+
+/** Returns each pair of statuses between which there is a transition, once. */
+function arrowsOf(rules: Rule[]): [Status, Status][] {
+  const pairs = new Map<string, [Status, Status]>();
+  for (const { from_statuses, to_status } of rules) {
+    for (const from of from_statuses) if (from !== to_status) pairs.set(`${from} ${to_status}`, [from, to_status]);
+  }
+  return [...pairs.values()];
+}
+
+function went(events: Event[], from: Status, to: Status): boolean {
+  return events.some((event) => event.from_status === from && event.to_status === to);
+}
+
+/** Returns a line from one box to another: straight to the next, in an arc to others. */
+function pathOf(from: Place, to: Place): string {
+  const [left, right] = [from.x + box.width, to.x];
+  const middle = (p: Place) => p.y + box.height / 2;
+  if (from.y === to.y && right - left < step && right > left) return `M${left} ${middle(from)}H${right - 1}`;
+  const [x1, x2] = [from.x + box.width / 2, to.x + box.width / 2];
+  const below = from.y + box.height;
+  if (from.y === to.y) return `M${x1} ${below}Q${(x1 + x2) / 2} ${below + lane} ${x2} ${below + 1}`;
+  return from.y < to.y
+    ? `M${x1} ${below}L${x2} ${to.y - 1}`
+    : `M${x1} ${from.y}L${x2} ${to.y + box.height + 1}`;
+}

@@ -1,0 +1,189 @@
+import type { Schema } from "@waybill/client";
+import { useCall, useList, useValue } from "@waybill/client/react";
+import { type ReactNode, useState } from "react";
+import { Button } from "react-aria-components";
+
+import { fullTimeOf, moneyOf, shortId, spanOf, timeOf } from "../format";
+import { DriverName, FacilityName, UserName } from "../names";
+import { useNotices } from "../parts/notices";
+import { Heading, Instead, More } from "../parts/page";
+import { Link } from "../router";
+import { useSession } from "../session";
+import { texts } from "../texts";
+import { Machine } from "./machine";
+import { Transitions } from "./transitions";
+
+type Event = Schema<"PickupEvent">;
+
+/** All that the viewer may know of one pickup: the way it took, its money and its texts. */
+export function PickupPage({ id }: { id: string }) {
+  const read = useValue("get-pickup", id);
+  const events = useList("list-pickup-events", id, { limit: 200 });
+  const pickup = read.data;
+  if (!pickup) {
+    const gone = read.error && "status" in read.error.problem && [404, 422].includes(read.error.problem.status);
+    return (
+      <section className="narrow">
+        {gone ? <p className="empty">{texts.pickup.gone}</p> : <Instead of={read} skeleton={5} />}
+        <Link to={[]}>{texts.pickup.back}</Link>
+      </section>
+    );
+  }
+  return (
+    <div className="pickup-page">
+      <Heading title={texts.pickup.title(shortId(id))} actions={<Transitions pickup={pickup} />}>
+        {texts.pickup.title(shortId(id))}{" "}
+        <span className={`status s-${pickup.status}`}>{texts.status[pickup.status]}</span>
+      </Heading>
+      <Machine status={pickup.status} events={events.data ?? []} />
+      <div className="halves">
+        <section className="card">
+          <Facts pickup={pickup} />
+        </section>
+        <section className="card">
+          <h2>{texts.pickup.way}</h2>
+          <Instead of={{ ...events, data: undefined, isPending: events.isPending }} />
+          <Way events={events.data ?? []} pickup={pickup} />
+          <More of={events} />
+        </section>
+        <Messages id={id} />
+      </div>
+      <Link to={[]}>{texts.pickup.back}</Link>
+    </div>
+  );
+}
+
+function Facts({ pickup }: { pickup: Schema<"Pickup"> }) {
+  const { price_cents, charged_cents, refunded_cents, window_start, window_end, note, cancel_reason, driver_id } =
+    pickup;
+  return (
+    <>
+      <h2>
+        <FacilityName id={pickup.facility_id} />
+      </h2>
+      <dl className="facts">
+        <Fact name={texts.pickup.from}>{pickup.pickup_address}</Fact>
+        <Fact name={texts.pickup.to}>{pickup.dropoff_address}</Fact>
+        <Fact name={texts.pickup.window}>
+          {window_start && window_end && `${timeOf(window_start)} – ${timeOf(window_end)}`}
+        </Fact>
+        <Fact name={texts.pickup.note}>{note}</Fact>
+        <Fact name={texts.pickup.reason}>{cancel_reason}</Fact>
+        <Fact name={texts.pickup.driver}>{driver_id && <DriverName id={driver_id} />}</Fact>
+        <Fact name={texts.pickup.price}>{price_cents !== undefined && moneyOf(price_cents)}</Fact>
+        <Fact name={texts.pickup.charged}>{charged_cents !== undefined && moneyOf(charged_cents)}</Fact>
+        <Fact name={texts.pickup.refunded}>{refunded_cents ? moneyOf(refunded_cents) : null}</Fact>
+      </dl>
+      {pickup.patient_id && <Patient pickupId={pickup.id} />}
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  if (children === null || children === undefined || children === false || children === "") return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Who the patient is: asked for, not shown by the way, since each look is recorded. */
+function Patient({ pickupId }: { pickupId: string }) {
+  const [shown, setShown] = useState(false);
+  if (!shown) return <Button onPress={() => setShown(true)}>{texts.pickup.showPatient}</Button>;
+  return <Shown pickupId={pickupId} />;
+}
+
+function Shown({ pickupId }: { pickupId: string }) {
+  const read = useValue("get-pickup-patient", pickupId);
+  const patient = read.data;
+  return (
+    <div className="patient" aria-live="polite">
+      <Instead of={read} skeleton={1} />
+      {patient && (
+        <p>
+          <b>
+            {patient.given_name} {patient.family_name}
+          </b>{" "}
+          {patient.birth_date && texts.pickup.born(patient.birth_date)} {patient.phone}
+        </p>
+      )}
+      <small>{texts.pickup.shown}</small>
+    </div>
+  );
+}
+
+/** The events, oldest first, each with the time since the one before. */
+function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) {
+  const sorted = [...events].sort((a, b) => a.version - b.version);
+  let before = pickup.created_at;
+  return (
+    <ol className="way-taken">
+      <li>
+        <b>{texts.pickup.created}</b> <time dateTime={pickup.created_at}>{fullTimeOf(pickup.created_at)}</time>
+        <small>
+          {texts.pickup.by} <UserName id={pickup.requested_by} />
+        </small>
+      </li>
+      {sorted.map((event) => {
+        const span = spanOf(Date.parse(event.created_at) - Date.parse(before));
+        before = event.created_at;
+        return (
+          <li key={event.id} className={`s-${event.to_status}`}>
+            <b>{texts.done[event.transition]}</b>{" "}
+            <time dateTime={event.created_at}>{fullTimeOf(event.created_at)}</time>
+            <small>
+              {texts.pickup.took(span)}, {texts.pickup.by} <UserName id={event.actor_id} />
+              {event.driver_id && (
+                <>
+                  {" · "}
+                  <DriverName id={event.driver_id} />
+                </>
+              )}
+            </small>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** The texts of a pickup, for those who may see them. */
+function Messages({ id }: { id: string }) {
+  const { role } = useSession().user;
+  return role === "admin" || role === "dispatcher" || role === "staff" ? <MessageList id={id} /> : null;
+}
+
+function MessageList({ id }: { id: string }) {
+  const messages = useList("list-pickup-messages", id);
+  const resend = useCall("resend-message");
+  const { refused } = useNotices();
+  return (
+    <section className="card">
+      <h2>{texts.pickup.messages}</h2>
+      <Instead of={messages} empty={texts.pickup.noMessages} skeleton={1} />
+      <ul className="messages">
+        {messages.data?.map((message) => (
+          <li key={message.id} className={message.status.toLowerCase()}>
+            <p>{message.body}</p>
+            <small>
+              {texts.message[message.status]} {timeOf(message.sent_at ?? message.created_at)} {message.reason}
+            </small>
+            {message.status === "FAILED" && (
+              <Button
+                className="small"
+                isPending={resend.isPending}
+                onPress={() => resend.mutate([message.id], { onError: refused })}
+              >
+                {texts.pickup.resend}
+              </Button>
+            )}
+          </li>
+        ))}
+      </ul>
+      <More of={messages} />
+    </section>
+  );
+}

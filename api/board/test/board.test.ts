@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+
+import { unwrap } from "../../ts/dist/src/index.js";
+import { card, driver, live, order, type Page, submitted, userOf, visit, type Visit } from "./visit.js";
+
+let v: Visit;
+
+before(async () => {
+  v = await visit();
+});
+
+after(() => v?.close());
+
+afterEach(() => assert.deepEqual(v.complaints(), []));
+
+/** Types an id as a scanner does. */
+async function scan(hub: Page, id: string): Promise<void> {
+  await hub.getByLabel("Scan or type an id").fill(id);
+  await hub.keyboard.press("Enter");
+}
+
+test("five people walk a pickup through its life, each on a page of their own", async () => {
+  const [staff, dispatcher, driverPage, hub, admin] = [
+    await v.login("staff"),
+    await v.login("dispatcher"),
+    await v.login("driver", { viewport: { width: 390, height: 844 }, hasTouch: true }),
+    await v.login("hub"),
+    await v.login("admin"),
+  ];
+  await driverPage.getByText("On duty", { exact: true }).waitFor();
+
+  await staff.getByLabel("Collect at").fill("77 Lifecycle St");
+  await staff.getByLabel("Deliver to").fill("1 Lab Way");
+  await staff.getByLabel("Price").fill("35.00");
+  await staff.getByRole("button", { name: /Charge to/ }).click();
+  await staff.getByRole("option").first().click();
+  await staff.getByRole("button", { name: "Book", exact: true }).click();
+  await staff.getByText(/Pickup .* is booked/).waitFor();
+  await staff.getByText("Waiting", { exact: true }).first().waitFor();
+
+  // Another one's page shows it without a reload. The card is assigned by its button.
+  await card(dispatcher, "SUBMITTED", "77 Lifecycle").click();
+  await dispatcher.getByRole("button", { name: "Assign to Demo driver" }).click();
+  await card(dispatcher, "ASSIGNED", "77 Lifecycle").waitFor();
+
+  await driverPage.getByRole("button", { name: "Collect" }).click();
+  await driverPage.getByText("Collected", { exact: true }).waitFor();
+
+  const [{ id } = { id: "" }] = unwrap(await v.as("admin").pickups.list({ text: "lifecycle" }).page()).items;
+  for (const step of ["Received", "Packed", "Shipped", "Delivered"]) {
+    await scan(hub, `https://labels.example/${id}`);
+    await hub.getByRole("alert").getByText(step).waitFor();
+  }
+  await scan(hub, id);
+  await hub.getByText("Nothing more to do").waitFor();
+  await scan(hub, "4711");
+  await hub.getByText("not an id").waitFor();
+
+  await admin.goto(`${v.server.url}/board/pickups/${id}`);
+  await admin.getByText("Delivered", { exact: true }).first().waitFor();
+  for (const step of ["Submitted", "Assigned", "Collected", "Received", "Packed", "Shipped", "Delivered"]) {
+    await admin.locator(".way-taken").getByText(step, { exact: true }).waitFor();
+  }
+  await staff.getByText("Delivered", { exact: true }).first().waitFor();
+});
+
+test("of two dispatchers who drag the same card at once one wins, and the other sees why", async () => {
+  await Promise.all([driver(v, "Left"), driver(v, "Right")]);
+  await submitted(v, { pickup_address: "12 Contested St" });
+  const [left, right] = [await v.login("dispatcher"), await v.login("dispatcher")];
+  const drag = async (page: Page, name: string) => {
+    const to = page.locator(".driver-list.free").getByRole("row").filter({ hasText: name });
+    await to.waitFor();
+    await card(page, "SUBMITTED", "12 Contested").dragTo(to);
+  };
+  // Both requests are let go when both have been sent.
+  let sent = 0;
+  let both = () => {};
+  const out = new Promise<void>((resolve) => (both = resolve));
+  for (const page of [left, right]) {
+    await page.route("**/assign", async (route) => {
+      if (++sent === 2) both();
+      await out;
+      await route.continue();
+    });
+  }
+  await drag(left, "Left");
+  // The card has moved at once, before any answer.
+  await card(left, "ASSIGNED", "12 Contested").waitFor();
+  await drag(right, "Right");
+  await card(right, "ASSIGNED", "12 Contested").waitFor();
+  const refused = await Promise.race(
+    [left, right].map(async (page) => {
+      await page.locator(".notice.refused").getByText("It is assigned now").waitFor();
+      return page;
+    }),
+  );
+  const winner = refused === left ? "Right" : "Left";
+  for (const page of [left, right]) await card(page, "ASSIGNED", "12 Contested").getByText(winner).waitFor();
+});
+
+test("a card is assigned by keyboard alone", async () => {
+  await driver(v, "Keyboard");
+  await submitted(v, { pickup_address: "5 Keyboard Row" });
+  const page = await v.login("dispatcher");
+  const row = card(page, "SUBMITTED", "5 Keyboard");
+  await row.waitFor();
+  await row.locator("[slot=drag]").focus();
+  await page.keyboard.press("Enter");
+  // Every driver in the list has a place to drop; the arrows go from one to the next.
+  const at = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label")?.startsWith("Drop on"));
+  for (let i = 0; i < 20 && (await at()) !== "Drop on Keyboard"; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await card(page, "ASSIGNED", "5 Keyboard").getByText("Keyboard").waitFor();
+});
+
+test("a dispatcher's filters are in the address, and are the same after a reload", async () => {
+  await submitted(v, { pickup_address: "8 Filtered Ave" });
+  await submitted(v, { pickup_address: "9 Other Ave" });
+  const page = await v.login("dispatcher");
+  await card(page, "SUBMITTED", "9 Other").waitFor();
+  await page.getByLabel("Words in an address or the note").fill("filtered");
+  await card(page, "SUBMITTED", "9 Other").waitFor({ state: "detached" });
+  assert.match(page.url(), /text=filtered/);
+  await page.reload();
+  await card(page, "SUBMITTED", "8 Filtered").waitFor();
+  assert.equal(await card(page, "SUBMITTED", "9 Other").count(), 0);
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await card(page, "SUBMITTED", "9 Other").waitFor();
+});
+
+test("a cancellation has its reason, which the clinic reads", async () => {
+  const id = await submitted(v, { pickup_address: "3 Canceled Ct" });
+  const page = await v.login("dispatcher");
+  await card(page, "SUBMITTED", "3 Canceled").click();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByLabel("Why?").fill("Road closed");
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await card(page, "SUBMITTED", "3 Canceled").waitFor({ state: "detached" });
+  const staff = await v.login("staff");
+  await staff.goto(`${v.server.url}/board/pickups/${id}`);
+  await staff.getByText("Road closed").waitFor();
+});
+
+test("a revoked session ends on every open page, which forgets what it showed", async () => {
+  const user = {
+    name: "Leaving",
+    email: "leaving@demo.example",
+    password: "waybill-demo",
+    role: "dispatcher",
+  } as const;
+  const { id } = unwrap(await v.as("admin").users.create(user));
+  await submitted(v, { pickup_address: "1 Revoked Rd" });
+  const page = await v.open();
+  await page.getByLabel("Organisation").fill(v.server.tenant);
+  await page.getByLabel("Email").fill(user.email);
+  await page.getByLabel("Password").fill(user.password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await card(page, "SUBMITTED", "1 Revoked").waitFor();
+  unwrap(await v.as("admin").users.deactivate(id));
+  await submitted(v, { pickup_address: "2 Revoked Rd" }); // lists are read again
+  await page.getByText("Your session has ended").waitFor();
+  assert.equal(await page.getByText("Revoked Rd").count(), 0);
+  assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
+});
+
+test("staff get nothing of a foreign facility; no patient is in an address, a title or a storage", async () => {
+  const facilities = unwrap(await v.as("admin").facilities.list().page()).items;
+  const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
+  const foreign = facilities.find(({ id }) => id !== own?.id);
+  assert(own && foreign);
+  const secret = { given_name: "Zebulon", family_name: "Quux", birth_date: "1980-01-01" };
+  const stranger = { given_name: "Foreigner", family_name: "Canary", birth_date: "1980-01-01" };
+  const dispatcher = v.as("dispatcher");
+  const patient = unwrap(await dispatcher.patients.create({ ...secret, facility_id: own.id }));
+  unwrap(await dispatcher.patients.create({ ...stranger, facility_id: foreign.id }));
+  const foreignOrder = await order(v, { facility_id: foreign.id, pickup_address: "66 Canary Wharf" });
+  unwrap(await dispatcher.pickups.create(foreignOrder));
+  const { id } = unwrap(await v.as("staff").pickups.create(await order(v, { patient_id: patient.id })));
+
+  const page = await v.login("staff");
+  const addresses: string[] = [];
+  const answers: Promise<string>[] = [];
+  page.on("request", (request) => addresses.push(request.url()));
+  page.on("response", (response) => {
+    if (!response.url().endsWith("/stream")) answers.push(response.text().catch(() => ""));
+  });
+  await page.getByRole("combobox", { name: "Patient" }).fill("zebu");
+  await page.getByRole("option", { name: /Zebulon Quux/ }).click();
+  await page.getByRole("combobox", { name: "Patient" }).fill("foreign");
+  await page.getByText("Nothing here.").last().waitFor();
+  await page.goto(`${v.server.url}/board/pickups/${id}`);
+  await page.getByRole("button", { name: "Show the patient" }).click();
+  await page.getByText("Zebulon Quux").waitFor();
+  await page.waitForTimeout(500);
+
+  const storage = await page.evaluate(() =>
+    JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.title]),
+  );
+  assert.doesNotMatch(`${storage} ${page.url()}`, /Zebulon|Quux|zebu/);
+  // The search is a request to the server, over TLS where it matters: its address has the typed name, no page's has.
+  const others = addresses.filter((url) => !url.includes("/v1/patients?"));
+  assert.doesNotMatch(others.join(" "), /Zebulon|Quux|zebu/i);
+  const everything = (await Promise.all(answers)).join(" ") + (await page.content());
+  for (const canary of [foreign.id, foreign.name, "Foreigner", "Canary Wharf"]) {
+    assert.ok(!everything.includes(canary), `${canary} reached the page`);
+  }
+});
+
+test("each role has its own pages, and no other", async () => {
+  for (const [role, path] of [
+    ["staff", "users"],
+    ["hub", "accounts"],
+    ["driver", "flags"],
+  ] as const) {
+    const page = await v.login(role);
+    await page.goto(`${v.server.url}/board/${path}`);
+    await page.getByText("There is no such page.").waitFor();
+    await live(page).waitFor();
+  }
+});
+
+test("logging out ends the session on the server", async () => {
+  const page = await v.login("hub");
+  const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("waybill.session")!).token as string);
+  assert.notEqual(token, userOf(v.server, "hub").token);
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByText("You are logged out.").waitFor();
+  const answer = await fetch(`${v.server.url}/v1/session`, { headers: { Authorization: `Bearer ${token}` } });
+  assert.equal(answer.status, 401);
+});
