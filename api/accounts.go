@@ -14,12 +14,15 @@ func (a *server) registerAccounts() {
 	register(a, operation{
 		id: "create-account", method: http.MethodPost, path: "/v1/accounts",
 		tag: "accounts", status: http.StatusCreated,
-		summary: "Create an account", about: "The balance is 0: add money with deposit-to-account.", roles: admin,
+		summary: "Create an account", about: "The balance is 0: add money with deposit-to-account. Staff of every " +
+			"facility may charge it, unless all_facilities is false.", roles: admin,
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createAccount)
 	register(a, operation{
 		id: "list-accounts", method: http.MethodGet, replicas: true, path: "/v1/accounts", tag: "accounts",
-		summary: "List the accounts", roles: readers,
+		summary: "List the accounts that you see",
+		about: "Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a " +
+			"facility of theirs.", roles: readers,
 	}, a.listAccounts)
 	register(a, operation{
 		id: "get-account", method: http.MethodGet, replicas: true, path: "/v1/accounts/{account_id}", tag: "accounts",
@@ -29,6 +32,7 @@ func (a *server) registerAccounts() {
 		id: "edit-account", method: http.MethodPatch, path: "/v1/accounts/{account_id}", tag: "accounts",
 		summary: "Edit an account", roles: admin, codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired},
 	}, a.editAccount)
+	a.registerAccountFacilities()
 	a.registerEntries(readers)
 	a.registerStatements(readers)
 }
@@ -67,6 +71,8 @@ type NewAccount struct {
 	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name     string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Currency string     `json:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code" example:"USD"`
+
+	AllFacilities *bool `json:"all_facilities,omitempty" doc:"Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true"`
 }
 
 type createAccountInput struct {
@@ -82,6 +88,7 @@ func (a *server) createAccount(ctx context.Context, v db.Viewer, in *createAccou
 	d := digest(v, "create-account", in.Body)
 	row, replayed, err := a.store.CreateAccount(ctx, v, db.CreateAccountParams{
 		ID: id, Name: in.Body.Name, Currency: in.Body.Currency, RequestDigest: d,
+		AllFacilities: in.Body.AllFacilities,
 	})
 	if err != nil {
 		return nil, err
@@ -94,12 +101,15 @@ func accountLocation(id uuid.UUID) string { return "/v1/accounts/" + id.String()
 func accountTag(row db.Account) string { return etag(row.Version, row.BalanceVersion) }
 
 func (a *server) account(ctx context.Context, v db.Viewer, id uuid.UUID) (db.Account, error) {
-	return a.store.GetAccount(ctx, db.GetAccountParams{TenantID: v.TenantID, ID: id})
+	return a.store.GetAccount(ctx, db.GetAccountParams{
+		TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role,
+	})
 }
 
 func (a *server) listAccounts(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Account], error) {
 	rows, err := a.store.ListAccounts(ctx, db.ListAccountsParams{
-		TenantID: v.TenantID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err
@@ -128,7 +138,8 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 
 // AccountEdit holds the members to change; omitted members keep their value.
 type AccountEdit struct {
-	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
+	Name          *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
+	AllFacilities *bool   `json:"all_facilities,omitempty" doc:"Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it"`
 }
 
 func (AccountEdit) isEdit() {}
@@ -145,7 +156,7 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 		return asSeen(in.IfMatch, row.Version, accountTag(row), &row, err)
 	}
 	row, err := a.store.EditAccount(ctx, v, db.EditAccountParams{
-		ID: in.AccountID, Version: in.version, Name: in.Body.Name,
+		ID: in.AccountID, Version: in.version, Name: in.Body.Name, AllFacilities: in.Body.AllFacilities,
 	})
 	if err != nil {
 		return nil, err
@@ -206,6 +217,9 @@ type entryPath struct {
 }
 
 func (a *server) getEntry(ctx context.Context, v db.Viewer, in *entryPath) (*Row[db.LedgerEntry], error) {
+	if _, err := a.account(ctx, v, in.AccountID); err != nil {
+		return nil, err
+	}
 	row, err := a.store.GetLedgerEntry(ctx, db.GetLedgerEntryParams{TenantID: v.TenantID, ID: in.EntryID})
 	if err == nil && row.AccountID != in.AccountID {
 		return nil, problem(db.NotFound, "", "")

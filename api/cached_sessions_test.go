@@ -45,7 +45,8 @@ var manyRoundTrips = map[string]int64{
 	"sync-appointments":     14, // looks the session up, stages what it reads, applies it in a transaction
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.
-	"list-account-entries": 2, "list-group-facilities": 2, "list-group-members": 2, "list-pickup-messages": 2,
+	"list-account-entries": 2, "get-account-entry": 2, "list-account-facilities": 2, "list-group-facilities": 2,
+	"list-group-members": 2, "list-pickup-messages": 2,
 	"list-patient-consents": 2, "list-patient-reads": 2, "list-phone-numbers": 2, "list-pickup-events": 2,
 }
 

@@ -32,6 +32,11 @@ type meaning struct {
 
 // meanings maps each code to its status and its page. No error status is written anywhere else.
 var meanings = map[db.Code]meaning{
+	db.AccountNotForFacility: {409, "Account not for this facility",
+		"Staff of the pickup's facility may not charge the account.",
+		"Use an account that list-accounts shows for the facility, or ask an admin to list the facility for the " +
+			"account " +
+			"with add-account-facility."},
 	db.AccountNotFound: {422, "Account not found",
 		"No account has the id in the body.",
 		"Use an account from list-accounts."},

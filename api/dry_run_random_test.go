@@ -278,5 +278,5 @@ func (s *server) content() string {
 		SELECT md5(string_agg(md5(query_to_xml(format('SELECT * FROM %I AS r ORDER BY r::text', tablename),
 			false, false, '')::text), '' ORDER BY tablename))
 		FROM pg_tables
-		WHERE schemaname = 'public' AND tablename NOT IN ('phi_reads', 'sessions')`)
+		WHERE schemaname = 'public' AND tablename NOT IN ('phi_reads', 'patient_reads', 'sessions')`)
 }

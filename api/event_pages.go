@@ -17,11 +17,12 @@ type place struct {
 }
 
 // eventPage is the result of reading a place: the next events that the viewer sees as text, the position
-// after all events read, whether there may be more, and whether events of other viewers were skipped after
-// the last one of the text.
+// after all events read, the last event that was looked at, if any, whether there may be more, and whether events of
+// other viewers were skipped after the last one of the text.
 type eventPage struct {
 	text    []byte
 	next    position
+	last    position
 	more    bool
 	skipped bool
 }

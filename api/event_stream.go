@@ -106,16 +106,20 @@ func (in *streamInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// start returns where a stream begins. A position of another history is refused, and so is one that this
-// history has not reached: it is of a former state of the same database.
-func (in *streamInput) start(h db.StreamHorizon) (position, error) {
+// startStream returns where a stream begins to read, and the position that its client is told until there are events:
+// that of the last event, since the horizon does not survive a crash. A position of another history is refused, and so
+// is one that this history has not reached: it is of a former state of the same database.
+func (a *server) startStream(
+	ctx context.Context, v db.Viewer, in *streamInput, h db.StreamHorizon,
+) (from, told position, err error) {
 	switch {
 	case in.LastEventID == "":
-		return position{history: h.History, xid: h.Sendable}, nil
+		last, err := a.store.LastStreamEvent(ctx, v.TenantID, h)
+		return position{history: h.History, xid: h.Sendable}, position{h.History, last.Xid, uint64(last.Seq)}, err
 	case in.from.history != h.History, in.from.xid > h.Newest:
-		return position{}, problem(db.StreamRestarted, "Last-Event-ID", "")
+		return from, told, problem(db.StreamRestarted, "Last-Event-ID", "")
 	}
-	return in.from, nil
+	return in.from, in.from, nil
 }
 
 type streamOutput struct {
@@ -135,9 +139,9 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 		}
 	}
 	horizon, err := a.store.StreamHorizon(ctx)
-	var from position
+	var from, first position
 	if err == nil {
-		from, err = in.start(horizon)
+		from, first, err = a.startStream(ctx, v, in, horizon)
 	}
 	if err != nil {
 		release()
@@ -151,7 +155,7 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 		}
 		events, told := a.events.follow(v.TenantID, horizon)
 		defer events.leave()
-		s := &eventStream{server: a, viewer: v, events: events, at: from, firstSeq: horizon.FirstSeq, horizon: told,
+		s := &eventStream{server: a, viewer: v, events: events, at: from, told: first, begun: horizon, horizon: told,
 			skipped: in.LastEventID != ""}
 		s.run(hc)
 	}}, nil
@@ -173,17 +177,18 @@ const (
 
 // eventStream is an open stream.
 type eventStream struct {
-	server   *server
-	viewer   db.Viewer
-	events   follower
-	at       position // where to continue reading
-	firstSeq int64    // the events of its history have greater numbers
-	horizon  uint64   // where to stop
-	window   int32    // how many events the next read looks at, unless it is shared
-	skipped  bool     // events of other viewers were skipped since the last sent id
-	checked  time.Time
-	sent     time.Time
-	write    func([]byte) error
+	server  *server
+	viewer  db.Viewer
+	events  follower
+	at      position // where to continue reading
+	told    position // of the last event before it: where the client may continue, also after a crash
+	begun   db.StreamHorizon
+	horizon uint64 // where to stop
+	window  int32  // how many events the next read looks at, unless it is shared
+	skipped bool   // events of other viewers were skipped since the last sent id
+	checked time.Time
+	sent    time.Time
+	write   func([]byte) error
 }
 
 // run sends committed events in order, until the client disconnects, the session ends, the history ends or
@@ -278,6 +283,9 @@ func (s *eventStream) sendNext(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	s.at, s.window = page.next, page.nextWindow(s.window)
+	if page.last != (position{}) {
+		s.told = page.last
+	}
 	if len(page.text) > 0 {
 		s.skipped = false
 	}
@@ -297,7 +305,7 @@ const checkpointName = "checkpoint"
 // data as an empty message.
 func (s *eventStream) checkpoint() []byte {
 	s.skipped = false
-	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: {}\n\n", checkpointName, s.at)
+	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: {}\n\n", checkpointName, s.told)
 }
 
 // heartbeat returns a heartbeat: a comment without a blank line, which some parsers would take for the
@@ -318,24 +326,24 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 	}
 	v, at, horizon := s.viewer, s.at, s.horizon
 	read := func(ctx context.Context) (eventPage, error) {
-		return s.server.readEvents(ctx, v, at, s.firstSeq, horizon, streamPage)
+		return s.server.readEvents(ctx, v, at, s.begun, horizon, streamPage)
 	}
 	switch v.Role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
 		return s.events.readShared(ctx, place{v.Role, at, horizon}, read)
 	}
-	return s.server.readEvents(ctx, v, at, s.firstSeq, horizon, max(s.window, streamPage))
+	return s.server.readEvents(ctx, v, at, s.begun, horizon, max(s.window, streamPage))
 }
 
 // readEvents returns the events between a position and a horizon of its history. It returns StreamRestarted if
-// the server writes another history now.
+// the server writes another history now, or has crashed since the stream has begun.
 func (a *server) readEvents(
-	ctx context.Context, v db.Viewer, at position, firstSeq int64, horizon uint64, window int32,
+	ctx context.Context, v db.Viewer, at position, begun db.StreamHorizon, horizon uint64, window int32,
 ) (eventPage, error) {
-	page, err := a.store.StreamPickupEvents(ctx, at.history, db.StreamPickupEventsParams{
+	page, err := a.store.StreamPickupEvents(ctx, at.history, begun.Recovery, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
-		Horizon: strconv.FormatUint(horizon, 10), FirstSeq: firstSeq, MaxRows: window,
+		Horizon: strconv.FormatUint(horizon, 10), FirstSeq: begun.FirstSeq, MaxRows: window,
 	})
 	if err != nil {
 		return eventPage{}, err
@@ -354,10 +362,13 @@ func pageAsText(page db.EventPage, at position, horizon uint64) (eventPage, erro
 		}
 		fmt.Fprintf(&out, "id: %s\nevent: %s\ndata: %s\n\n", at, e.Transition, data)
 	}
-	last := position{at.history, page.LastXid, uint64(page.LastSeq)}
+	var last position
+	if page.LastXid > 0 {
+		last = position{at.history, page.LastXid, uint64(page.LastSeq)}
+	}
 	if page.IsLast { // everything below the horizon has been read
 		next := position{history: at.history, xid: horizon}
-		return eventPage{text: out.Bytes(), next: next, skipped: last.xid > 0 && at != last}, nil
+		return eventPage{text: out.Bytes(), next: next, last: last, skipped: last.xid > 0 && at != last}, nil
 	}
-	return eventPage{text: out.Bytes(), next: last, more: true, skipped: at != last}, nil
+	return eventPage{text: out.Bytes(), next: last, last: last, more: true, skipped: at != last}, nil
 }

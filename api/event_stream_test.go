@@ -18,7 +18,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		var sent []string
 		s := &eventStream{
 			viewer: db.Viewer{Role: db.UserRoleStaff}, events: followed(t),
-			at: position{history: "h", xid: 9}, horizon: 9, sent: time.Now(),
+			at: position{history: "h", xid: 9}, told: position{"h", 8, 3}, horizon: 9, sent: time.Now(),
 			write: func(text []byte) error { sent = append(sent, string(text)); return nil },
 		}
 		tell := func(want ...string) {
@@ -38,7 +38,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		s.skipped = true
 		tell()
 		time.Sleep(heartbeatInterval + 1)
-		tell("event: checkpoint\nid: h-9-0\ndata: {}\n\n")
+		tell("event: checkpoint\nid: h-8-3\ndata: {}\n\n")
 		time.Sleep(heartbeatInterval + 1)
 		tell(": still here\n")
 	})
@@ -49,25 +49,27 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 func TestAPageContinuesAfterEveryScannedEvent(t *testing.T) {
 	t.Parallel()
 	seen := db.PickupEvent{Xid: 5, Seq: 7, Transition: db.TransitionNameSubmit}
+	end, none := position{history: "h", xid: 9}, position{}
 	for name, c := range map[string]struct {
-		page    db.EventPage
-		next    position
-		more    bool
-		skipped bool
+		page       db.EventPage
+		next, last position
+		more       bool
+		skipped    bool
 	}{
-		"nothing there": {db.EventPage{IsLast: true}, position{history: "h", xid: 9}, false, false},
+		"nothing there": {db.EventPage{IsLast: true}, end, none, false, false},
 		"all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7, IsLast: true},
-			position{history: "h", xid: 9}, false, false},
+			end, position{"h", 5, 7}, false, false},
 		"others' after it": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 6, LastSeq: 1, IsLast: true},
-			position{history: "h", xid: 9}, false, true},
+			end, position{"h", 6, 1}, false, true},
 		"only others'": {db.EventPage{LastXid: 6, LastSeq: 1, IsLast: true},
-			position{history: "h", xid: 9}, false, true},
-		"a full page of others'": {db.EventPage{LastXid: 6, LastSeq: 1}, position{"h", 6, 1}, true, true},
+			end, position{"h", 6, 1}, false, true},
+		"a full page of others'": {db.EventPage{LastXid: 6, LastSeq: 1}, position{"h", 6, 1}, position{"h", 6, 1},
+			true, true},
 		"a full page, all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7},
-			position{"h", 5, 7}, true, false},
+			position{"h", 5, 7}, position{"h", 5, 7}, true, false},
 	} {
 		got, err := pageAsText(c.page, position{"h", 1, 2}, 9)
-		if err != nil || got.next != c.next || got.more != c.more || got.skipped != c.skipped ||
+		if err != nil || got.next != c.next || got.last != c.last || got.more != c.more || got.skipped != c.skipped ||
 			strings.Contains(string(got.text), "id: h-5-7\n") != (len(c.page.Events) > 0) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -86,7 +88,7 @@ func TestASkippedPageMakesTheNextHeartbeatACheckpoint(t *testing.T) {
 		}
 		_, err := s.events.readShared(t.Context(), place{db.UserRoleDispatcher, s.at, s.horizon},
 			func(context.Context) (eventPage, error) {
-				return eventPage{next: position{"h", 6, 1}, more: true, skipped: true}, nil
+				return eventPage{next: position{"h", 6, 1}, last: position{"h", 6, 1}, more: true, skipped: true}, nil
 			})
 		if err != nil {
 			t.Fatal(err)

@@ -20,11 +20,16 @@ type eventWatch struct {
 
 	mu      sync.Mutex
 	tenants map[uuid.UUID]*watchedTenant
-	history string             // of the horizons
+	server  serverRun          // of the horizons
 	seen    uint64             // the highest horizon of the polls
 	lag     streamLag          // the lag measured by the polls
 	end     context.CancelFunc // stops the polling goroutine; nil if there is none
 }
+
+// serverRun is the time in which horizons are comparable: that of one history, from a crash to the next.
+type serverRun struct{ history, recovery string }
+
+func runOf(h db.StreamHorizon) serverRun { return serverRun{h.History, h.Recovery} }
 
 // eventLook is the result of one poll: the tenants with events below the horizon.
 type eventLook struct {
@@ -81,7 +86,7 @@ type watchedTenant struct {
 	news    chan struct{} // closed at the next events
 	horizon uint64        // the horizon of the poll that found the last events
 	pages   []*sharedPage // recently read, the newest last
-	over    chan struct{} // closed when the history has ended
+	over    chan struct{} // closed when the history has ended, or the server has crashed
 }
 
 // follower is a stream's subscription to the watch.
@@ -93,11 +98,11 @@ type follower struct {
 
 // follow subscribes at a horizon that was read before. It returns the horizon up to which no wake-up is
 // due any more: another stream of the tenant may have received it. In another history than that of the other
-// streams, these end.
+// streams, or after a crash, these end.
 func (w *eventWatch) follow(tenant uuid.UUID, at db.StreamHorizon) (f follower, from uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if at.History != w.history {
+	if runOf(at) != w.server {
 		w.restart(at)
 	}
 	horizon := at.Sendable
@@ -117,14 +122,14 @@ func (w *eventWatch) follow(tenant uuid.UUID, at db.StreamHorizon) (f follower, 
 	return follower{w, tenant, t}, max(horizon, t.since)
 }
 
-// restart ends all streams: their positions say nothing in another history. Their clients come back, and
-// are told so.
+// restart ends all streams: how far they have read says nothing in another history, or after a crash. Their clients
+// come back with what they were told: after a crash, it still holds.
 func (w *eventWatch) restart(at db.StreamHorizon) {
 	for _, t := range w.tenants {
 		close(t.over)
 	}
 	clear(w.tenants)
-	w.history, w.seen = at.History, at.Sendable
+	w.server, w.seen = runOf(at), at.Sendable
 	w.rest()
 }
 
@@ -146,7 +151,7 @@ func (f follower) leave() {
 	}
 }
 
-// over returns a channel that is closed when the history has ended.
+// over returns a channel that is closed when the history has ended, or the server has crashed.
 func (f follower) over() <-chan struct{} { return f.tenant.over }
 
 // news returns a channel that is closed when the tenant has new events after the call. It must be
@@ -196,7 +201,7 @@ func (w *eventWatch) look() {
 	asked := map[uuid.UUID]*watchedTenant{}
 	since := map[uuid.UUID]uint64{}
 	w.mu.Lock()
-	history := w.history
+	server := w.server
 	for id, t := range w.tenants {
 		asked[id], since[id] = t, t.since
 	}
@@ -214,9 +219,9 @@ func (w *eventWatch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case history != w.history: // meanwhile: this poll was for streams that have ended
+	case server != w.server: // meanwhile: this poll was for streams that have ended
 		return
-	case found.History != history:
+	case runOf(found.StreamHorizon) != server:
 		w.restart(found.StreamHorizon)
 		return
 	}

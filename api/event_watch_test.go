@@ -292,6 +292,15 @@ func TestAnotherHistoryEndsAllStreams(t *testing.T) {
 		if isWoken(third.over()) || third.horizon() != 80 {
 			t.Errorf("a poll of a former history: over %t, horizon %d", isWoken(third.over()), third.horizon())
 		}
+		// A server that has crashed gives out ids once more.
+		l.want(t, map[uuid.UUID]uint64{there: 80})
+		crashed := horizonAt(75)
+		crashed.Recovery = "later"
+		l.answered <- eventLook{crashed, nil}
+		synctest.Wait()
+		if !isWoken(third.over()) || third.horizon() != 75 {
+			t.Errorf("after a crash: over %t, horizon %d", isWoken(third.over()), third.horizon())
+		}
 		second.leave()
 		again.leave()
 		third.leave()

@@ -19,6 +19,35 @@ func (a *server) registerPHIReads() {
 			"the range.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
+	register(a, operation{
+		id: "list-reads", method: http.MethodGet, path: "/v1/patient-reads", tag: "patients",
+		summary: "List what a user read",
+		about: "Newest first: each operation of the user that showed or wrote patients, with their ids; no patient " +
+			"data. With from and to, those in the range.",
+		roles: admin,
+	}, a.listReads)
+}
+
+type listReadsInput struct {
+	Keyset
+	TimeRange
+	UserID uuid.UUID `query:"user_id" format:"uuid" required:"true" doc:"The user who read"`
+}
+
+// Resolve implements huma.Resolver.
+func (in *listReadsInput) Resolve(ctx huma.Context) []error {
+	return append(in.Keyset.Resolve(ctx), in.check()...)
+}
+
+func (a *server) listReads(ctx context.Context, v db.Viewer, in *listReadsInput) (*ListOf[db.PatientRead], error) {
+	rows, err := a.store.ListReads(ctx, db.ListReadsParams{
+		TenantID: v.TenantID, UserID: in.UserID, FromTime: sentTime(in.From), ToTime: sentTime(in.To),
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(r db.PatientRead) string { return in.after(r.CreatedAt, r.ID) }), nil
 }
 
 type listPatientReadsInput struct {

@@ -236,7 +236,7 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	horizon, err := s.store.StreamHorizon(t.Context())
 	s.must(err)
 	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
-		page, err := s.store.StreamPickupEvents(t.Context(), horizon.History, db.StreamPickupEventsParams{
+		page, err := s.store.StreamPickupEvents(t.Context(), horizon.History, horizon.Recovery, db.StreamPickupEventsParams{
 			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
 			Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
 		})

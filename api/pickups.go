@@ -15,7 +15,8 @@ import (
 
 func (a *server) registerPickups() {
 	makers := []db.UserRole{db.UserRoleStaff, db.UserRoleDispatcher}
-	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotFound}
+	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.AccountNotForFacility,
+		db.PatientNotFound, db.NotFound}
 	register(a, operation{
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
 		summary: "Create a pickup", about: "The status is DRAFT. Staff create pickups for the facilities that " +
@@ -50,7 +51,8 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Edit a pickup", about: "Allowed only in DRAFT.", roles: []db.UserRole{db.UserRoleStaff},
-		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound,
+		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound,
+			db.AccountNotForFacility, db.PatientNotFound,
 			db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
 }

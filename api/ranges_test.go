@@ -22,6 +22,7 @@ func TestAnEmptyRangeIsOneError(t *testing.T) {
 		"/v1/appointments?facility_id=" + s.facility.String() + "&": "",
 		fmt.Sprint("/v1/patients/", patient, "/appointments?"):      "",
 		fmt.Sprint("/v1/patients/", patient, "/reads?"):             "",
+		"/v1/patient-reads?user_id=" + s.staff.id.String() + "&":    "",
 		fmt.Sprint("/v1/pickups/", pickup, "/events?"):              "",
 		"/v1/pickups?": "created_",
 	} {
@@ -45,6 +46,7 @@ func TestReadsAndEventsAreListedByUserAndRange(t *testing.T) {
 	s := start(t)
 	patient := s.patientFor(db.UserRoleStaff, "own", s.tenant)
 	s.exec("DELETE FROM phi_reads")
+	s.exec("DELETE FROM patient_reads")
 	for n, reader := range []*user{s.staff, s.admin, s.staff, s.admin, s.staff} {
 		s.exec(`INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation, created_at)
 			VALUES ($1, $2, $3, $4, $5)`, s.tenant.id, patient, reader.id, fmt.Sprint("read-", n), second(n))
@@ -67,6 +69,23 @@ func TestReadsAndEventsAreListedByUserAndRange(t *testing.T) {
 	all := s.pages(s.admin, reads, 5, nil)
 	if got := s.pagesIn(s.admin, reads+"?to=2026-01-01T00:00:04Z&limit=1"); !slices.Equal(got, all[1:]) {
 		t.Errorf("in pages %v, want %v", got, all[1:])
+	}
+
+	ofUser := "/v1/patient-reads?user_id=" + s.staff.id.String()
+	for query, want := range map[string]string{
+		"": "[read-4 read-2 read-0]", "&from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:04Z": "[read-2]",
+		"&to=2026-01-01T00:00:02Z": "[read-0]", "&from=2026-01-01T00:00:04Z": "[read-4]",
+	} {
+		if got := fmt.Sprint(s.values(s.admin, ofUser+query, "operation")); got != want {
+			t.Errorf("%s: listed %s, want %s", query, got, want)
+		}
+	}
+	if got := fmt.Sprint(s.values(s.admin, ofUser+"&limit=1", "patient_ids")); got != fmt.Sprintf("[[%s]]", patient) {
+		t.Errorf("the patients read are %s, want %s", got, patient)
+	}
+	s.do(s.admin, "GET", "/v1/patient-reads", nil).refused(422, "validation_failed", "user_id")
+	if n := len(s.do(s.foreign.admin, "GET", ofUser, nil).want(200).items()); n != 0 {
+		t.Errorf("another tenant's admin lists %d reads", n)
 	}
 
 	pickup := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)

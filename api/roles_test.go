@@ -48,11 +48,13 @@ var table = map[string]rights{
 
 	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
 
-	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAA--", "account"},
+	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAO--", "account"},
 	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
 	"deposit-to-account":   {"A----", "account"},
-	"list-account-entries": {"AAA--", "account"}, "get-account-entry": {"AAA--", "entry"},
-	"get-account-statement": {"AAA--", "account"},
+	"list-account-entries": {"AAO--", "account"}, "get-account-entry": {"AAO--", "entry"},
+	"get-account-statement":   {"AAO--", "account"},
+	"list-account-facilities": {"AA---", "account"}, "add-account-facility": {"A----", "listed"},
+	"remove-account-facility": {"A----", "listed"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
@@ -82,6 +84,7 @@ var table = map[string]rights{
 	"sync-appointments":         {"OOO--", "facility"},
 	"write-batch":               {"AAAAA", ""},
 	"list-patient-appointments": {"OOO--", "patient"},
+	"list-reads":                {"A----", ""},
 	"list-patient-reads":        {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
@@ -297,6 +300,11 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // admins see everything anyway
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
 			"NOTHING", t.id, t.group, ids["facility_id"])
+	case which == "other" && slices.Contains([]string{"account", "entry", "listed"}, on):
+		ids["account_id"], ids["entry_id"] = s.closedAccount(t)
+		s.lists(ids["account_id"], ids["facility_id"])
+	case on == "listed" && op.method == "DELETE" && which == "own":
+		s.lists(ids["account_id"], ids["facility_id"])
 	case on == "text":
 		ids["message_id"] = s.refusedText(op, role, which, t).String()
 	case on == "pickup":
@@ -328,8 +336,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
-	if on := table[op.id].on; !slices.Contains([]string{"facility", "phone", "group", "member", "shown", "flag", "entry", "allowed",
-		"text"}, on) && !strings.Contains(op.path, "{"+on+"_id}") && (on != "" || strings.Contains(op.path, "{")) {
+	if on := table[op.id].on; !slices.Contains([]string{"facility", "phone", "group", "member", "shown", "flag", "entry",
+		"allowed", "text", "listed"}, on) && !strings.Contains(op.path, "{"+on+"_id}") && (on != "" || strings.Contains(op.path, "{")) {
 		s.t.Fatalf("%s: no target is known: %q", op.id, on)
 	}
 	ids := s.idsFor(op, role, which, t)
@@ -346,6 +354,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		c.body = s.batchFor(role, which, t)
 	case "get-account-statement": // without its end, that is the time of the answer
 		c.path += "?to=" + time.Now().UTC().Format(time.RFC3339Nano)
+	case "list-reads":
+		c.path += "?user_id=" + t.as(role).id.String()
 	case "list-appointments":
 		c.path += "?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + ids["facility_id"]
 	case "sync-appointments":
@@ -558,6 +568,10 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 	delivered := s.pickupIn(s.tenant, db.PickupStatusDELIVERED, s.facility, s.rivalID).String()
 	others := s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.rivalID).String()
 	canceled := s.pickupIn(s.tenant, db.PickupStatusCANCELED, s.facility, uuid.Nil).String()
+	hiddens, _ := s.closedAccount(s.tenant)
+	ours, _ := s.closedAccount(s.tenant)
+	s.lists(hiddens, s.hidden.String())
+	s.lists(ours, s.facility.String())
 	all := []string{draft, concealed, mine, others, delivered, canceled}
 	for _, c := range []struct {
 		as   *user
@@ -578,6 +592,9 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 		{s.stranger, "/v1/facilities", nil}, {s.tenant.driver, "/v1/facilities", []string{s.hidden.String()}},
 		{s.tenant.driver, "/v1/drivers", []string{s.driverID.String()}},
 		{s.staff, "/v1/drivers", []string{s.driverID.String(), s.rivalID.String()}},
+		{s.dispatcher, "/v1/accounts", []string{s.account.String(), hiddens, ours}},
+		{s.staff, "/v1/accounts", []string{s.account.String(), ours}},
+		{s.stranger, "/v1/accounts", []string{s.account.String()}},
 		{s.foreign.dispatcher, "/v1/accounts", []string{s.foreign.account.String()}},
 		{s.foreign.admin, "/v1/groups", []string{s.foreign.group.String()}},
 	} {

@@ -104,7 +104,8 @@ func (a *server) getStatement(ctx context.Context, v db.Viewer, in *statementInp
 		to = endOfTime
 	}
 	start, err := a.store.GetAccountStatement(ctx, db.GetAccountStatementParams{
-		TenantID: v.TenantID, ID: in.AccountID, FromTime: in.From.Time, ToTime: to,
+		TenantID: v.TenantID, ID: in.AccountID, ViewerID: v.UserID, ViewerRole: v.Role,
+		FromTime: in.From.Time, ToTime: to,
 	})
 	if err != nil {
 		return nil, err

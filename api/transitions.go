@@ -39,7 +39,9 @@ func (a *server) registerTransitions() {
 	plain := func(name db.TransitionName, summary, about string, codes ...db.Code) {
 		register(a, transition(name, summary, about, codes...), a.plainTransition(name))
 	}
-	plain(db.TransitionNameSubmit, "Submit a pickup", "Charges the account. DRAFT to SUBMITTED.", db.InsufficientFunds)
+	plain(db.TransitionNameSubmit, "Submit a pickup",
+		"Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.",
+		db.InsufficientFunds, db.AccountNotForFacility)
 	register(a, transition(db.TransitionNameAssign, "Assign a driver",
 		"Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.",
 		db.DriverNotFound, db.DriverBusy), a.assignPickup)

@@ -20,7 +20,8 @@ func (w *fixture) statement(
 	ctx context.Context, account uuid.UUID, from, to time.Time, page int32,
 ) (opening int64, lines []db.ListStatementLinesRow, err error) {
 	start := must(w.GetAccountStatement(ctx,
-		db.GetAccountStatementParams{TenantID: w.tenant, ID: account, FromTime: from, ToTime: to}))
+		db.GetAccountStatementParams{TenantID: w.tenant, ID: account, ViewerRole: db.UserRoleAdmin,
+			FromTime: from, ToTime: to}))
 	next := db.ListStatementLinesParams{TenantID: w.tenant, AccountID: account, Until: start.Until, MaxRows: page,
 		AfterCreatedAt: from, AfterDeltaCents: 1 << 53, BalanceCents: start.OpeningCents}
 	for {

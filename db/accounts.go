@@ -18,7 +18,7 @@ func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountPara
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateAccount(ctx, p)
 	return created(ctx, s, row, err, p.RequestDigest, func() (Account, []byte, error) {
-		known, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		known, err := s.q.GetAccount(ctx, accountOf(v, p.ID))
 		return known, known.RequestDigest, err
 	})
 }
@@ -29,9 +29,29 @@ func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) 
 	p.TenantID = v.TenantID
 	row, err := s.q.EditAccount(ctx, p)
 	return row, edited(ctx, s, err, func() error {
-		_, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		_, err := s.q.GetAccount(ctx, accountOf(v, p.ID))
 		return err
 	})
+}
+
+// accountOf are the parameters to get an account that v sees.
+func accountOf(v Viewer, id uuid.UUID) GetAccountParams {
+	return GetAccountParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
+}
+
+// AddAccountFacility lists a facility for an account of v's tenant. It does nothing if it is there.
+func (s *Store) AddAccountFacility(ctx context.Context, v Viewer, p AddAccountFacilityParams) error {
+	p.TenantID = v.TenantID
+	n, err := s.q.AddAccountFacility(ctx, p)
+	return s.changed(ctx, n, err)
+}
+
+// RemoveAccountFacility removes a facility from the list of an account of v's tenant. It returns NotFound if it is
+// not there.
+func (s *Store) RemoveAccountFacility(ctx context.Context, v Viewer, p RemoveAccountFacilityParams) error {
+	p.TenantID = v.TenantID
+	n, err := s.q.RemoveAccountFacility(ctx, p)
+	return s.removed(ctx, n, err)
 }
 
 // Entry is a request for one charge or deposit.
@@ -163,7 +183,7 @@ func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked Le
 }
 
 func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
-	account, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
+	account, err := s.q.GetAccount(ctx, accountOf(v, e.AccountID))
 	switch {
 	case err != nil:
 		return Explain(err)

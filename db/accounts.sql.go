@@ -12,11 +12,36 @@ import (
 	"github.com/google/uuid"
 )
 
+const addAccountFacility = `-- name: AddAccountFacility :execrows
+INSERT INTO account_facilities (tenant_id, account_id, facility_id, account_created_at)
+VALUES (
+    $1, $2, $3,
+    coalesce((SELECT c.created_at FROM accounts AS c WHERE c.tenant_id = $1 AND c.id = $2), now()))
+ON CONFLICT (tenant_id, account_id, facility_id) DO NOTHING
+`
+
+type AddAccountFacilityParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	AccountID  uuid.UUID `format:"uuid" json:"account_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+}
+
+// Lists a facility whose staff may charge the account; an unknown account is left to the foreign key.
+// Closes: a facility listed for an account twice
+// Closes: an account lists an unknown facility
+func (q *Queries) AddAccountFacility(ctx context.Context, arg AddAccountFacilityParams) (int64, error) {
+	result, err := q.db.Exec(ctx, addAccountFacility, arg.TenantID, arg.AccountID, arg.FacilityID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const createAccount = `-- name: CreateAccount :one
-INSERT INTO accounts (tenant_id, id, name, currency, request_digest)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO accounts (tenant_id, id, name, currency, all_facilities, request_digest)
+VALUES ($1, $2, $3, $4, coalesce($5::boolean, true), $6)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at
+RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at, all_facilities
 `
 
 type CreateAccountParams struct {
@@ -24,6 +49,7 @@ type CreateAccountParams struct {
 	ID            uuid.UUID `format:"uuid" json:"id"`
 	Name          string    `json:"name"`
 	Currency      string    `example:"USD" json:"currency"`
+	AllFacilities *bool     `json:"all_facilities"`
 	RequestDigest []byte    `json:"-"`
 }
 
@@ -34,6 +60,7 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 		arg.ID,
 		arg.Name,
 		arg.Currency,
+		arg.AllFacilities,
 		arg.RequestDigest,
 	)
 	var i Account
@@ -48,6 +75,7 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.EnteredAt,
+		&i.AllFacilities,
 	)
 	return i, err
 }
@@ -55,22 +83,25 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (A
 const editAccount = `-- name: EditAccount :one
 UPDATE accounts
 SET name = coalesce($1, name),
+    all_facilities = coalesce($2, all_facilities),
     version = version + 1
-WHERE tenant_id = $2 AND id = $3 AND version = $4
-RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at
+WHERE tenant_id = $3 AND id = $4 AND version = $5
+RETURNING tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at, all_facilities
 `
 
 type EditAccountParams struct {
-	Name     *string   `json:"name"`
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	ID       uuid.UUID `format:"uuid" json:"id"`
-	Version  int64     `example:"1" json:"version"`
+	Name          *string   `json:"name"`
+	AllFacilities *bool     `json:"all_facilities"`
+	TenantID      uuid.UUID `format:"uuid" json:"-"`
+	ID            uuid.UUID `format:"uuid" json:"id"`
+	Version       int64     `example:"1" json:"version"`
 }
 
 // Closes: an edit overwrites an unseen edit
 func (q *Queries) EditAccount(ctx context.Context, arg EditAccountParams) (Account, error) {
 	row := q.db.QueryRow(ctx, editAccount,
 		arg.Name,
+		arg.AllFacilities,
 		arg.TenantID,
 		arg.ID,
 		arg.Version,
@@ -87,21 +118,47 @@ func (q *Queries) EditAccount(ctx context.Context, arg EditAccountParams) (Accou
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.EnteredAt,
+		&i.AllFacilities,
 	)
 	return i, err
 }
 
 const getAccount = `-- name: GetAccount :one
-SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at FROM accounts WHERE tenant_id = $1 AND id = $2
+WITH mine AS MATERIALIZED (
+    SELECT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = $1 AND v.user_id = $4
+)
+SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at, all_facilities FROM accounts AS c
+WHERE c.tenant_id = $1
+    AND c.id = $2
+    AND CASE $3::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'staff' THEN c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id
+                AND (l.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE)
+        ELSE false
+    END
 `
 
 type GetAccountParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	ID       uuid.UUID `format:"uuid" json:"id"`
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	ID         uuid.UUID `format:"uuid" json:"id"`
+	ViewerRole UserRole  `json:"viewer_role"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
+// Returns an account that the viewer sees. IS TRUE makes the facilities of staff a hash, which is built once:
+// otherwise each of the account's, which may be thousands, is looked up among theirs.
 func (q *Queries) GetAccount(ctx context.Context, arg GetAccountParams) (Account, error) {
-	row := q.db.QueryRow(ctx, getAccount, arg.TenantID, arg.ID)
+	row := q.db.QueryRow(ctx, getAccount,
+		arg.TenantID,
+		arg.ID,
+		arg.ViewerRole,
+		arg.ViewerID,
+	)
 	var i Account
 	err := row.Scan(
 		&i.TenantID,
@@ -114,31 +171,165 @@ func (q *Queries) GetAccount(ctx context.Context, arg GetAccountParams) (Account
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.EnteredAt,
+		&i.AllFacilities,
 	)
 	return i, err
 }
 
-const listAccounts = `-- name: ListAccounts :many
-SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at FROM accounts
-WHERE tenant_id = $1
-    AND (created_at, id) < ($2::timestamptz, $3::uuid)
-ORDER BY created_at DESC, id DESC
+const listAccountFacilities = `-- name: ListAccountFacilities :many
+SELECT tenant_id, account_id, facility_id, account_created_at, created_at FROM account_facilities
+WHERE tenant_id = $1 AND account_id = $2 AND facility_id > $3::uuid
+ORDER BY facility_id
 LIMIT $4::int
 `
 
-type ListAccountsParams struct {
+type ListAccountFacilitiesParams struct {
 	TenantID        uuid.UUID `format:"uuid" json:"-"`
-	BeforeCreatedAt time.Time `json:"before_created_at"`
-	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
+	AccountID       uuid.UUID `format:"uuid" json:"account_id"`
+	AfterFacilityID uuid.UUID `format:"uuid" json:"after_facility_id"`
 	MaxRows         int32     `json:"max_rows"`
 }
 
+func (q *Queries) ListAccountFacilities(ctx context.Context, arg ListAccountFacilitiesParams) ([]AccountFacility, error) {
+	rows, err := q.db.Query(ctx, listAccountFacilities,
+		arg.TenantID,
+		arg.AccountID,
+		arg.AfterFacilityID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AccountFacility{}
+	for rows.Next() {
+		var i AccountFacility
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.AccountID,
+			&i.FacilityID,
+			&i.AccountCreatedAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAccounts = `-- name: ListAccounts :many
+WITH asked AS MATERIALIZED (
+    SELECT
+        $2::uuid AS tenant_id,
+        $3::uuid AS viewer_id,
+        $4::user_role AS viewer_role,
+        $5::timestamptz AS created_at,
+        $6::uuid AS id,
+        $1::int AS most
+), mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM asked AS a
+    JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
+    WHERE a.viewer_role = 'staff'
+), newest AS MATERIALIZED (
+    SELECT
+        n.created_at, n.id,
+        (n.sees_all OR n.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = n.tenant_id AND l.account_id = n.id
+                AND (l.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE))::boolean AS is_theirs
+    FROM (
+        SELECT
+            a.tenant_id, c.created_at, c.id, c.all_facilities, a.viewer_role IN ('admin', 'dispatcher') AS sees_all
+        FROM asked AS a
+        CROSS JOIN LATERAL (
+            SELECT k.created_at, k.id, k.all_facilities
+            FROM accounts AS k
+            WHERE k.tenant_id = a.tenant_id AND (k.created_at, k.id) < (a.created_at, a.id)
+            ORDER BY k.created_at DESC, k.id DESC
+            LIMIT CASE
+                WHEN a.viewer_role IN ('admin', 'dispatcher') THEN a.most
+                WHEN (SELECT count(*) FROM mine) > 50 THEN 2 * a.most
+                ELSE 0
+            END
+        ) AS c
+    ) AS n
+), tried AS MATERIALIZED (
+    SELECT
+        a.viewer_role IN ('admin', 'dispatcher')
+            OR (SELECT count(*) FROM mine) > 50
+                AND (count(n.id) < 2 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+    FROM asked AS a
+    LEFT JOIN newest AS n ON true
+    GROUP BY a.viewer_role, a.most
+), merged AS MATERIALIZED (
+    SELECT a.tenant_id, a.created_at, a.id, a.most
+    FROM asked AS a
+    WHERE a.viewer_role = 'staff' AND NOT (SELECT t.is_enough FROM tried AS t)
+), found AS MATERIALIZED (
+    SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+    UNION
+    SELECT c.created_at, c.id
+    FROM merged AS a
+    CROSS JOIN LATERAL (
+        SELECT k.created_at, k.id
+        FROM accounts AS k
+        WHERE k.tenant_id = a.tenant_id AND k.all_facilities AND (k.created_at, k.id) < (a.created_at, a.id)
+        ORDER BY k.created_at DESC, k.id DESC
+        LIMIT a.most
+    ) AS c
+    UNION
+    SELECT c.account_created_at, c.account_id
+    FROM merged AS a
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL (
+        SELECT k.account_created_at, k.account_id
+        FROM account_facilities AS k
+        WHERE k.tenant_id = a.tenant_id
+            AND k.facility_id = m.facility_id
+            AND (k.account_created_at, k.account_id) < (a.created_at, a.id)
+        ORDER BY k.account_created_at DESC, k.account_id DESC
+        LIMIT a.most
+    ) AS c
+)
+SELECT c.tenant_id, c.id, c.name, c.currency, c.balance_cents, c.balance_version, c.version, c.request_digest, c.created_at, c.entered_at, c.all_facilities
+FROM asked AS a
+CROSS JOIN (
+    SELECT f.id
+    FROM found AS f
+    ORDER BY f.created_at DESC, f.id DESC
+    LIMIT $1
+) AS n
+CROSS JOIN LATERAL (
+    SELECT tenant_id, id, name, currency, balance_cents, balance_version, version, request_digest, created_at, entered_at, all_facilities FROM accounts AS k WHERE k.tenant_id = a.tenant_id AND k.id = n.id LIMIT 1
+) AS c
+ORDER BY c.created_at DESC, c.id DESC
+`
+
+type ListAccountsParams struct {
+	MaxRows         int32     `json:"max_rows"`
+	TenantID        uuid.UUID `format:"uuid" json:"tenant_id"`
+	ViewerID        uuid.UUID `format:"uuid" json:"viewer_id"`
+	ViewerRole      UserRole  `json:"viewer_role"`
+	BeforeCreatedAt time.Time `json:"before_created_at"`
+	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
+}
+
+// The newest accounts that the viewer sees. For staff, it merges those of all facilities with the newest of each
+// of their facilities; where these are many, it first reads the newest of the tenant, unless too few of them are
+// theirs. See ListPickups.
 func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]Account, error) {
 	rows, err := q.db.Query(ctx, listAccounts,
+		arg.MaxRows,
 		arg.TenantID,
+		arg.ViewerID,
+		arg.ViewerRole,
 		arg.BeforeCreatedAt,
 		arg.BeforeID,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
@@ -158,6 +349,7 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]A
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.EnteredAt,
+			&i.AllFacilities,
 		); err != nil {
 			return nil, err
 		}
@@ -167,4 +359,24 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]A
 		return nil, err
 	}
 	return items, nil
+}
+
+const removeAccountFacility = `-- name: RemoveAccountFacility :execrows
+DELETE FROM account_facilities
+WHERE tenant_id = $1 AND account_id = $2 AND facility_id = $3
+`
+
+type RemoveAccountFacilityParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	AccountID  uuid.UUID `format:"uuid" json:"account_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+}
+
+// Closes: a facility taken from an account twice
+func (q *Queries) RemoveAccountFacility(ctx context.Context, arg RemoveAccountFacilityParams) (int64, error) {
+	result, err := q.db.Exec(ctx, removeAccountFacility, arg.TenantID, arg.AccountID, arg.FacilityID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

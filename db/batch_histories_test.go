@@ -177,7 +177,8 @@ func (h *history) call(ctx context.Context, s *db.Raw, in input) (out output, er
 		_, out.replayed, err = s.Enter(ctx, h.w.admin, h.entries[in.entry])
 	case "balance":
 		var a db.Account
-		a, err = s.GetAccount(ctx, db.GetAccountParams{TenantID: h.w.tenant, ID: h.account})
+		a, err = s.GetAccount(ctx,
+			db.GetAccountParams{TenantID: h.w.tenant, ID: h.account, ViewerRole: db.UserRoleAdmin})
 		out.balance = a.BalanceCents
 	case "get":
 		var p db.Pickup

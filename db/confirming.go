@@ -45,10 +45,11 @@ type confirmation struct {
 	alone bool
 	few   bool  // short arrays: the generic plan serves them
 	may   error // why nothing may be sent at all
-	// history is the history of events that must be the server's; "" for any.
-	history string
-	untimed bool         // the session's statement_timeout does not apply
-	replica *replicaRead // replicas may serve it
+	// history is the history of events that must be the server's; "" for any. recovery is the crash from which the
+	// server must have recovered last; "" for any.
+	history, recovery string
+	untimed           bool         // the session's statement_timeout does not apply
+	replica           *replicaRead // replicas may serve it
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
 }
@@ -163,7 +164,7 @@ func (c *confirmation) before(required bool) (all []queued) {
 		all = append(all, queued{sql: withoutStatementTimeout})
 	}
 	if c.history != "" {
-		all = append(all, queued{requireEventHistory, []any{c.history}})
+		all = append(all, queued{requireEventHistory, []any{c.recovery, c.history}})
 	}
 	if c.few {
 		all = append(all, queued{sql: planOnce})

@@ -174,6 +174,11 @@ var breaches = map[string]string{
 	"accounts_balance_check":       "UPDATE accounts SET balance_cents = -1 WHERE id = $account",
 	"accounts_balance_limit_check": "UPDATE accounts SET balance_cents = 9007199254740992 WHERE id = $account",
 
+	"account_facilities_pkey": "INSERT INTO account_facilities SELECT $w, $account, $facility, now() " +
+		"FROM generate_series(1, 2)",
+	"account_facilities_account_fkey":  "INSERT INTO account_facilities VALUES ($w, $new, $facility, now())",
+	"account_facilities_facility_fkey": "INSERT INTO account_facilities VALUES ($w, $account, $new, now())",
+
 	"account_keys_account_fkey": "INSERT INTO account_keys VALUES ($w, $new)",
 
 	"ledger_entries_pkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, " +
@@ -232,6 +237,8 @@ var breaches = map[string]string{
 		"$facility, true, $staff, 2)",
 	"patient_consents_seq_key": "INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, " +
 		"actor_id, seq) VALUES ($w, $patient, $facility, true, $staff, 1), ($w, $patient, $facility, true, $staff, 1)",
+	"patient_reads_pkey": "INSERT INTO patient_reads SELECT $w, $new, $staff, 'x', ARRAY[$patient::uuid], now() " +
+		"FROM generate_series(1, 2)",
 	"pickups_patient_fkey": "UPDATE pickups SET patient_id = $new WHERE id = $draft",
 
 	"appointments_facility_fkey": "UPDATE appointments SET facility_id = $new WHERE id = $appointment",

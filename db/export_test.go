@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -202,4 +203,12 @@ func (r *Raw) BelieveReplayed() {
 	for _, replica := range r.replicas.all {
 		replica.replayed.Store(math.MaxUint64)
 	}
+}
+
+// BelieveState makes the store believe that it has just read the primary's state, as after a crash of the primary
+// from which it recovers in no time.
+func (r *Raw) BelieveState() {
+	known := *r.replicas.known.Load()
+	known.at = time.Now()
+	r.replicas.known.Store(&known)
 }

@@ -153,6 +153,11 @@ func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntri
 }
 
 const getAccountStatement = `-- name: GetAccountStatement :one
+WITH mine AS MATERIALIZED (
+    SELECT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = $3 AND v.user_id = $6
+)
 SELECT
     c.name,
     c.currency,
@@ -176,14 +181,26 @@ LEFT JOIN LATERAL (
     ORDER BY e.created_at DESC, e.id DESC
     LIMIT 1
 ) AS last ON true
-WHERE c.tenant_id = $3 AND c.id = $4
+WHERE c.tenant_id = $3
+    AND c.id = $4
+    AND CASE $5::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'staff' THEN c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id
+                AND (l.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE)
+        ELSE false
+    END
 `
 
 type GetAccountStatementParams struct {
-	FromTime time.Time `json:"from_time"`
-	ToTime   time.Time `json:"to_time"`
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	ID       uuid.UUID `format:"uuid" json:"id"`
+	FromTime   time.Time `json:"from_time"`
+	ToTime     time.Time `json:"to_time"`
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	ID         uuid.UUID `format:"uuid" json:"id"`
+	ViewerRole UserRole  `json:"viewer_role"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
 type GetAccountStatementRow struct {
@@ -195,13 +212,15 @@ type GetAccountStatementRow struct {
 
 // Returns an account, the balance before the first entry of a statement, and when the statement ends: now,
 // or earlier. The last entry before it has the balance, if a version that stores it booked the entry; otherwise
-// all earlier entries are added up.
+// all earlier entries are added up. Who sees it: see GetAccount.
 func (q *Queries) GetAccountStatement(ctx context.Context, arg GetAccountStatementParams) (GetAccountStatementRow, error) {
 	row := q.db.QueryRow(ctx, getAccountStatement,
 		arg.FromTime,
 		arg.ToTime,
 		arg.TenantID,
 		arg.ID,
+		arg.ViewerRole,
+		arg.ViewerID,
 	)
 	var i GetAccountStatementRow
 	err := row.Scan(

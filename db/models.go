@@ -489,6 +489,21 @@ type Account struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When the last entry was booked
 	EnteredAt *time.Time `json:"-" nullable:"true"`
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities
+	AllFacilities bool `json:"all_facilities"`
+}
+
+// A facility whose staff may see and charge an account
+type AccountFacility struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// The account
+	AccountID uuid.UUID `format:"uuid" json:"account_id"`
+	// The facility whose staff may charge it
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	// When the account was created
+	AccountCreatedAt time.Time `json:"-"`
+	// When it was listed
+	CreatedAt time.Time `json:"created_at"`
 }
 
 type Backfill struct {
@@ -704,6 +719,21 @@ type PatientConsent struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Numbers the consents of the patient from 1, in the order in which they took effect
 	Seq int64 `json:"seq"`
+}
+
+// That a user read or wrote the data of patients, by one operation
+type PatientRead struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	// Id of the record
+	ID uuid.UUID `format:"uuid" json:"id"`
+	// The user who did this
+	UserID uuid.UUID `format:"uuid" json:"user_id"`
+	// The operation that showed or wrote the patients
+	Operation string `example:"list-patients" json:"operation"`
+	// The patients whose data it was; more than 200 are told by several records
+	PatientIds []uuid.UUID `format:"uuid" json:"patient_ids" maxItems:"200" minItems:"1"`
+	// When it happened
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // That a user read or wrote the data of a patient

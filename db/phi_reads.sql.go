@@ -119,6 +119,68 @@ func (q *Queries) ListPatientReads(ctx context.Context, arg ListPatientReadsPara
 	return items, nil
 }
 
+const listReads = `-- name: ListReads :many
+SELECT tenant_id, id, user_id, operation, patient_ids, created_at FROM patient_reads
+WHERE tenant_id = $1
+    AND user_id = $2
+    AND created_at >= coalesce($3::timestamptz, '-infinity')
+    -- See ListPatientReads.
+    AND (created_at, id) < (
+        least($4::timestamptz, $5::timestamptz),
+        CASE
+            WHEN $5 <= $4 THEN '00000000-0000-0000-0000-000000000000'
+            ELSE $6::uuid
+        END)
+ORDER BY created_at DESC, id DESC
+LIMIT $7::int
+`
+
+type ListReadsParams struct {
+	TenantID        uuid.UUID  `format:"uuid" json:"-"`
+	UserID          uuid.UUID  `format:"uuid" json:"user_id"`
+	FromTime        *time.Time `json:"from_time" nullable:"true"`
+	BeforeCreatedAt time.Time  `json:"before_created_at"`
+	ToTime          *time.Time `json:"to_time" nullable:"true"`
+	BeforeID        uuid.UUID  `format:"uuid" json:"before_id"`
+	MaxRows         int32      `json:"max_rows"`
+}
+
+// Lists what a user read of any patients, newest first, in [from, to).
+func (q *Queries) ListReads(ctx context.Context, arg ListReadsParams) ([]PatientRead, error) {
+	rows, err := q.db.Query(ctx, listReads,
+		arg.TenantID,
+		arg.UserID,
+		arg.FromTime,
+		arg.BeforeCreatedAt,
+		arg.ToTime,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PatientRead{}
+	for rows.Next() {
+		var i PatientRead
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.UserID,
+			&i.Operation,
+			&i.PatientIds,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordDryRun = `-- name: RecordDryRun :exec
 INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
 SELECT p.tenant_id, p.id, $1::uuid, r.operation || '?dry_run=true'

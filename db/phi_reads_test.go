@@ -77,6 +77,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE user_id <> $1", w.staff.UserID); n != 0 {
 		t.Errorf("%d reads by viewers who see nothing are recorded", n)
 	}
+	w.recordsAgree(ctx, t)
 }
 
 // patientPickups are pickups of one patient, and a free driver.
@@ -172,6 +173,7 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]string{
 		"no right": "REVOKE INSERT ON phi_reads FROM waybill_app",
+		"no list":  "REVOKE INSERT ON patient_reads FROM waybill_app",
 		"an error": `CREATE TRIGGER fails BEFORE INSERT ON phi_reads FOR EACH ROW EXECUTE FUNCTION fails()`,
 		"an error at the commit": `CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON phi_reads
 			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails()`,

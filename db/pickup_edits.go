@@ -9,7 +9,7 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 		SetWindowStart: p.SetWindowStart, WindowStart: p.WindowStart,
 		SetWindowEnd: p.SetWindowEnd, WindowEnd: p.WindowEnd,
 		SetPickupLatitude: p.SetPickupLatitude, PickupLatitude: p.PickupLatitude,
-		SetPickupLongitude: p.SetPickupLongitude, PickupLongitude: p.PickupLongitude,
+		SetPickupLongitude: p.SetPickupLongitude, PickupLongitude: p.PickupLongitude, AccountID: p.AccountID,
 	})
 	switch {
 	case err != nil:
@@ -22,6 +22,10 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 		return refuse(PatientNotFound, "patient_id")
 	case !now.FacilityFound:
 		return refuse(FacilityNotFound, "facility_id")
+	case !now.AccountFound:
+		return refuse(AccountNotFound, "account_id")
+	case !now.AccountFits:
+		return refuse(AccountNotForFacility, "account_id")
 	case !now.WindowFits:
 		return refuse(ValidationFailed, "window_end")
 	case !now.PointFits:

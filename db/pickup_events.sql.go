@@ -72,6 +72,36 @@ func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([
 	return items, nil
 }
 
+const getLastStreamEvent = `-- name: GetLastStreamEvent :one
+SELECT e.xid, e.seq
+FROM pickup_events AS e
+WHERE e.tenant_id = $1
+    AND e.xid < ($2::text)::xid8
+    AND e.seq > $3::bigint
+ORDER BY e.xid DESC, e.seq DESC
+LIMIT 1
+`
+
+type GetLastStreamEventParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	Horizon  string    `json:"horizon"`
+	FirstSeq int64     `json:"first_seq"`
+}
+
+type GetLastStreamEventRow struct {
+	Xid uint64 `json:"-"`
+	Seq int64  `json:"-"`
+}
+
+// Returns the last event of a tenant below a horizon, whoever sees it. Its commit is on the disk, so that its position
+// holds after a crash, too.
+func (q *Queries) GetLastStreamEvent(ctx context.Context, arg GetLastStreamEventParams) (GetLastStreamEventRow, error) {
+	row := q.db.QueryRow(ctx, getLastStreamEvent, arg.TenantID, arg.Horizon, arg.FirstSeq)
+	var i GetLastStreamEventRow
+	err := row.Scan(&i.Xid, &i.Seq)
+	return i, err
+}
+
 const getMovedPickup = `-- name: GetMovedPickup :one
 WITH told AS MATERIALIZED (
     SELECT
@@ -227,7 +257,8 @@ SELECT
     )::text AS xid,
     pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid,
     coalesce((SELECT h.id FROM history AS h), '')::text AS history,
-    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq
+    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq,
+    coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text AS recovery
 `
 
 type GetStreamHorizonRow struct {
@@ -235,6 +266,7 @@ type GetStreamHorizonRow struct {
 	NewestXid string `json:"newest_xid"`
 	History   string `json:"history"`
 	FirstSeq  int64  `json:"first_seq"`
+	Recovery  string `json:"recovery"`
 }
 
 // Returns the horizon of the stream: all transactions that wrote an event below it have ended. Above it
@@ -250,7 +282,9 @@ type GetStreamHorizonRow struct {
 //
 // Events must be read by a later statement: its snapshot includes all writers that had ended here.
 //
-// Ids are comparable within one history only. It is ” if it has not begun: see BeginEventHistory.
+// Ids are comparable within one history only. It is ” if it has not begun: see BeginEventHistory. After a crash the
+// server gives out once more the ids of which nothing had reached its disk: a horizon holds until then, and is no
+// position to remember. Recovery tells one run from the next: the statistics are reset when the server recovers.
 func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, error) {
 	row := q.db.QueryRow(ctx, getStreamHorizon)
 	var i GetStreamHorizonRow
@@ -259,6 +293,7 @@ func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, er
 		&i.NewestXid,
 		&i.History,
 		&i.FirstSeq,
+		&i.Recovery,
 	)
 	return i, err
 }
@@ -373,13 +408,23 @@ func (q *Queries) MoveStreamHorizon(ctx context.Context) (string, error) {
 }
 
 const requireEventHistory = `-- name: RequireEventHistory :exec
-SELECT require_event_history($1::text)
+SELECT require_event_history(
+    CASE
+        WHEN $1::text IN ('', coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text)
+            THEN $2::text
+        ELSE ''
+    END)
 `
 
-// Ends the transaction unless the server writes this history. It goes in one round trip with the statement that
-// it is for.
-func (q *Queries) RequireEventHistory(ctx context.Context, history string) error {
-	_, err := q.db.Exec(ctx, requireEventHistory, history)
+type RequireEventHistoryParams struct {
+	Recovery string `json:"recovery"`
+	History  string `json:"history"`
+}
+
+// Ends the transaction unless the server writes this history, and has not recovered from a crash since, if that is not
+// ”. It goes in one round trip with the statement that it is for.
+func (q *Queries) RequireEventHistory(ctx context.Context, arg RequireEventHistoryParams) error {
+	_, err := q.db.Exec(ctx, requireEventHistory, arg.Recovery, arg.History)
 	return err
 }
 

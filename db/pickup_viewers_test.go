@@ -173,7 +173,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 }
 
 func streamed(ctx context.Context, w *fixture, v db.Viewer) (names []string, err error) {
-	page, err := w.Store.StreamPickupEvents(ctx, w.history(ctx), db.StreamPickupEventsParams{
+	page, err := w.Store.StreamPickupEvents(ctx, w.history(ctx), "", db.StreamPickupEventsParams{
 		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role,
 		ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
 	})

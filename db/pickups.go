@@ -32,8 +32,8 @@ type Draft struct {
 
 // CreateDrafts creates all or none of the pickups, and returns them in the order of the drafts. created
 // counts the new ones; the others were created by an earlier try of the same request. It returns
-// IDReused, FacilityNotFound, AccountNotFound, PatientNotFound or ValidationFailed with the Error's
-// Item.
+// IDReused, FacilityNotFound, AccountNotFound, AccountNotForFacility, PatientNotFound or ValidationFailed with
+// the Error's Item.
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
 	for i, d := range drafts {
 		if field := d.refusedField(); field != "" {
@@ -92,6 +92,8 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 			return 0, &Error{Code: IDReused, Field: "id", Item: item}
 		case !i.AccountFound:
 			return 0, &Error{Code: AccountNotFound, Field: "account_id", Item: item}
+		case !i.AccountFits:
+			return 0, &Error{Code: AccountNotForFacility, Field: "account_id", Item: item}
 		case !i.PatientFound:
 			return 0, &Error{Code: PatientNotFound, Field: "patient_id", Item: item}
 		}

@@ -89,6 +89,9 @@ WITH asked AS (
         AND (a.viewer_role = 'dispatcher' OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+        AND (a.viewer_role = 'dispatcher' OR c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id AND l.facility_id = f.id))
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
@@ -144,7 +147,7 @@ type CreatePickupsRow struct {
 }
 
 // Creates all or none of a batch of drafts: if one has a facility or a patient that its requester does
-// not see, an unknown account, or an id of another request, none is inserted, and a fresh read shows
+// not see, an account that is unknown or, for staff, not one of its facility, or an id of another request, none is inserted, and a fresh read shows
 // which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
 // of their type: ”, NaN, the year 1, the nil UUID. Shown patients are audited.
 // Closes: a retried request makes a second pickup
@@ -447,6 +450,15 @@ WITH edited AS (
         AND ($4::uuid IS NULL OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.patient_id = $4 AND v.user_id = $21))
+        -- So is an account; TransitionPickups decides whether it is charged.
+        AND (num_nonnulls($2::uuid, $1::uuid) = 0 OR EXISTS (
+            SELECT FROM accounts AS c
+            WHERE c.tenant_id = p.tenant_id
+                AND c.id = coalesce($2, p.account_id)
+                AND (c.all_facilities OR EXISTS (
+                    SELECT FROM account_facilities AS l
+                    WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id
+                        AND l.facility_id = coalesce($1, p.facility_id)))))
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, p.submitted_at
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -548,40 +560,47 @@ SELECT
     (p.id IS NOT NULL)::boolean AS known,
     coalesce(p.request_digest = a.request_digest, false)::boolean AS same_request,
     (f.id IS NOT NULL)::boolean AS facility_found,
-    (c.id IS NOT NULL)::boolean AS account_found,
+    (c.id IS NOT NULL AND ($1::user_role = 'dispatcher' OR c.all_facilities OR EXISTS (
+        SELECT FROM account_viewers AS v
+        WHERE v.tenant_id = c.tenant_id AND v.account_id = c.id AND v.user_id = $2
+    )))::boolean AS account_found,
+    ($1::user_role = 'dispatcher' OR coalesce(c.all_facilities, false) OR EXISTS (
+        SELECT FROM account_facilities AS l
+        WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id AND l.facility_id = f.id
+    ))::boolean AS account_fits,
     (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
         SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = $1 AND v.patient_id = a.patient_id AND v.user_id = $2
+        WHERE v.tenant_id = $3 AND v.patient_id = a.patient_id AND v.user_id = $2
     ))::boolean AS patient_found
 FROM (
     SELECT u.id, u.facility_id, u.account_id, u.patient_id, u.request_digest, row_number() OVER () AS ord
     FROM (
         SELECT
-            unnest($3::uuid[]) AS id,
-            unnest($4::uuid[]) AS facility_id,
-            unnest($5::uuid[]) AS account_id,
-            unnest($6::uuid[]) AS patient_id,
-            unnest($7::bytea[]) AS request_digest
+            unnest($4::uuid[]) AS id,
+            unnest($5::uuid[]) AS facility_id,
+            unnest($6::uuid[]) AS account_id,
+            unnest($7::uuid[]) AS patient_id,
+            unnest($8::bytea[]) AS request_digest
     ) AS u
 ) AS a
-LEFT JOIN pickups AS p ON p.tenant_id = $1 AND p.id = a.id
-LEFT JOIN facilities AS f ON f.tenant_id = $1 AND f.id = a.facility_id
-    AND ($8::user_role = 'dispatcher' OR EXISTS (
+LEFT JOIN pickups AS p ON p.tenant_id = $3 AND p.id = a.id
+LEFT JOIN facilities AS f ON f.tenant_id = $3 AND f.id = a.facility_id
+    AND ($1::user_role = 'dispatcher' OR EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $2))
-LEFT JOIN accounts AS c ON c.tenant_id = $1 AND c.id = a.account_id
+LEFT JOIN accounts AS c ON c.tenant_id = $3 AND c.id = a.account_id
 ORDER BY a.ord
 `
 
 type ExplainCreatePickupsParams struct {
-	TenantID       uuid.UUID   `format:"uuid" json:"-"`
+	ViewerRole     UserRole    `json:"viewer_role"`
 	ViewerID       uuid.UUID   `format:"uuid" json:"viewer_id"`
+	TenantID       uuid.UUID   `format:"uuid" json:"-"`
 	Ids            []uuid.UUID `format:"uuid" json:"ids"`
 	FacilityIds    []uuid.UUID `format:"uuid" json:"facility_ids"`
 	AccountIds     []uuid.UUID `format:"uuid" json:"account_ids"`
 	PatientIds     []uuid.UUID `format:"uuid" json:"patient_ids"`
 	RequestDigests [][]byte    `json:"request_digests"`
-	ViewerRole     UserRole    `json:"viewer_role"`
 }
 
 type ExplainCreatePickupsRow struct {
@@ -590,6 +609,7 @@ type ExplainCreatePickupsRow struct {
 	SameRequest   bool  `json:"same_request"`
 	FacilityFound bool  `json:"facility_found"`
 	AccountFound  bool  `json:"account_found"`
+	AccountFits   bool  `json:"account_fits"`
 	PatientFound  bool  `json:"patient_found"`
 }
 
@@ -597,14 +617,14 @@ type ExplainCreatePickupsRow struct {
 // references of a new one exist. It is a fresh read after a create that returned too few rows.
 func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePickupsParams) ([]ExplainCreatePickupsRow, error) {
 	rows, err := q.db.Query(ctx, explainCreatePickups,
-		arg.TenantID,
+		arg.ViewerRole,
 		arg.ViewerID,
+		arg.TenantID,
 		arg.Ids,
 		arg.FacilityIds,
 		arg.AccountIds,
 		arg.PatientIds,
 		arg.RequestDigests,
-		arg.ViewerRole,
 	)
 	if err != nil {
 		return nil, err
@@ -619,6 +639,7 @@ func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePic
 			&i.SameRequest,
 			&i.FacilityFound,
 			&i.AccountFound,
+			&i.AccountFits,
 			&i.PatientFound,
 		); err != nil {
 			return nil, err
@@ -668,10 +689,20 @@ SELECT
     ($11::uuid IS NULL OR EXISTS (
         SELECT FROM patient_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.patient_id = $11
-            AND v.user_id = $10))::boolean AS patient_found
+            AND v.user_id = $10))::boolean AS patient_found,
+    ($12::uuid IS NULL OR c.id IS NOT NULL AND (c.all_facilities OR EXISTS (
+        SELECT FROM account_viewers AS v
+        WHERE v.tenant_id = c.tenant_id AND v.account_id = c.id AND v.user_id = $10)))::boolean AS account_found,
+    (num_nonnulls($12::uuid, $9::uuid) = 0
+        OR coalesce(c.all_facilities, false) OR EXISTS (
+        SELECT FROM account_facilities AS l
+        WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id
+            AND l.facility_id = coalesce($9, p.facility_id)))::boolean AS account_fits
 FROM pickups AS p
-WHERE p.tenant_id = $12
-    AND p.id = $13
+LEFT JOIN accounts AS c
+    ON c.tenant_id = p.tenant_id AND c.id = coalesce($12::uuid, p.account_id)
+WHERE p.tenant_id = $13
+    AND p.id = $14
     AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $10::uuid)
@@ -689,6 +720,7 @@ type ExplainEditPickupParams struct {
 	FacilityID         *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
 	ViewerID           uuid.UUID  `format:"uuid" json:"viewer_id"`
 	PatientID          *uuid.UUID `format:"uuid" json:"patient_id" nullable:"true"`
+	AccountID          *uuid.UUID `format:"uuid" json:"account_id" nullable:"true"`
 	TenantID           uuid.UUID  `format:"uuid" json:"-"`
 	ID                 uuid.UUID  `format:"uuid" json:"-"`
 }
@@ -700,6 +732,8 @@ type ExplainEditPickupRow struct {
 	PointFits     bool         `json:"point_fits"`
 	FacilityFound bool         `json:"facility_found"`
 	PatientFound  bool         `json:"patient_found"`
+	AccountFound  bool         `json:"account_found"`
+	AccountFits   bool         `json:"account_fits"`
 }
 
 // Reads what an edit that matched no row is compared with, without patient data.
@@ -716,6 +750,7 @@ func (q *Queries) ExplainEditPickup(ctx context.Context, arg ExplainEditPickupPa
 		arg.FacilityID,
 		arg.ViewerID,
 		arg.PatientID,
+		arg.AccountID,
 		arg.TenantID,
 		arg.ID,
 	)
@@ -727,6 +762,8 @@ func (q *Queries) ExplainEditPickup(ctx context.Context, arg ExplainEditPickupPa
 		&i.PointFits,
 		&i.FacilityFound,
 		&i.PatientFound,
+		&i.AccountFound,
+		&i.AccountFits,
 	)
 	return i, err
 }
@@ -745,6 +782,10 @@ WITH now AS MATERIALIZED (
         $1 = ANY (t.roles) AS role_may,
         p.status = ANY (t.before) AS legal_now,
         (t.money IS DISTINCT FROM 'charge' OR c.balance_cents >= p.price_cents) AS affordable_now,
+        (t.money IS DISTINCT FROM 'charge' OR $1::user_role <> 'staff' OR c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = p.tenant_id AND l.account_id = p.account_id AND l.facility_id = p.facility_id
+        )) AS account_fits_now,
         e.id IS NOT NULL AS key_used,
         coalesce(e.transition = t.transition AND e.request_digest = $3::bytea, false) AS same_request
     FROM pickups AS p
@@ -778,6 +819,7 @@ SELECT
     s.role_may::boolean AS role_may,
     s.legal_now::boolean AS legal_now,
     s.affordable_now::boolean AS affordable_now,
+    s.account_fits_now::boolean AS account_fits_now,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
@@ -810,6 +852,7 @@ type ExplainTransitionRow struct {
 	RoleMay        bool         `json:"role_may"`
 	LegalNow       bool         `json:"legal_now"`
 	AffordableNow  bool         `json:"affordable_now"`
+	AccountFitsNow bool         `json:"account_fits_now"`
 	Allowed        []string     `json:"allowed"`
 	KeyUsed        bool         `json:"key_used"`
 	SameRequest    bool         `json:"same_request"`
@@ -865,6 +908,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 		&i.RoleMay,
 		&i.LegalNow,
 		&i.AffordableNow,
+		&i.AccountFitsNow,
 		&i.Allowed,
 		&i.KeyUsed,
 		&i.SameRequest,
@@ -1361,6 +1405,7 @@ WITH asked AS (
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
+        CASE WHEN t.money = 'charge' AND a.viewer_role = 'staff' THEN p.facility_id END AS paying_facility_id,
         CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
         CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
@@ -1382,23 +1427,33 @@ WITH asked AS (
 ), slots AS MATERIALIZED (
     -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
     -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s /* TransitionPickupsSkipAnyLocked: SKIP LOCKED */
 ), ready AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
     FROM locked AS l
     WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
     UNION ALL
-    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.paying_facility_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+), listed AS MATERIALIZED (
+    -- Staff charge accounts of the pickup's facility. If it is being taken from the account, that is waited for; if
+    -- it is listed, it stays so until the charge is booked.
+    SELECT r.move_id
+    FROM ready AS r
+    JOIN account_facilities AS f
+        ON f.tenant_id = r.tenant_id AND f.account_id = r.account_id AND f.facility_id = r.paying_facility_id
+    FOR KEY SHARE OF f /* TransitionPickupsSkipAnyLocked: SKIP LOCKED */
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
-    WHERE r.delta_cents <> 0
+    LEFT JOIN listed AS l ON l.move_id = r.move_id
+    WHERE (r.delta_cents <> 0 OR r.money = 'charge')
+        AND (c.all_facilities OR l.move_id IS NOT NULL OR r.paying_facility_id IS NULL)
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c /* TransitionPickupsSkipAnyLocked: SKIP LOCKED */
 ), booked AS MATERIALIZED (
@@ -1407,7 +1462,7 @@ WITH asked AS (
     FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.paying_facility_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -1416,12 +1471,12 @@ WITH asked AS (
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
     SELECT
-        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
         0::bigint AS balance_before
     FROM ready AS r
-    WHERE r.delta_cents = 0
+    WHERE r.delta_cents = 0 AND r.money IS DISTINCT FROM 'charge'
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.paying_facility_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -1551,8 +1606,8 @@ type TransitionPickupsRow struct {
 
 // Makes transitions of any kind, as declared in the dictionary: from and to which status, by which
 // role, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the text
-// and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each by key. A
-// slot to be taken must be free; charges are applied in the order of the moves' ids, which is their
+// and the dispatch that it owes. Pickups, slots, facilities of accounts and accounts are locked in this order,
+// each by key. A slot to be taken must be free; charges are applied in the order of the moves' ids, which is their
 // order of arrival, while each account's balance lasts. All effects depend on the rows that moved. A
 // move's id, generated by its caller, keys its event, its ledger entry and its text.
 //
@@ -1566,6 +1621,8 @@ type TransitionPickupsRow struct {
 // Closes: a submit and a cancel at once leave a wrong balance
 // Closes: submits at once take more than the balance
 // Closes: a submit pays a price that its caller has not seen
+// Closes: staff charge an account from which their facility was taken meanwhile
+// Closes: staff charge an account that was closed to their facility meanwhile
 // Closes: two dispatchers assign one driver
 // Closes: two dispatchers assign one pickup
 // Closes: a late duplicate assigns a pickup again after its release

@@ -99,7 +99,8 @@ func (c Config) checkSession(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	wanted := SessionSettings(c)
-	have, err := New(unprepared(conn)).GetSessionSettings(ctx, slices.Sorted(maps.Keys(wanted)))
+	names := append(slices.Sorted(maps.Keys(wanted)), flushing, syncing)
+	have, err := New(unprepared(conn)).GetSessionSettings(ctx, names)
 	if err != nil {
 		return Explain(err) // no statement of a request was sent
 	}
@@ -114,6 +115,21 @@ func (c Config) checkSession(ctx context.Context, conn *pgx.Conn) error {
 var errPooler = &SessionError{"the database URL leads to a connection pooler: set WAYBILL_POOLER=true; or " +
 	"WAYBILL_STATEMENT_MODE=prepare, if it keeps the session, or the prepared statements, of each connection"}
 
+// The settings that say whether what is committed, and therefore shown and acknowledged, is on the disk: also what
+// others have committed, if they do not say otherwise. Only without fsync a server may leave it: it keeps nothing for
+// certain, and serves tests.
+const (
+	flushing = "synchronous_commit"
+	syncing  = "fsync"
+)
+
+// errUnflushed means that commits do not wait for the disk. What a crash takes away would have been acknowledged, and
+// the transaction ids of events that streams have told would be given out once more.
+var errUnflushed = &SessionError{"synchronous_commit is off: what is acknowledged would be lost in a crash, and " +
+	"streams " +
+	"would miss events after it; set it to on (ALTER DATABASE … SET, ALTER ROLE … SET, or the server's " +
+	"configuration), or to whatever else the standbys need"}
+
 func compareSession(wanted map[string]string, have GetSessionSettingsRow) error {
 	var wrong []string
 	if have.RoleName != wanted["role"] {
@@ -126,6 +142,9 @@ func compareSession(wanted map[string]string, have GetSessionSettingsRow) error 
 	for _, setting := range have.Settings {
 		name, value, _ := strings.Cut(setting, "=")
 		values[name] = value
+	}
+	if values[flushing] == "off" && values[syncing] == "on" {
+		return errUnflushed
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if values[name] != wanted[name] {

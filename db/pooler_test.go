@@ -15,6 +15,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/localpg"
 )
 
 // ignoredSettings are those that PgBouncer is told to ignore.
@@ -64,6 +65,26 @@ func TestASessionWithoutItsRoleOrLimitsIsRefused(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What is committed must be on the disk before it is shown: a crash would take away what was acknowledged.
+func TestASessionWhoseCommitsAreNotFlushedIsRefused(t *testing.T) {
+	t.Parallel()
+	for fsync, refused := range map[string]bool{"on": true, "off": false} {
+		s := must(localpg.Start(t.Context(), localpg.Options{
+			Settings: map[string]string{"fsync": fsync, "synchronous_commit": "off"}}))
+		t.Cleanup(func() { s.Stop() })
+		must(0, db.Migrate(t.Context(), s.URL(localpg.Owner, localpg.Database)))
+		c := db.Config{URL: s.URL(localpg.App, localpg.Database)}
+		if refused {
+			if says := sessionError(t, c); !strings.Contains(says, "synchronous_commit is off") {
+				t.Error(says)
+			}
+			must(openPool(t, s.URL(localpg.Superuser, localpg.Database)).Exec(t.Context(),
+				"ALTER ROLE waybill_app SET synchronous_commit = local"))
+		}
+		must(openStore(t, c).ListTransitions(t.Context()))
 	}
 }
 

@@ -69,6 +69,7 @@ func endOfRecords(insert uint64) uint64 {
 // primaryState is what the primary showed at some moment.
 type primaryState struct {
 	history  string // of the connection's server
+	recovery string // from a crash, the last one
 	position Position
 	xmax     int64 // transactions from it on had not ended, or not begun
 	running  []int64
@@ -82,7 +83,7 @@ func parsePrimaryState(history string, timeline uint32, row GetPrimaryStateRow) 
 	if err != nil || len(parts) != 3 {
 		return nil, errNoPosition
 	}
-	s := &primaryState{history: history, position: Position{timeline, endOfRecords(lsn)}, at: time.Now()}
+	s := &primaryState{history: history, recovery: row.Recovery, position: Position{timeline, endOfRecords(lsn)}, at: time.Now()}
 	if s.xmax, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
 		return nil, err
 	}
@@ -97,6 +98,12 @@ func parsePrimaryState(history string, timeline uint32, row GetPrimaryStateRow) 
 		s.running = append(s.running, xid)
 	}
 	return s, nil
+}
+
+// goesOn reports whether the server still writes the history of an earlier state, and has not crashed since: if it has,
+// other transactions may have the ids of those that had not reached its disk.
+func (s *primaryState) goesOn(from *primaryState) bool {
+	return s.history == from.history && s.recovery == from.recovery
 }
 
 // shows reports whether each of the transactions had ended.
@@ -158,7 +165,7 @@ func (p pooled) state(ctx context.Context, pending claims) (*primaryState, error
 		pending.answered(err)
 	}
 	if err == nil {
-		err = results.QueryRow().Scan(&row.Position, &row.Snapshot)
+		err = results.QueryRow().Scan(&row.Position, &row.Snapshot, &row.Recovery)
 	}
 	if closed := results.Close(); err == nil {
 		err = closed

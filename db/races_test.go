@@ -26,7 +26,7 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
+		accountRaces, accountFacilityRaces, adjustmentRaces, backfillRaces, driverRaces, facilityRaces,
 		feedRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
@@ -38,7 +38,8 @@ func races() []check {
 // affected.
 func rules() []check {
 	return slices.Concat(
-		adjustmentRules, appointmentRules, patientAppointmentRules, authorityRules, cachedSessionRules, driverRules,
+		accountFacilityRules, adjustmentRules, appointmentRules, patientAppointmentRules,
+		authorityRules, cachedSessionRules, driverRules,
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,

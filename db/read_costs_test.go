@@ -192,6 +192,11 @@ func (c costFixture) listCosts() map[string][]readCost {
 		"FindUsers":          c.usersNamed(),
 		"ListDrivers":        c.drivers(),
 		"ListNearestDrivers": c.nearestDrivers(),
+		"ListAccountFacilities": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListAccountFacilities(ctx,
+				db.ListAccountFacilitiesParams{TenantID: t, AccountID: c.UnusedAccount, MaxRows: max50})
+			return err
+		}),
 		"ListGroupMembers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListGroupMembers(ctx,
 				db.ListGroupMembersParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
@@ -221,7 +226,7 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 		}),
 		"GetAccountStatement": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.GetAccountStatement(ctx, db.GetAccountStatementParams{TenantID: t, ID: c.BusyAccount,
-				FromTime: c.middleOfEntries, ToTime: endOfTime})
+				ViewerID: v.UserID, ViewerRole: v.Role, FromTime: c.middleOfEntries, ToTime: endOfTime})
 			return err
 		}),
 		"ListStatementLines": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -250,6 +255,12 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 			ago := time.Now().AddDate(0, 0, -700)
 			_, err := q.ListPatientReads(ctx, db.ListPatientReadsParams{TenantID: t, PatientID: c.PatientID,
 				UserID: &v.UserID, ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListReads": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			ago := time.Now().AddDate(0, 0, -700)
+			_, err := q.ListReads(ctx, db.ListReadsParams{TenantID: t, UserID: c.Users[scale.StaffOfOne],
+				ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -294,6 +305,10 @@ func (c costFixture) eventCosts() map[string][]readCost {
 		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.FindNewEvents(ctx,
 				db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
+			return err
+		}),
+		"GetLastStreamEvent": c.each(rowCost, func(ctx context.Context, q *db.Queries, _ db.Viewer) error {
+			_, err := q.GetLastStreamEvent(ctx, db.GetLastStreamEventParams{TenantID: t, Horizon: "999999999"})
 			return err
 		}),
 		"StreamPickupEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -647,6 +662,11 @@ func (c costFixture) rowsByKey() map[string][]readCost {
 		}),
 		"HasFreeDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.HasFreeDriver(ctx, t)
+			return err
+		}),
+		"GetAccount": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetAccount(ctx, db.GetAccountParams{TenantID: t, ID: c.UnusedAccount,
+				ViewerID: v.UserID, ViewerRole: v.Role})
 			return err
 		}),
 		"GetFlag": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {

@@ -6,6 +6,7 @@ package db_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,4 +199,62 @@ func TestOnlyStandbysOfTheClusterAreReplicas(t *testing.T) {
 		"string" {
 		t.Errorf("a wrong URL: %v", err)
 	}
+}
+
+// A primary that crashes gives out ids of transactions once more. By a state from before, it would show a commit that
+// still waits for the standbys, and would be lost if one of them took over.
+func TestAReplicaIsNotJudgedByTheStateBeforeACrash(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	r := startReaders(t, 2, func(c *db.Config) { c.ReplicaURLs = c.ReplicaURLs[1:] })
+	must(r.super(r.primary).Exec(ctx, "ALTER SYSTEM SET autovacuum = off"))
+	must(r.super(r.primary).Exec(ctx, "SELECT pg_reload_conf()"))
+	must(0, r.primary.Synchronous(ctx, "reader0"))
+	told := r.rename("shown")
+	burnt := r.burn(50)
+	r.position(ctx)
+	must(0, r.primary.Kill())
+	must(0, r.primary.Restart(ctx))
+	super := r.super(r.primary)
+	next := "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+	if id := scan[int64](ctx, super, next); id+20 > burnt {
+		t.Skipf("the server goes on with the id %d after %d: something was written to the disk", id, burnt)
+	}
+	must(0, r.primary.AwaitReplay(ctx, r.standbys[0]))
+	must(0, r.standbys[0].Pause())
+	t.Cleanup(func() { r.standbys[0].Resume() })
+	owner := openPool(t, r.primary.URL(localpg.Owner, localpg.Database))
+	done := make(chan error)
+	go func() {
+		_, err := owner.Exec(ctx, "UPDATE accounts SET name = 'waiting' WHERE id = $1", r.account)
+		done <- err
+	}()
+	replica := r.super(r.standbys[1])
+	recoversBy(t, func() bool {
+		return scan[string](ctx, replica, "SELECT name FROM accounts WHERE id = $1", r.account) == "waiting"
+	})
+	recoversBy(t, func() bool { // the connections from before are broken
+		r.as.BelieveState()
+		row, err := r.as.Store.GetAccount(r.as.Store.FromReplicas(ctx, r.admin, told),
+			db.GetAccountParams{TenantID: r.tenant, ID: r.account})
+		if err == nil && row.Name != "shown" {
+			t.Errorf("shown %q", row.Name)
+		}
+		return err == nil
+	})
+	must(0, r.standbys[0].Resume())
+	must(0, <-done)
+}
+
+// burn gives out ids of transactions on the primary of which nothing is on the disk: they are rolled back, and nobody
+// writes out the log of a server whose WAL writer is frozen. It returns the next id.
+func (r *readers) burn(n int) (next int64) {
+	ctx := r.t.Context()
+	super := r.super(r.primary)
+	writer := scan[int](ctx, super, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+	must(0, syscall.Kill(writer, syscall.SIGSTOP))
+	for range n {
+		must(super.Exec(ctx, "BEGIN; SELECT pg_current_xact_id(); ROLLBACK"))
+	}
+	return scan[int64](ctx, super, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 }

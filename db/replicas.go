@@ -234,7 +234,7 @@ func (set *replicaSet) confirm(
 		shown.rows.Close()
 		return nil, readRefused, err
 	}
-	for now.history == base.history && !set.stale && !now.shows(shown.seen) {
+	for now.goesOn(base) && !set.stale && !now.shows(shown.seen) {
 		if time.Since(begun) > set.wait || sleep(ctx, time.Millisecond) != nil {
 			shown.rows.Close()
 			return nil, readAhead, nil
@@ -244,7 +244,7 @@ func (set *replicaSet) confirm(
 			return nil, readFailed, nil
 		}
 	}
-	if now.history != base.history {
+	if !now.goesOn(base) {
 		shown.rows.Close()
 		return nil, readFailed, nil
 	}

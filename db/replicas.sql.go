@@ -22,22 +22,27 @@ func (q *Queries) GetCurrentHistory(ctx context.Context) (string, error) {
 }
 
 const getPrimaryState = `-- name: GetPrimaryState :one
-SELECT pg_current_wal_insert_lsn()::text AS position, pg_current_snapshot()::text AS snapshot
+SELECT
+    pg_current_wal_insert_lsn()::text AS position,
+    pg_current_snapshot()::text AS snapshot,
+    coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text AS recovery
 `
 
 type GetPrimaryStateRow struct {
 	Position string `json:"position"`
 	Snapshot string `json:"snapshot"`
+	Recovery string `json:"recovery"`
 }
 
 // Returns the transactions that a snapshot of the primary sees, and a position in the WAL behind the commit records
 // of all of them: it is read after the snapshot was taken. A standby that has replayed the position sees them too.
 //
 // Not the flushed position: a transaction that does not wait for its flush (synchronous_commit = off) is seen before.
+// After a crash, the ids of what was not flushed are given out once more: see GetStreamHorizon.
 func (q *Queries) GetPrimaryState(ctx context.Context) (GetPrimaryStateRow, error) {
 	row := q.db.QueryRow(ctx, getPrimaryState)
 	var i GetPrimaryStateRow
-	err := row.Scan(&i.Position, &i.Snapshot)
+	err := row.Scan(&i.Position, &i.Snapshot, &i.Recovery)
 	return i, err
 }
 

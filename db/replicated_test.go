@@ -243,7 +243,8 @@ func TestReplaysShareOneWaitForTheStandby(t *testing.T) {
 		most = max(most, scan[int](t.Context(), r.owner, waiting))
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, err := r.GetAccount(t.Context(), db.GetAccountParams{TenantID: r.tenant, ID: r.account}); err != nil {
+	if _, err := r.GetAccount(t.Context(),
+		db.GetAccountParams{TenantID: r.tenant, ID: r.account, ViewerRole: db.UserRoleAdmin}); err != nil {
 		t.Error(err)
 	}
 	r.must(r.standby.Restart(t.Context()))

@@ -38,7 +38,7 @@ func (s *told) next(ctx context.Context) (ids []uuid.UUID, err error) {
 	must(s.w.MoveStreamHorizon(ctx))
 	h := must(s.w.StreamHorizon(ctx))
 	for {
-		page, err := s.w.Store.StreamPickupEvents(ctx, s.history, db.StreamPickupEventsParams{
+		page, err := s.w.Store.StreamPickupEvents(ctx, s.history, h.Recovery, db.StreamPickupEventsParams{
 			TenantID: s.w.tenant, ViewerRole: db.UserRoleAdmin, AfterXid: fmt.Sprint(s.xid), AfterSeq: s.seq,
 			Horizon: fmt.Sprint(h.Sendable), FirstSeq: h.FirstSeq, MaxRows: 2,
 		})

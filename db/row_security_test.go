@@ -87,7 +87,8 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 
 // idsAlone are tables that the application writes and whose rows hold only ids, digests, flags and times:
 // PostgreSQL's log of them identifies no person.
-var idsAlone = []string{"account_keys", "appointment_feeds", "backfills", "driver_slots", "flags", "group_facilities",
+var idsAlone = []string{"account_facilities", "account_keys", "appointment_feeds",
+	"backfills", "driver_slots", "flags", "group_facilities",
 	"group_members", "login_attempts", "login_buckets", "pickup_count_changes",
 	"pickup_counts", "river_job", "river_leader", "river_queue"}
 

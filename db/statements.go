@@ -15,6 +15,7 @@ import (
 // security. Every write is a method of the Store, which explains a lost write.
 type statements interface {
 	ListAccounts(context.Context, ListAccountsParams) ([]Account, error)
+	ListAccountFacilities(context.Context, ListAccountFacilitiesParams) ([]AccountFacility, error)
 	GetAccount(context.Context, GetAccountParams) (Account, error)
 	GetLedgerEntry(context.Context, GetLedgerEntryParams) (LedgerEntry, error)
 	ListLedgerEntries(context.Context, ListLedgerEntriesParams) ([]LedgerEntry, error)
@@ -49,6 +50,7 @@ type statements interface {
 	PatientExists(context.Context, PatientExistsParams) (bool, error)
 	ListConsents(context.Context, ListConsentsParams) ([]PatientConsent, error)
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
+	ListReads(context.Context, ListReadsParams) ([]PatientRead, error)
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)

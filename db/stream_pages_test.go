@@ -91,7 +91,7 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 			if dearest = max(dearest, plan.Hit+plan.Read); dearest > most || found+removed > 3*looked {
 				t.Fatalf("%s: %.0f events and %d pages in one step", v.Role, found+removed, dearest)
 			}
-			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), p))
+			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), "", p))
 			for _, e := range page.Events {
 				seen = append(seen, e.PickupID)
 			}
@@ -147,7 +147,7 @@ func TestTheStreamOfFewClinicsReadsWhatItShows(t *testing.T) {
 				t.Fatal(err)
 			}
 			pages += plan.Hit + plan.Read
-			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), p))
+			page := must(w.Store.StreamPickupEvents(ctx, w.history(ctx), "", p))
 			events, done = events+len(page.Events), page.IsLast
 			p = w.positioned(c.v, page.LastXid, page.LastSeq, 200)
 		}
@@ -232,7 +232,7 @@ func TestThePagesOfTheStreamAreWhatItsViewerSees(t *testing.T) {
 			var got []db.PickupEvent
 			page := db.EventPage{LastXid: from.Xid, LastSeq: from.Seq}
 			for !page.IsLast {
-				page = must(w.Store.StreamPickupEvents(ctx, w.history(ctx),
+				page = must(w.Store.StreamPickupEvents(ctx, w.history(ctx), "",
 					w.positioned(v, page.LastXid, page.LastSeq, size)))
 				got = append(got, page.Events...)
 			}

@@ -33,7 +33,7 @@ const followedPage = 10
 
 func (f *follower) read(ctx context.Context) (more bool) {
 	horizon := must(f.w.GetStreamHorizon(ctx))
-	page := must(f.w.Store.StreamPickupEvents(ctx, f.w.history(ctx), db.StreamPickupEventsParams{
+	page := must(f.w.Store.StreamPickupEvents(ctx, f.w.history(ctx), "", db.StreamPickupEventsParams{
 		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon.Xid,
 		ViewerRole: f.by.Role, ViewerID: f.by.UserID, ViewerDriverID: f.by.DriverID, MaxRows: followedPage,
 	}))

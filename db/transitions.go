@@ -52,7 +52,8 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 // MoveOne makes the transition with all its effects in one statement. replayed reports that an earlier
 // request with the same key made it; its caller gets that result even if they no longer see the pickup. It
 // returns NotFound if the viewer may not see the pickup; otherwise Forbidden, IdempotencyKeyReused,
-// StaleVersion, IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
+// StaleVersion, IllegalTransition, AccountNotForFacility, InsufficientFunds, DriverNotFound, DriverBusy or
+// NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
 	err = retryWrite(ctx, func(attempt int) error {
@@ -225,6 +226,8 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 		return Moved{}, false, refuse(StaleVersion, "version")
 	case !now.LegalNow:
 		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
+	case !now.AccountFitsNow:
+		return Moved{}, false, refuse(AccountNotForFacility, "")
 	case !now.AffordableNow:
 		return Moved{}, false, refuse(InsufficientFunds, "")
 	case t.Name == TransitionNameAssign:

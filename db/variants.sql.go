@@ -180,6 +180,9 @@ WITH asked AS (
         AND (a.viewer_role = 'dispatcher' OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+        AND (a.viewer_role = 'dispatcher' OR c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id AND l.facility_id = f.id))
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
@@ -405,6 +408,7 @@ WITH asked AS (
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
+        CASE WHEN t.money = 'charge' AND a.viewer_role = 'staff' THEN p.facility_id END AS paying_facility_id,
         CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
         CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
@@ -426,23 +430,33 @@ WITH asked AS (
 ), slots AS MATERIALIZED (
     -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
     -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s SKIP LOCKED
 ), ready AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
     FROM locked AS l
     WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
     UNION ALL
-    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.paying_facility_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+), listed AS MATERIALIZED (
+    -- Staff charge accounts of the pickup's facility. If it is being taken from the account, that is waited for; if
+    -- it is listed, it stays so until the charge is booked.
+    SELECT r.move_id
+    FROM ready AS r
+    JOIN account_facilities AS f
+        ON f.tenant_id = r.tenant_id AND f.account_id = r.account_id AND f.facility_id = r.paying_facility_id
+    FOR KEY SHARE OF f SKIP LOCKED
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
-    WHERE r.delta_cents <> 0
+    LEFT JOIN listed AS l ON l.move_id = r.move_id
+    WHERE (r.delta_cents <> 0 OR r.money = 'charge')
+        AND (c.all_facilities OR l.move_id IS NOT NULL OR r.paying_facility_id IS NULL)
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c SKIP LOCKED
 ), booked AS MATERIALIZED (
@@ -451,7 +465,7 @@ WITH asked AS (
     FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.paying_facility_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -460,12 +474,12 @@ WITH asked AS (
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
     SELECT
-        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
         0::bigint AS balance_before
     FROM ready AS r
-    WHERE r.delta_cents = 0
+    WHERE r.delta_cents = 0 AND r.money IS DISTINCT FROM 'charge'
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.paying_facility_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -593,7 +607,7 @@ type TransitionPickupsSkipAnyLockedRow struct {
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
-// TransitionPickupsSkipAnyLocked is TransitionPickups with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED.
+// TransitionPickupsSkipAnyLocked is TransitionPickups with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED.
 // Written by cmd/variants: edit that statement, not this one.
 func (q *Queries) TransitionPickupsSkipAnyLocked(ctx context.Context, arg TransitionPickupsSkipAnyLockedParams) ([]TransitionPickupsSkipAnyLockedRow, error) {
 	rows, err := q.db.Query(ctx, transitionPickupsSkipAnyLocked,
@@ -678,6 +692,7 @@ WITH asked AS (
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
+        CASE WHEN t.money = 'charge' AND a.viewer_role = 'staff' THEN p.facility_id END AS paying_facility_id,
         CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
         CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
@@ -699,23 +714,33 @@ WITH asked AS (
 ), slots AS MATERIALIZED (
     -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
     -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
 ), ready AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.paying_facility_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
     FROM locked AS l
     WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
     UNION ALL
-    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.paying_facility_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+), listed AS MATERIALIZED (
+    -- Staff charge accounts of the pickup's facility. If it is being taken from the account, that is waited for; if
+    -- it is listed, it stays so until the charge is booked.
+    SELECT r.move_id
+    FROM ready AS r
+    JOIN account_facilities AS f
+        ON f.tenant_id = r.tenant_id AND f.account_id = r.account_id AND f.facility_id = r.paying_facility_id
+    FOR KEY SHARE OF f
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
-    WHERE r.delta_cents <> 0
+    LEFT JOIN listed AS l ON l.move_id = r.move_id
+    WHERE (r.delta_cents <> 0 OR r.money = 'charge')
+        AND (c.all_facilities OR l.move_id IS NOT NULL OR r.paying_facility_id IS NULL)
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
 ), booked AS MATERIALIZED (
@@ -724,7 +749,7 @@ WITH asked AS (
     FROM funded AS f
 ), paying AS (
     SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.paying_facility_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents, f.entered_at,
         spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
         coalesce(
             spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -733,12 +758,12 @@ WITH asked AS (
     WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
     SELECT
-        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
+        r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.paying_facility_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
         0::bigint AS balance_before
     FROM ready AS r
-    WHERE r.delta_cents = 0
+    WHERE r.delta_cents = 0 AND r.money IS DISTINCT FROM 'charge'
     UNION ALL
-    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.paying_facility_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.entered_at, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (

@@ -49,7 +49,10 @@ func newClient(t *transport) *Client {
 // AccountsService has the operations on accounts.
 type AccountsService struct{ t *transport }
 
-// List lists the accounts: list-accounts.
+// List lists the accounts that you see: list-accounts.
+//
+// Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of
+// theirs.
 //
 // Roles: admin, dispatcher, staff.
 func (s AccountsService) List(ctx context.Context, query *ListQuery) iter.Seq2[*Account, error] {
@@ -63,7 +66,8 @@ func (s AccountsService) ListPage(ctx context.Context, query *ListQuery, cursor 
 
 // Create creates an account: create-account.
 //
-// The balance is 0: add money with deposit-to-account.
+// The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is
+// false.
 //
 // Roles: admin.
 //
@@ -156,6 +160,54 @@ func (s AccountsService) ListEntriesPage(
 func (s AccountsService) GetEntry(ctx context.Context, accountID uuid.UUID, entryID uuid.UUID) (*LedgerEntry, error) {
 	return call[LedgerEntry](ctx, s.t, request{
 		method: "GET", path: path("/v1/accounts/{account_id}/entries/{entry_id}", accountID, entryID),
+	})
+}
+
+// ListFacilities lists the facilities of an account: list-account-facilities.
+//
+// Ordered by id. Where all_facilities is true, the list has no effect.
+//
+// Roles: admin, dispatcher.
+func (s AccountsService) ListFacilities(
+	ctx context.Context, accountID uuid.UUID, query *ListQuery,
+) iter.Seq2[*AccountFacility, error] {
+	return list[AccountFacility](ctx, s.t, request{
+		method: "GET", path: path("/v1/accounts/{account_id}/facilities", accountID), query: query,
+	})
+}
+
+// ListFacilitiesPage reads one page of ListFacilities: the first, or the one of a cursor.
+func (s AccountsService) ListFacilitiesPage(
+	ctx context.Context, accountID uuid.UUID, query *ListQuery, cursor string,
+) (*Page[AccountFacility], error) {
+	return page[AccountFacility](ctx, s.t, request{
+		method: "GET", path: path("/v1/accounts/{account_id}/facilities", accountID), query: query,
+	}, cursor)
+}
+
+// RemoveFacility removes a facility from an account: remove-account-facility.
+//
+// A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account
+// without any facility is charged by no staff, unless all_facilities is true.
+//
+// Roles: admin.
+func (s AccountsService) RemoveFacility(ctx context.Context, accountID uuid.UUID, facilityID uuid.UUID) error {
+	return send(ctx, s.t, request{
+		method: "DELETE", path: path("/v1/accounts/{account_id}/facilities/{facility_id}", accountID, facilityID),
+	})
+}
+
+// AddFacility adds a facility to an account: add-account-facility.
+//
+// Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request.
+// Repeating it has no effect.
+//
+// Roles: admin.
+//
+// Codes of its own: facility_not_found.
+func (s AccountsService) AddFacility(ctx context.Context, accountID uuid.UUID, facilityID uuid.UUID) error {
+	return send(ctx, s.t, request{
+		method: "PUT", path: path("/v1/accounts/{account_id}/facilities/{facility_id}", accountID, facilityID),
 	})
 }
 
@@ -319,13 +371,19 @@ type BatchesService struct{ t *transport }
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
-// Codes of its own: account_not_found, balance_too_large, driver_busy, driver_not_found, driver_user_taken,
-// email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused, illegal_transition,
-// insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable,
-// password_changed, patient_not_found, phone_number_taken, precondition_required, price_below_refunds, rate_limited,
-// refund_too_large, stale_version, user_not_found.
+// Codes of its own: account_not_for_facility, account_not_found, balance_too_large, driver_busy, driver_not_found,
+// driver_user_taken, email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused,
+// illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free,
+// no_phone_number, not_editable, password_changed, patient_not_found, phone_number_taken, precondition_required,
+// price_below_refunds, rate_limited, refund_too_large, stale_version, user_not_found.
 func (s BatchesService) WriteBatch(ctx context.Context, batch *Batch, opts ...CreateOption) error {
 	return writeBatch(ctx, s.t, request{method: "POST", path: "/v1/batch"}.create(true, opts), batch)
+}
+
+// AddAccountFacility adds a request to add-account-facility: Add a facility to an account.
+func (b *Batch) AddAccountFacility(accountID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "add-account-facility", parts{"account_id": accountID, "facility_id": facilityID},
+		request{method: "PUT"})
 }
 
 // AddGroupFacility adds a request to add-group-facility: Add a facility to a group.
@@ -511,6 +569,12 @@ func (b *Batch) RefundPickup(pickupID uuid.UUID, body PartialRefund, opts ...Tra
 // ReleasePickup adds a request to release-pickup: Release the driver.
 func (b *Batch) ReleasePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
 	return add[Pickup](b, "release-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RemoveAccountFacility adds a request to remove-account-facility: Remove a facility from an account.
+func (b *Batch) RemoveAccountFacility(accountID uuid.UUID, facilityID uuid.UUID) *Item[None] {
+	return add[None](b, "remove-account-facility", parts{"account_id": accountID, "facility_id": facilityID},
+		request{method: "DELETE"})
 }
 
 // RemoveGroupFacility adds a request to remove-group-facility: Remove a facility from a group.
@@ -856,6 +920,35 @@ func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID 
 // PatientsService has the operations on patients.
 type PatientsService struct{ t *transport }
 
+// ListReadsQuery has the parameters of list-reads.
+type ListReadsQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only what is at or after this time.
+	From *time.Time `json:"from,omitempty"`
+	// Only what is before this time.
+	To *time.Time `json:"to,omitempty"`
+	// The user who read.
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// ListReads lists what a user read: list-reads.
+//
+// Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from
+// and to, those in the range.
+//
+// Roles: admin.
+func (s PatientsService) ListReads(ctx context.Context, query ListReadsQuery) iter.Seq2[*PatientRead, error] {
+	return list[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query})
+}
+
+// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
+func (s PatientsService) ListReadsPage(
+	ctx context.Context, query ListReadsQuery, cursor string,
+) (*Page[PatientRead], error) {
+	return page[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query}, cursor)
+}
+
 // ListPatientsQuery has the parameters of list-patients.
 type ListPatientsQuery struct {
 	// The maximum number of items.
@@ -1001,13 +1094,13 @@ type ListPatientReadsQuery struct {
 	UserID *uuid.UUID `json:"user_id,omitempty"`
 }
 
-// ListReads lists the audit log of a patient: list-patient-reads.
+// ListReadsMany lists the audit log of a patient: list-patient-reads.
 //
 // Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient
 // data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
-func (s PatientsService) ListReads(
+func (s PatientsService) ListReadsMany(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery,
 ) iter.Seq2[*PhiRead, error] {
 	return list[PhiRead](ctx, s.t, request{
@@ -1015,8 +1108,8 @@ func (s PatientsService) ListReads(
 	})
 }
 
-// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
-func (s PatientsService) ListReadsPage(
+// ListReadsManyPage reads one page of ListReadsMany: the first, or the one of a cursor.
+func (s PatientsService) ListReadsManyPage(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery, cursor string,
 ) (*Page[PhiRead], error) {
 	return page[PhiRead](ctx, s.t, request{
@@ -1136,7 +1229,8 @@ func (s PickupsService) ListPage(ctx context.Context, query *ListPickupsQuery, c
 //
 // Roles: staff, dispatcher.
 //
-// Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, id_reused, idempotency_key_reused,
+// patient_not_found.
 func (s PickupsService) Create(ctx context.Context, body NewPickup, opts ...CreateOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{method: "POST", path: "/v1/pickups", body: body}.create(body.ID != nil, opts))
 }
@@ -1147,7 +1241,8 @@ func (s PickupsService) Create(ctx context.Context, body NewPickup, opts ...Crea
 //
 // Roles: staff, dispatcher.
 //
-// Codes of its own: account_not_found, facility_not_found, id_reused, idempotency_key_reused, patient_not_found.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, id_reused, idempotency_key_reused,
+// patient_not_found.
 func (s PickupsService) CreateMany(ctx context.Context, body NewPickups, opts ...CreateOption) (*Pickups, error) {
 	return call[Pickups](ctx, s.t, request{method: "POST", path: "/v1/pickups/batch", body: body}.create(false, opts))
 }
@@ -1190,8 +1285,8 @@ func (s PickupsService) Get(ctx context.Context, pickupID uuid.UUID) (*Pickup, e
 //
 // Roles: staff.
 //
-// Codes of its own: account_not_found, facility_not_found, not_editable, patient_not_found, precondition_required,
-// stale_version.
+// Codes of its own: account_not_for_facility, account_not_found, facility_not_found, not_editable, patient_not_found,
+// precondition_required, stale_version.
 func (s PickupsService) Edit(
 	ctx context.Context, base *Pickup, change PickupEdit, opts ...EditOption[Pickup, PickupEdit],
 ) (*Pickup, error) {
@@ -1414,11 +1509,12 @@ func (s PickupsService) Ship(ctx context.Context, pickupID uuid.UUID, opts ...Tr
 
 // Submit submits a pickup: submit-pickup.
 //
-// Charges the account. DRAFT to SUBMITTED.
+// Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
 //
 // Roles: see list-pickup-transitions.
 //
-// Codes of its own: idempotency_key_reused, illegal_transition, insufficient_funds, stale_version.
+// Codes of its own: account_not_for_facility, idempotency_key_reused, illegal_transition, insufficient_funds,
+// stale_version.
 func (s PickupsService) Submit(ctx context.Context, pickupID uuid.UUID, opts ...TransitionOption) (*Pickup, error) {
 	return call[Pickup](ctx, s.t, request{
 		method: "POST", path: path("/v1/pickups/{pickup_id}/submit", pickupID),
@@ -1621,6 +1717,8 @@ func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID) (*User, 
 type Account struct {
 	Meta `json:"-"`
 
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities.
+	AllFacilities bool `json:"all_facilities"`
 	// The sum of the entries, changed by charges, refunds and deposits.
 	BalanceCents int64 `json:"balance_cents"`
 	// When it was created.
@@ -1638,8 +1736,21 @@ type Account struct {
 // AccountEdit is a request to change: what pickups are charged to: a balance in one currency. An omitted member stays
 // as it is.
 type AccountEdit struct {
+	// Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for
+	// it.
+	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
+}
+
+// AccountFacility is a facility whose staff may see and charge an account.
+type AccountFacility struct {
+	// The account.
+	AccountID uuid.UUID `json:"account_id"`
+	// When it was listed.
+	CreatedAt time.Time `json:"created_at"`
+	// The facility whose staff may charge it.
+	FacilityID uuid.UUID `json:"facility_id"`
 }
 
 // AccountStatement is the entries of an account in a range of time, with the balance after each.
@@ -1803,6 +1914,8 @@ const (
 type Code string
 
 const (
+	// CodeAccountNotForFacility: Staff of the pickup's facility may not charge the account.
+	CodeAccountNotForFacility Code = "account_not_for_facility"
 	// CodeAccountNotFound: No account has the id in the body.
 	CodeAccountNotFound Code = "account_not_found"
 	// CodeBalanceTooLarge: The balance would exceed 9007199254740991 cents.
@@ -2134,6 +2247,9 @@ const (
 
 // NewAccount is a request to create: what pickups are charged to: a balance in one currency.
 type NewAccount struct {
+	// Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for
+	// it. Omitted: true.
+	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// ISO 4217.
 	Currency string `json:"currency"`
 	// Chosen by the client, so that a retry is safe.
@@ -2346,6 +2462,20 @@ type PatientEdit struct {
 	GivenName *string `json:"given_name,omitempty"`
 	// E.164.
 	Phone Nullable[string] `json:"phone,omitzero"`
+}
+
+// PatientRead: That a user read or wrote the data of patients, by one operation.
+type PatientRead struct {
+	// When it happened.
+	CreatedAt time.Time `json:"created_at"`
+	// Id of the record.
+	ID uuid.UUID `json:"id"`
+	// The operation that showed or wrote the patients.
+	Operation string `json:"operation"`
+	// The patients whose data it was; more than 200 are told by several records.
+	PatientIds []uuid.UUID `json:"patient_ids"`
+	// The user who did this.
+	UserID uuid.UUID `json:"user_id"`
 }
 
 // PatientRecord is a patient, as the facilities' records say.

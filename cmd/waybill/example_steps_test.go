@@ -92,13 +92,18 @@ func exampleCustomers() []exampleStep {
 	admin, staff := db.UserRoleAdmin, db.UserRoleStaff
 	account, patient := []any{"account_id", exampleAccount}, []any{"patient_id", examplePatient}
 	driver, clinic := []any{"driver_id", exampleDriver}, mission.facility.String()
+	listed := []any{"account_id", exampleAccount, "facility_id", clinic}
 	allowed := []any{"patient_id", examplePatient, "facility_id", castro.facility.String()}
 	return []exampleStep{
 		{operation: "create-account", as: admin,
 			body: in{"id": exampleAccount, "name": "Sunset Clinic", "currency": "USD"}},
 		{operation: "list-accounts", as: admin, parameters: []any{"limit", 2}},
 		{operation: "get-account", as: admin, parameters: account},
-		{operation: "edit-account", as: admin, parameters: account, body: in{"name": "Sunset and Parkside Clinics"}},
+		{operation: "edit-account", as: admin, parameters: account,
+			body: in{"name": "Sunset and Parkside Clinics", "all_facilities": false}},
+		{operation: "add-account-facility", as: admin, parameters: listed},
+		{operation: "list-account-facilities", as: admin, parameters: account},
+		{operation: "remove-account-facility", as: admin, parameters: listed},
 		{operation: "deposit-to-account", as: admin, parameters: account,
 			body: in{"id": exampleDeposit, "amount_cents": 50000, "note": "Invoice 2026-001"}},
 		{operation: "charge-account", as: admin, parameters: account,
@@ -124,6 +129,7 @@ func exampleCustomers() []exampleStep {
 		{operation: "list-patient-consents", as: admin, parameters: patient},
 		{operation: "disallow-patient-facility", as: db.UserRoleDispatcher, parameters: allowed},
 		{operation: "list-patient-reads", as: admin, parameters: append([]any{"limit", 2}, patient...)},
+		{operation: "list-reads", as: admin, parameters: []any{"user_id", demoID("user staff").String(), "limit", 2}},
 		{operation: "sync-appointments", as: staff,
 			parameters: []any{"facility_id", clinic, "as_of", "2026-01-05T09:00:00Z"},
 			body: []any{in{"external_id": "4711",

@@ -12,7 +12,7 @@ import (
 
 func TestFaultsLoseNothingButTheControl(t *testing.T) {
 	t.Parallel()
-	const chosen = "killed-backends,failover-without-standby,failover-asynchronous"
+	const chosen = "killed-backends,failover-without-standby,failover-asynchronous,promoted-replica"
 	code, out, errors := ended(t, "", nil, "prove", "faults", "--short", "--json", "--callers", "6", "--seed", "7",
 		"--fault", chosen)
 	if code != 0 {
@@ -25,12 +25,13 @@ func TestFaultsLoseNothingButTheControl(t *testing.T) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		for _, name := range []string{"acknowledged", "lost", "doubled", "server_errors", "unavailable_s", "control",
-			"seed"} {
+			"seed", "reads", "replica_reads", "stale_reads"} {
 			if r[name] == nil {
 				t.Errorf("no %s in %s", name, line)
 			}
 		}
-		if (r["lost"] != 0.0) != (r["control"] == true) || r["doubled"] != 0.0 || r["seed"] != 7.0 {
+		if (r["lost"] != 0.0) != (r["control"] == true) || r["doubled"] != 0.0 || r["stale_reads"] != 0.0 ||
+			r["seed"] != 7.0 || (r["replica_reads"] != 0.0) != strings.HasSuffix(r["fault"].(string), "-replica") {
 			t.Error(line)
 		}
 		faults = append(faults, r["fault"].(string))

@@ -10,7 +10,9 @@ import (
 )
 
 // No client reads anything older than what it has read and written, while standbys are late, stop and take over. Where
-// reads go to replicas whatever they have replayed, the check finds it.
+// reads go to replicas whatever they have replayed, the check finds it. Nothing depends on how fast the machine is:
+// what is late in the control stays so until the clients are done. Long forks are counted, and fail nothing:
+// TestALongForkIsNotExcluded.
 func TestClientsOfReplicasReadNothingStale(t *testing.T) {
 	t.Parallel()
 	for name, flags := range map[string][]string{"replicas": nil, "control": {"--control"}} {
@@ -25,6 +27,9 @@ func TestClientsOfReplicasReadNothingStale(t *testing.T) {
 			if code != 0 || r["reads"].(float64) < 3000 || r["seed"] != 7.0 || r["other_anomalies"] != 0.0 ||
 				(r["stale"] == 0.0) == (name == "control") {
 				t.Errorf("exit code %d: %s%s", code, out, errors)
+			}
+			if r["long_forks"] != 0.0 {
+				t.Logf("long forks, which are not excluded: %s", out)
 			}
 		})
 	}

@@ -93,8 +93,13 @@ LIMIT @max_rows::int;
 
 -- Returns an account, the balance before the first entry of a statement, and when the statement ends: now,
 -- or earlier. The last entry before it has the balance, if a version that stores it booked the entry; otherwise
--- all earlier entries are added up.
+-- all earlier entries are added up. Who sees it: see GetAccount.
 -- name: GetAccountStatement :one
+WITH mine AS MATERIALIZED (
+    SELECT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.user_id = @viewer_id
+)
 SELECT
     c.name,
     c.currency,
@@ -118,7 +123,17 @@ LEFT JOIN LATERAL (
     ORDER BY e.created_at DESC, e.id DESC
     LIMIT 1
 ) AS last ON true
-WHERE c.tenant_id = @tenant_id AND c.id = @id;
+WHERE c.tenant_id = @tenant_id
+    AND c.id = @id
+    AND CASE @viewer_role::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'staff' THEN c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id
+                AND (l.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE)
+        ELSE false
+    END;
 
 -- Lists the next lines of a statement, and the balance after each, which begins with the balance before
 -- them. Of entries that were booked at the same time, those that add to the balance come first.

@@ -16,6 +16,22 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
+-- Lists what a user read of any patients, newest first, in [from, to).
+-- name: ListReads :many
+SELECT * FROM patient_reads
+WHERE tenant_id = @tenant_id
+    AND user_id = @user_id
+    AND created_at >= coalesce(sqlc.narg('from_time')::timestamptz, '-infinity')
+    -- See ListPatientReads.
+    AND (created_at, id) < (
+        least(@before_created_at::timestamptz, sqlc.narg('to_time')::timestamptz),
+        CASE
+            WHEN sqlc.narg('to_time') <= @before_created_at THEN '00000000-0000-0000-0000-000000000000'
+            ELSE @before_id::uuid
+        END)
+ORDER BY created_at DESC, id DESC
+LIMIT @max_rows::int;
+
 -- Lists which patients the viewer has read in this transaction, which has written a record of each.
 -- name: ListOwnReads :many
 SELECT r.patient_id, r.operation

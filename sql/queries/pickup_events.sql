@@ -80,7 +80,9 @@ LIMIT @max_rows::int;
 --
 -- Events must be read by a later statement: its snapshot includes all writers that had ended here.
 --
--- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory.
+-- Ids are comparable within one history only. It is '' if it has not begun: see BeginEventHistory. After a crash the
+-- server gives out once more the ids of which nothing had reached its disk: a horizon holds until then, and is no
+-- position to remember. Recovery tells one run from the next: the statistics are reset when the server recovers.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
     SELECT l.virtualtransaction, l.locktype, l.transactionid
@@ -107,17 +109,34 @@ SELECT
     )::text AS xid,
     pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid,
     coalesce((SELECT h.id FROM history AS h), '')::text AS history,
-    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq;
+    coalesce((SELECT h.first_seq FROM history AS h), 0)::bigint AS first_seq,
+    coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text AS recovery;
+
+-- Returns the last event of a tenant below a horizon, whoever sees it. Its commit is on the disk, so that its position
+-- holds after a crash, too.
+-- name: GetLastStreamEvent :one
+SELECT e.xid, e.seq
+FROM pickup_events AS e
+WHERE e.tenant_id = @tenant_id
+    AND e.xid < (@horizon::text)::xid8
+    AND e.seq > @first_seq::bigint
+ORDER BY e.xid DESC, e.seq DESC
+LIMIT 1;
 
 -- Begins the history of events that the server writes now, unless it has begun.
 -- Closes: two processes begin one history twice
 -- name: BeginEventHistory :exec
 SELECT begin_event_history();
 
--- Ends the transaction unless the server writes this history. It goes in one round trip with the statement that
--- it is for.
+-- Ends the transaction unless the server writes this history, and has not recovered from a crash since, if that is not
+-- ''. It goes in one round trip with the statement that it is for.
 -- name: RequireEventHistory :exec
-SELECT require_event_history(@history::text);
+SELECT require_event_history(
+    CASE
+        WHEN @recovery::text IN ('', coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text)
+            THEN @history::text
+        ELSE ''
+    END);
 
 -- Returns the first new event of each of several tenants, after a position per tenant: one poll for all
 -- open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing

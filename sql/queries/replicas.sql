@@ -2,8 +2,12 @@
 -- of all of them: it is read after the snapshot was taken. A standby that has replayed the position sees them too.
 --
 -- Not the flushed position: a transaction that does not wait for its flush (synchronous_commit = off) is seen before.
+-- After a crash, the ids of what was not flushed are given out once more: see GetStreamHorizon.
 -- name: GetPrimaryState :one
-SELECT pg_current_wal_insert_lsn()::text AS position, pg_current_snapshot()::text AS snapshot;
+SELECT
+    pg_current_wal_insert_lsn()::text AS position,
+    pg_current_snapshot()::text AS snapshot,
+    coalesce(extract(EPOCH FROM pg_stat_get_bgwriter_stat_reset_time()), 0)::text AS recovery;
 
 -- Returns the history that the server writes now, as it is for all of a connection's life; '' if it has not begun.
 -- name: GetCurrentHistory :one

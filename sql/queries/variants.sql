@@ -140,6 +140,9 @@ WITH asked AS (
         AND (a.viewer_role = 'dispatcher' OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+        AND (a.viewer_role = 'dispatcher' OR c.all_facilities OR EXISTS (
+            SELECT FROM account_facilities AS l
+            WHERE l.tenant_id = c.tenant_id AND l.account_id = c.id AND l.facility_id = f.id))
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
@@ -191,6 +194,7 @@ WITH asked AS (
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
+        CASE WHEN t.money = 'charge' AND a.viewer_role = 'staff' THEN p.facility_id END AS paying_facility_id,
         CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
         CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
@@ -224,11 +228,21 @@ WITH asked AS (
     WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
     UNION ALL
     SELECT s.* FROM slots AS s
+), listed AS MATERIALIZED (
+    -- Staff charge accounts of the pickup's facility. If it is being taken from the account, that is waited for; if
+    -- it is listed, it stays so until the charge is booked.
+    SELECT r.move_id
+    FROM ready AS r
+    JOIN account_facilities AS f
+        ON f.tenant_id = r.tenant_id AND f.account_id = r.account_id AND f.facility_id = r.paying_facility_id
+    FOR KEY SHARE OF f
 ), funded AS MATERIALIZED (
     SELECT r.*, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
-    WHERE r.delta_cents <> 0
+    LEFT JOIN listed AS l ON l.move_id = r.move_id
+    WHERE (r.delta_cents <> 0 OR r.money = 'charge')
+        AND (c.all_facilities OR l.move_id IS NOT NULL OR r.paying_facility_id IS NULL)
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
 ), booked AS MATERIALIZED (
@@ -249,7 +263,7 @@ WITH asked AS (
         r.*, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
         0::bigint AS balance_before
     FROM ready AS r
-    WHERE r.delta_cents = 0
+    WHERE r.delta_cents = 0 AND r.money IS DISTINCT FROM 'charge'
     UNION ALL
     SELECT y.*
     FROM paying AS y
@@ -356,7 +370,7 @@ SELECT
 FROM moved AS pickups
 JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id;
 
--- TransitionPickupsSkipAnyLocked is TransitionPickups with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED.
+-- TransitionPickupsSkipAnyLocked is TransitionPickups with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED, and with SKIP LOCKED.
 -- Written by cmd/variants: edit that statement, not this one.
 -- name: TransitionPickupsSkipAnyLocked :many
 WITH asked AS (
@@ -379,6 +393,7 @@ WITH asked AS (
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
+        CASE WHEN t.money = 'charge' AND a.viewer_role = 'staff' THEN p.facility_id END AS paying_facility_id,
         CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
         CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
@@ -412,11 +427,21 @@ WITH asked AS (
     WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
     UNION ALL
     SELECT s.* FROM slots AS s
+), listed AS MATERIALIZED (
+    -- Staff charge accounts of the pickup's facility. If it is being taken from the account, that is waited for; if
+    -- it is listed, it stays so until the charge is booked.
+    SELECT r.move_id
+    FROM ready AS r
+    JOIN account_facilities AS f
+        ON f.tenant_id = r.tenant_id AND f.account_id = r.account_id AND f.facility_id = r.paying_facility_id
+    FOR KEY SHARE OF f SKIP LOCKED
 ), funded AS MATERIALIZED (
     SELECT r.*, c.balance_cents, c.entered_at
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
-    WHERE r.delta_cents <> 0
+    LEFT JOIN listed AS l ON l.move_id = r.move_id
+    WHERE (r.delta_cents <> 0 OR r.money = 'charge')
+        AND (c.all_facilities OR l.move_id IS NOT NULL OR r.paying_facility_id IS NULL)
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c SKIP LOCKED
 ), booked AS MATERIALIZED (
@@ -437,7 +462,7 @@ WITH asked AS (
         r.*, 0::bigint AS balance_cents, NULL::timestamptz AS entered_at, 0::bigint AS balance_after,
         0::bigint AS balance_before
     FROM ready AS r
-    WHERE r.delta_cents = 0
+    WHERE r.delta_cents = 0 AND r.money IS DISTINCT FROM 'charge'
     UNION ALL
     SELECT y.*
     FROM paying AS y

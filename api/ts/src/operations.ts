@@ -14,7 +14,7 @@ export interface Operations {
     readyz(options?: CallOptions): Promise<Result<"readyz">>;
   };
   accounts: {
-    /** List the accounts: list-accounts. */
+    /** List the accounts that you see: list-accounts. */
     list(query?: Query<"list-accounts">, options?: CallOptions): Listing<"list-accounts">;
     /** Create an account: create-account. */
     create(body: Body<"create-account">, options?: KeyedOptions): Promise<Result<"create-account">>;
@@ -30,6 +30,12 @@ export interface Operations {
     listEntries(accountId: string, query?: Query<"list-account-entries">, options?: CallOptions): Listing<"list-account-entries">;
     /** Get an entry: get-account-entry. */
     getEntry(accountId: string, entryId: string, options?: CallOptions): Promise<Result<"get-account-entry">>;
+    /** List the facilities of an account: list-account-facilities. */
+    listFacilities(accountId: string, query?: Query<"list-account-facilities">, options?: CallOptions): Listing<"list-account-facilities">;
+    /** Remove a facility from an account: remove-account-facility. */
+    removeFacility(accountId: string, facilityId: string, options?: WriteOptions): Promise<Result<"remove-account-facility">>;
+    /** Add a facility to an account: add-account-facility. */
+    addFacility(accountId: string, facilityId: string, options?: WriteOptions): Promise<Result<"add-account-facility">>;
     /** Get the statement of an account: get-account-statement. */
     getStatement(accountId: string, query?: Query<"get-account-statement">, options?: CallOptions): Promise<Result<"get-account-statement">>;
   };
@@ -146,6 +152,8 @@ export interface Operations {
     submit(pickupId: string, options?: TransitionOptions): Promise<Result<"submit-pickup">>;
   };
   patients: {
+    /** List what a user read: list-reads. */
+    listReads(query: Query<"list-reads">, options?: CallOptions): Listing<"list-reads">;
     /** List the patients that you see: list-patients. */
     list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
     /** Create a patient: create-patient. */
@@ -161,7 +169,7 @@ export interface Operations {
     /** Record a patient's consent that a facility sees them: allow-patient-facility. */
     allowFacility(patientId: string, facilityId: string, options?: WriteOptions): Promise<Result<"allow-patient-facility">>;
     /** List the audit log of a patient: list-patient-reads. */
-    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
+    listReadsMany(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
     /** Get the patient of a pickup: get-pickup-patient. */
     getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
@@ -208,6 +216,9 @@ export interface Arguments {
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
   "list-account-entries": [accountId: string, query?: Query<"list-account-entries">];
   "get-account-entry": [accountId: string, entryId: string];
+  "list-account-facilities": [accountId: string, query?: Query<"list-account-facilities">];
+  "remove-account-facility": [accountId: string, facilityId: string];
+  "add-account-facility": [accountId: string, facilityId: string];
   "get-account-statement": [accountId: string, query?: Query<"get-account-statement">];
   "list-appointments": [query: Query<"list-appointments">];
   "write-batch": [body: Body<"write-batch">];
@@ -231,6 +242,7 @@ export interface Arguments {
   "remove-group-member": [groupId: string, userId: string];
   "add-group-member": [groupId: string, userId: string];
   "resend-message": [messageId: string];
+  "list-reads": [query: Query<"list-reads">];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
@@ -276,6 +288,7 @@ export interface Arguments {
 
 /** The arguments of the writes that a batch can have. */
 export interface BatchArguments {
+  "add-account-facility": [accountId: string, facilityId: string];
   "add-group-facility": [groupId: string, facilityId: string];
   "add-group-member": [groupId: string, userId: string];
   "add-phone-number": [userId: string, body: Body<"add-phone-number">, options?: Keyed];
@@ -310,6 +323,7 @@ export interface BatchArguments {
   "receive-pickup": [pickupId: string, options?: Comparable];
   "refund-pickup": [pickupId: string, body: Body<"refund-pickup">, options?: Comparable];
   "release-pickup": [pickupId: string, options?: Comparable];
+  "remove-account-facility": [accountId: string, facilityId: string];
   "remove-group-facility": [groupId: string, facilityId: string];
   "remove-group-member": [groupId: string, userId: string];
   "remove-phone-number": [userId: string, phoneNumberId: string];
@@ -331,6 +345,9 @@ export const operations = {
   "deposit-to-account": {"tag":"accounts","name":"depositToAccount","method":"POST","path":"/v1/accounts/{account_id}/deposits","kind":"call","key":"id","params":["account_id"],"body":true,"query":false,"dryRun":true},
   "list-account-entries": {"tag":"accounts","name":"listEntries","method":"GET","path":"/v1/accounts/{account_id}/entries","kind":"list","key":"none","params":["account_id"],"body":false,"query":true,"dryRun":false},
   "get-account-entry": {"tag":"accounts","name":"getEntry","method":"GET","path":"/v1/accounts/{account_id}/entries/{entry_id}","kind":"call","key":"none","params":["account_id","entry_id"],"body":false,"query":false,"dryRun":false},
+  "list-account-facilities": {"tag":"accounts","name":"listFacilities","method":"GET","path":"/v1/accounts/{account_id}/facilities","kind":"list","key":"none","params":["account_id"],"body":false,"query":true,"dryRun":false},
+  "remove-account-facility": {"tag":"accounts","name":"removeFacility","method":"DELETE","path":"/v1/accounts/{account_id}/facilities/{facility_id}","kind":"call","key":"none","params":["account_id","facility_id"],"body":false,"query":false,"dryRun":true},
+  "add-account-facility": {"tag":"accounts","name":"addFacility","method":"PUT","path":"/v1/accounts/{account_id}/facilities/{facility_id}","kind":"call","key":"none","params":["account_id","facility_id"],"body":false,"query":false,"dryRun":true},
   "get-account-statement": {"tag":"accounts","name":"getStatement","method":"GET","path":"/v1/accounts/{account_id}/statement","kind":"call","key":"none","params":["account_id"],"body":false,"query":true,"dryRun":false},
   "list-appointments": {"tag":"appointments","name":"list","method":"GET","path":"/v1/appointments","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "write-batch": {"tag":"batches","name":"writeBatch","method":"POST","path":"/v1/batch","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
@@ -358,6 +375,7 @@ export const operations = {
   "remove-group-member": {"tag":"groups","name":"removeMember","method":"DELETE","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false,"dryRun":true},
   "add-group-member": {"tag":"groups","name":"addMember","method":"PUT","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false,"dryRun":true},
   "resend-message": {"tag":"pickups","name":"resendMessage","method":"POST","path":"/v1/messages/{message_id}/resend","kind":"call","key":"key","params":["message_id"],"body":false,"query":false,"dryRun":true},
+  "list-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patient-reads","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false,"dryRun":false},
@@ -366,7 +384,7 @@ export const operations = {
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
-  "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
+  "list-patient-reads": {"tag":"patients","name":"listReadsMany","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
   "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"call","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false,"dryRun":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},

@@ -72,14 +72,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the accounts
-         * @description Roles: admin, dispatcher, staff.
+         * List the accounts that you see
+         * @description Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a facility of theirs.
+         *
+         *     Roles: admin, dispatcher, staff.
          */
         get: operations["list-accounts"];
         put?: never;
         /**
          * Create an account
-         * @description The balance is 0: add money with deposit-to-account.
+         * @description The balance is 0: add money with deposit-to-account. Staff of every facility may charge it, unless all_facilities is false.
          *
          *     Roles: admin.
          */
@@ -195,6 +197,56 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the facilities of an account
+         * @description Ordered by id. Where all_facilities is true, the list has no effect.
+         *
+         *     Roles: admin, dispatcher.
+         */
+        get: operations["list-account-facilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account_id}/facilities/{facility_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a facility to an account
+         * @description Its staff see the account, and charge it by their pickups for this facility. Takes effect on their next request. Repeating it has no effect.
+         *
+         *     Roles: admin.
+         */
+        put: operations["add-account-facility"];
+        post?: never;
+        /**
+         * Remove a facility from an account
+         * @description A pickup that its staff submitted before stays charged, and is still refunded; no later one is charged. An account without any facility is charged by no staff, unless all_facilities is true.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["remove-account-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -638,6 +690,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["resend-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patient-reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a user read
+         * @description Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from and to, those in the range.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-reads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1261,7 +1335,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a pickup
-         * @description Charges the account. DRAFT to SUBMITTED.
+         * @description Charges the account, which staff may do if it is one for the pickup's facility. DRAFT to SUBMITTED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -1513,6 +1587,8 @@ export interface components {
     schemas: {
         /** @description What pickups are charged to: a balance in one currency */
         Account: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
+            all_facilities: boolean;
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
             /**
@@ -1540,8 +1616,28 @@ export interface components {
         };
         /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it */
+            all_facilities?: boolean;
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description A facility whose staff may see and charge an account */
+        AccountFacility: {
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description When it was listed
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The facility whose staff may charge it
+             */
+            facility_id: string;
         };
         /** @description The entries of an account in a range of time, with the balance after each */
         AccountStatement: {
@@ -1568,6 +1664,27 @@ export interface components {
              * @description Where it ends: as requested, or when it was made
              */
             to: string;
+        };
+        /** @description Add a facility to an account: add-account-facility, in a batch */
+        AddAccountFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "add-account-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
         };
         /** @description Add a facility to a group: add-group-facility, in a batch */
         AddGroupFacilityWrite: {
@@ -2343,7 +2460,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2677,6 +2794,8 @@ export interface components {
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
         /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
+            /** @description Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true */
+            all_facilities?: boolean;
             /**
              * @description ISO 4217
              * @example USD
@@ -2967,6 +3086,13 @@ export interface components {
             next_cursor?: string;
         };
         /** @description A page of a list */
+        PageAccountFacility: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["AccountFacility"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
         PageAppointment: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Appointment"][];
@@ -3040,6 +3166,13 @@ export interface components {
         PagePatientConsent: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PatientConsent"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PagePatientRead: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["PatientRead"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3193,6 +3326,31 @@ export interface components {
             given_name?: string;
             /** @description E.164 */
             phone?: string | null;
+        };
+        /** @description That a user read or wrote the data of patients, by one operation */
+        PatientRead: {
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
+            id: string;
+            /**
+             * @description The operation that showed or wrote the patients
+             * @example list-patients
+             */
+            operation: string;
+            /** @description The patients whose data it was; more than 200 are told by several records */
+            patient_ids: string[];
+            /**
+             * Format: uuid
+             * @description The user who did this
+             */
+            user_id: string;
         };
         /** @description A patient, as the facilities' records say */
         PatientRecord: {
@@ -3620,6 +3778,27 @@ export interface components {
                 pickup_id: string;
             };
         };
+        /** @description Remove a facility from an account: remove-account-facility, in a batch */
+        RemoveAccountFacilityWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "remove-account-facility";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The account
+                 */
+                account_id: string;
+                /**
+                 * Format: uuid
+                 * @description The facility
+                 */
+                facility_id: string;
+            };
+        };
         /** @description Remove a facility from a group: remove-group-facility, in a batch */
         RemoveGroupFacilityWrite: {
             /**
@@ -3913,7 +4092,7 @@ export interface components {
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
         /** @description A write of a batch: a request to an operation */
-        Write: components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
+        Write: components["schemas"]["AddAccountFacilityWrite"] | components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveAccountFacilityWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
         /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
@@ -4472,49 +4651,6 @@ export interface components {
                      * @enum {string}
                      */
                     code: "not_acceptable";
-                    /** @description The status after the request was rejected; it may have changed again */
-                    current_status?: components["schemas"]["PickupStatus"];
-                    /** @description One sentence about this request */
-                    detail: string;
-                    /**
-                     * @description The parameter, header or member of the body that was rejected
-                     * @example items[7].account_id
-                     */
-                    field?: string;
-                    /** @description Of write-batch: the position of the item that was rejected, from 0 */
-                    item?: number;
-                    /** @description Identifies the request in support requests */
-                    request_id: string;
-                    /**
-                     * @description The HTTP status
-                     * @example 409
-                     */
-                    status: number;
-                    /** @description A short description of the code */
-                    title: string;
-                    /**
-                     * Format: uri-reference
-                     * @description The documentation of the code
-                     * @example /errors/driver_busy
-                     */
-                    type: string;
-                };
-            };
-        };
-        /** @description Conflict: not_editable */
-        NotEditable: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @description The transitions that you may make from current_status */
-                    allowed?: components["schemas"]["TransitionName"][];
-                    /**
-                     * @description Stable and meant for programs
-                     * @enum {string}
-                     */
-                    code: "not_editable";
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -5235,6 +5371,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
                      *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -5252,13 +5389,16 @@ export interface operations {
                      *     <summary>Accounts</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/create-account"><span>Create an account</span> <span class="method POST">POST</span></a></li>
-                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-accounts"><span>List the accounts that you see</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account"><span>Get an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-account"><span>Edit an account</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/charge-account"><span>Charge an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/deposit-to-account"><span>Deposit to an account</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-account-entries"><span>List the entries of an account</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-account-entry"><span>Get an entry</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-account-facilities"><span>List the facilities of an account</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/add-account-facility"><span>Add a facility to an account</span> <span class="method PUT">PUT</span></a></li>
+                     *     <li><a href="/docs/operations/remove-account-facility"><span>Remove a facility from an account</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/get-account-statement"><span>Get the statement of an account</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -5475,6 +5615,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 0,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -5483,6 +5624,7 @@ export interface operations {
                      *           "version": 1
                      *         },
                      *         {
+                     *           "all_facilities": true,
                      *           "balance_cents": 100000000,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "currency": "USD",
@@ -5551,6 +5693,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5580,6 +5723,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5679,6 +5823,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": true,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -5735,6 +5880,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "all_facilities": false,
                  *       "name": "Sunset and Parkside Clinics"
                  *     }
                  */
@@ -5756,6 +5902,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "all_facilities": false,
                      *       "balance_cents": 0,
                      *       "created_at": "2026-01-05T09:00:00Z",
                      *       "currency": "USD",
@@ -6342,6 +6489,194 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-account-facilities": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAccountFacility"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "add-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description Not Found: facility_not_found, not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "facility_not_found" | "not_found";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "remove-account-facility": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
+                account_id: string;
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "get-account-statement": {
         parameters: {
             query?: {
@@ -6659,7 +6994,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6672,7 +7007,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
@@ -9011,6 +9346,78 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-reads": {
+        parameters: {
+            query: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only what is at or after this time */
+                from?: string;
+                /** @description Only what is before this time */
+                to?: string;
+                /**
+                 * @description The user who read
+                 * @example 1d8c07f0-f520-584d-ad07-3691d00b6ae3
+                 */
+                user_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_ids": [
+                     *             "019b8d5a-0001-7000-8000-000000000009"
+                     *           ],
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatientRead"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-patients": {
         parameters: {
             query?: {
@@ -10287,7 +10694,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -10523,7 +10972,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IdReused"];
+            /** @description Conflict: account_not_for_facility, id_reused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "id_reused";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -10806,7 +11297,49 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["NotEditable"];
+            /** @description Conflict: account_not_for_facility, not_editable */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "account_not_for_facility" | "not_editable";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -12771,7 +13304,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description Conflict: illegal_transition, insufficient_funds */
+            /** @description Conflict: account_not_for_facility, illegal_transition, insufficient_funds */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12784,7 +13317,7 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "illegal_transition" | "insufficient_funds";
+                        code: "account_not_for_facility" | "illegal_transition" | "insufficient_funds";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */

@@ -177,6 +177,9 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads",
 			Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-reads", Which: "first page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}"},
+		{Operation: "list-reads", Which: "deep page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}",
+			Deep: true},
 		{Operation: "list-patient-appointments",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},
@@ -219,6 +222,8 @@ func tenantReads() (all []ScaleRead) {
 	}
 	list("list-accounts", "/v1/accounts", office)
 	get("get-account", "/v1/accounts/{busy_account}", office)
+	list("list-account-facilities", "/v1/accounts/{unused_account}/facilities", []scale.Role{scale.Admin,
+		scale.Dispatcher})
 	list("list-account-entries", "/v1/accounts/{busy_account}/entries", office)
 	get("get-account-statement", "/v1/accounts/{busy_account}/statement?from={today}", office)
 	get("get-account-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)

@@ -70,7 +70,8 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 	at := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) + "T00:00:00Z" }
 	d.names = map[string]string{
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
-		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(), "group": w.GroupOfAll.String(),
+		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(),
+		"unused_account": w.UnusedAccount.String(), "group": w.GroupOfAll.String(),
 		"staff": w.Users[scale.StaffOfOne].String(),
 		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0),
 		"in_a_month": at(31),

@@ -34,12 +34,18 @@ type Result struct {
 	Internal     int     `json:"internal_errors"`
 	Refused      int     `json:"refused"` // answers 4xx, which no caller expects
 	Unavailable  float64 `json:"unavailable_s"`
+	Reads        int     `json:"reads"` // where replicas serve them
+	ReplicaReads int     `json:"replica_reads"`
+	Stale        int     `json:"stale_reads"` // older than what their client had written
 	Control      bool    `json:"control"`
 	Skipped      string  `json:"skipped,omitempty"`
 	Seed         uint64  `json:"seed"`
+
+	hasReplicas bool
 }
 
-// Held reports whether the result is as it must be: nothing is lost, and the control loses.
+// Held reports whether the result is as it must be: nothing is lost, nobody reads what is too old, and the control
+// loses.
 func (r Result) Held() bool {
 	if r.Skipped != "" {
 		return true
@@ -47,7 +53,10 @@ func (r Result) Held() bool {
 	if r.Control {
 		return r.Lost > 0
 	}
-	return r.Lost == 0 && r.Doubled == 0 && r.Internal == 0 && r.Refused == 0 && r.Acknowledged > 0
+	if r.hasReplicas && (r.Reads == 0 || r.ReplicaReads == 0) {
+		return false
+	}
+	return r.Lost == 0 && r.Doubled == 0 && r.Internal == 0 && r.Refused == 0 && r.Stale == 0 && r.Acknowledged > 0
 }
 
 // fault is something that happens to a stage under load.
@@ -64,6 +73,8 @@ type layout struct {
 	synchronous bool // and commits wait for it
 	linked      bool // the server reaches the primary through a link
 	pooled      bool // or through PgBouncer
+	supervised  bool // by Patroni, in place of all that
+	replicas    bool // the standby, and another one for which nobody waits, serve reads
 	smallTables bool // the database is on a small disk
 	smallServer bool // all of the server is
 }
@@ -73,6 +84,7 @@ var (
 	synchronous  = layout{standby: true, synchronous: true}
 	asynchronous = layout{standby: true}
 	linked       = layout{linked: true}
+	replicated   = layout{standby: true, synchronous: true, replicas: true}
 )
 
 // errSkipped means that this machine cannot have the fault.
@@ -80,7 +92,7 @@ var errSkipped = errors.New("skipped")
 
 // Names returns the names of the faults.
 func Names() (names []string) {
-	for _, f := range all() {
+	for _, f := range known() {
 		names = append(names, f.name)
 	}
 	return names
@@ -113,11 +125,11 @@ func choose(names []string) (chosen []fault, err error) {
 		return all(), nil
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(all(), func(f fault) bool { return f.name == name })
+		i := slices.IndexFunc(known(), func(f fault) bool { return f.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("unknown fault %q; the faults are: %s", name, strings.Join(Names(), ", "))
 		}
-		chosen = append(chosen, all()[i])
+		chosen = append(chosen, known()[i])
 	}
 	return chosen, nil
 }
@@ -132,23 +144,35 @@ func run(ctx context.Context, o Options, f fault) (r Result, err error) {
 	}
 	l := newLoad(s)
 	l.start(ctx)
-	rounds := 3
-	if o.Short || f.control {
-		rounds = 1
-	}
-	for range rounds {
-		s.pause(ctx, 300*time.Millisecond, 700*time.Millisecond)
-		if err = f.inject(ctx, s); err != nil {
-			break
-		}
-	}
+	err = s.suffer(ctx, f)
 	s.pause(ctx, 500*time.Millisecond, time.Second)
 	l.stop()
 	if err != nil {
 		return r, err
 	}
 	l.into(&r)
+	if s.replicas {
+		r.ReplicaReads = s.replicaReads(ctx)
+	}
 	return r, s.compare(ctx, l, &r)
+}
+
+// suffer has a fault happen, once or a few times.
+func (s *stage) suffer(ctx context.Context, f fault) error {
+	if err := s.awaitReplicaReads(ctx); err != nil {
+		return err
+	}
+	rounds := 3
+	if s.Short || f.control || s.supervised { // which has rounds of its own
+		rounds = 1
+	}
+	for range rounds {
+		s.pause(ctx, 300*time.Millisecond, 700*time.Millisecond)
+		if err := f.inject(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pause lets the load run for a while.

@@ -29,7 +29,17 @@ func all() []fault {
 		{"frozen-network", linked, false, freezeNetwork},
 		{"pooled-backends", layout{standby: true, synchronous: true, pooled: true}, false, killPooled},
 		{"killed-waybill", synchronous, false, killProgram},
+		{"killed-replica", replicated, false, killReader},
+		{"frozen-replica", replicated, false, freezeReader},
+		{"replica-far-behind", replicated, false, delayReader},
+		{"promoted-replica", replicated, false, promoteReader},
+		{"failover-with-replicas", replicated, false, failOverReaders},
 	}
+}
+
+// known returns all faults, and those that take long or need what is rarely installed: they happen only by their names.
+func known() []fault {
+	return append(all(), fault{"patroni-failovers", layout{supervised: true}, false, failOverPatroni})
 }
 
 // killBackends terminates all sessions of the server.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -28,6 +27,7 @@ type load struct {
 	mu                                  sync.Mutex
 	charges, pickups, submits           []uuid.UUID // acknowledged
 	answers, internal, errors5, refused int
+	reads, stale                        int
 	last                                time.Time // of an acknowledgement
 	gap                                 time.Duration
 }
@@ -41,8 +41,8 @@ func (l *load) start(ctx context.Context) {
 	l.ended, l.end = context.WithCancel(ctx)
 	l.last = time.Now()
 	for i := range l.Callers {
-		choose := rand.New(rand.NewPCG(l.Seed, uint64(i+1)))
-		l.callers.Go(func() { l.live(choose) })
+		c := l.newCaller(i)
+		l.callers.Go(func() { l.live(c) })
 	}
 }
 
@@ -62,6 +62,7 @@ func (l *load) stop() {
 func (l *load) into(r *Result) {
 	r.Acknowledged, r.Internal, r.ServerErrors, r.Refused = l.answers, l.internal, l.errors5, l.refused
 	r.Unavailable = l.gap.Seconds()
+	r.Reads, r.Stale, r.hasReplicas = l.reads, l.stale, l.replicas
 }
 
 func (l *load) isOver() bool {
@@ -78,28 +79,47 @@ func (l *load) isOver() bool {
 type object map[string]any
 
 // live makes charges, and pickups that are submitted.
-func (l *load) live(choose *rand.Rand) {
+func (l *load) live(c *caller) {
 	for !l.isOver() {
-		account := l.accounts[choose.IntN(len(l.accounts))]
-		id := uuid.New()
-		if choose.IntN(3) == 0 {
-			l.send(choose, &l.charges, id, "/v1/accounts/"+account.String()+"/charges", l.admin,
-				object{"id": id, "amount_cents": 1 + choose.IntN(99)}, "")
-			continue
-		}
-		made := l.send(choose, &l.pickups, id, "/v1/pickups", l.dispatcher, object{
-			"id": id, "facility_id": l.facility, "account_id": account, "price_cents": 300,
-			"pickup_address": "here", "dropoff_address": "there"}, "")
-		if made {
-			l.send(choose, &l.submits, id, "/v1/pickups/"+id.String()+"/submit", l.dispatcher, nil, uuid.NewString())
+		if l.charge(c) && l.replicas {
+			l.read(c)
 		}
 	}
+}
+
+// price is that of a pickup.
+const price = 300
+
+// charge charges an account, by itself or for a pickup. It returns false if nothing was acknowledged.
+func (l *load) charge(c *caller) bool {
+	account := c.account
+	if account == (uuid.UUID{}) {
+		account = l.accounts[c.choose.IntN(len(l.accounts))]
+	}
+	id := uuid.New()
+	if c.choose.IntN(3) == 0 {
+		cents := 1 + c.choose.IntN(99)
+		charged := l.send(c, &l.charges, id, "/v1/accounts/"+account.String()+"/charges", l.admin,
+			object{"id": id, "amount_cents": cents}, "")
+		if charged {
+			c.paid += int64(cents)
+		}
+		return charged
+	}
+	made := l.send(c, &l.pickups, id, "/v1/pickups", l.dispatcher, object{
+		"id": id, "facility_id": l.facility, "account_id": account, "price_cents": price,
+		"pickup_address": "here", "dropoff_address": "there"}, "")
+	if !made || !l.send(c, &l.submits, id, "/v1/pickups/"+id.String()+"/submit", l.dispatcher, nil, uuid.NewString()) {
+		return false
+	}
+	c.paid += price
+	return true
 }
 
 // send sends a request until it is acknowledged, and records that. It returns false if it is refused, or if
 // the load has ended before.
 func (l *load) send(
-	choose *rand.Rand, acknowledged *[]uuid.UUID, id uuid.UUID, path string, token db.Token, body object, key string,
+	c *caller, acknowledged *[]uuid.UUID, id uuid.UUID, path string, token db.Token, body object, key string,
 ) bool {
 	var text []byte
 	if body != nil {
@@ -107,25 +127,28 @@ func (l *load) send(
 	}
 	for l.ended.Err() == nil {
 		patience := 5 * time.Second
-		if choose.IntN(4) == 0 {
-			patience = time.Duration(5+choose.IntN(200)) * time.Millisecond
+		if c.choose.IntN(4) == 0 {
+			patience = time.Duration(5+c.choose.IntN(200)) * time.Millisecond
 		}
-		status := l.once(patience, path, token, text, key)
+		status, position := l.once(patience, path, token, text, key)
+		c.learn(position)
 		if l.record(status, acknowledged, id) {
 			return status < 300
 		}
-		time.Sleep(time.Duration(1+choose.IntN(10)) * time.Millisecond)
+		time.Sleep(time.Duration(1+c.choose.IntN(10)) * time.Millisecond)
 	}
 	return false
 }
 
-// once returns the answer's status, 0 without one.
-func (l *load) once(patience time.Duration, path string, token db.Token, text []byte, key string) int {
+// once returns the answer's status, 0 without one, and the position that the client is told.
+func (l *load) once(
+	patience time.Duration, path string, token db.Token, text []byte, key string,
+) (status int, position string) {
 	ctx, leave := context.WithTimeout(l.ended, patience)
 	defer leave()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.program.url()+path, bytes.NewReader(text))
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	request.Header.Set("Authorization", "Bearer "+string(token))
 	if text != nil {
@@ -136,13 +159,13 @@ func (l *load) once(patience time.Duration, path string, token db.Token, text []
 	}
 	response, err := l.client.Do(request)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil { // a truncated answer is none
-		return 0
+		return 0, ""
 	}
-	return response.StatusCode
+	return response.StatusCode, response.Header.Get(consistency)
 }
 
 // record counts an answer. It returns whether the request is settled: acknowledged, or refused.

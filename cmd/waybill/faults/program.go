@@ -18,19 +18,33 @@ type program struct {
 	env     []string
 	log     io.Writer
 	address string
+	admin   string    // "" without
 	cmd     *exec.Cmd // nil if it does not run
 }
 
-func newProgram(o Options, databaseURL string) (*program, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // its port is free, and stays the same
-	if err != nil {
+func newProgram(o Options, databaseURL string, hasAdmin bool) (p *program, err error) {
+	p = &program{log: o.Log}
+	if p.address, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	p := &program{address: listener.Addr().String(), log: o.Log}
-	p.command = append(append(p.command, o.Program...), "serve", "--addr", p.address, "--admin-addr", "",
+	if hasAdmin {
+		if p.admin, err = freeAddress(); err != nil {
+			return nil, err
+		}
+	}
+	p.command = append(append(p.command, o.Program...), "serve", "--addr", p.address, "--admin-addr", p.admin,
 		"--log-level", "error")
 	p.env = append([]string{"DATABASE_URL=" + databaseURL, "PATH=" + os.Getenv("PATH")}, o.Env...)
-	return p, listener.Close()
+	return p, nil
+}
+
+// freeAddress returns an address of this machine whose port is free.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 func (p *program) url() string { return "http://" + p.address }

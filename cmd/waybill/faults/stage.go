@@ -26,6 +26,8 @@ type stage struct {
 	rand *rand.Rand
 
 	primary, standby *localpg.Server // standby is nil without one
+	reader           *localpg.Server // another standby; nil without one
+	patroni          *patroni        // in place of both; nil without
 	link             *link           // nil without one
 	poolerURL        string          // "" without one
 	disk             string          // where a small one is mounted; "" without
@@ -40,7 +42,8 @@ type stage struct {
 // open starts everything.
 func (s *stage) open(ctx context.Context) error {
 	for _, open := range []func(context.Context) error{
-		s.openDisk, s.openPrimary, s.moveTables, s.fill, s.openStandby, s.openLink, s.openPooler, s.openProgram,
+		s.openDisk, s.openPrimary, s.moveTables, s.fill, s.openStandby, s.openReader, s.openLink, s.openPooler,
+		s.openProgram, s.awaitReaders,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -61,7 +64,21 @@ func (s *stage) close() (err error) {
 
 func (s *stage) closing(close func() error) { s.closers = append(s.closers, close) }
 
+// url is that of whichever server takes writes.
+func (s *stage) url(role, database string) string {
+	if s.patroni != nil {
+		return s.patroni.url(role, database)
+	}
+	return s.primary.URL(role, database)
+}
+
 func (s *stage) openPrimary(ctx context.Context) (err error) {
+	if s.supervised {
+		if err := s.openPatroni(ctx); err != nil {
+			return err
+		}
+		return db.Migrate(ctx, s.url(localpg.Owner, localpg.Database))
+	}
 	o := localpg.Options{TCP: true, Durable: !s.Short, Settings: map[string]string{
 		"synchronous_commit": "on",
 		// How long a standby waits before it connects again, and all commits with it: 5 s by default.
@@ -80,17 +97,16 @@ func (s *stage) openPrimary(ctx context.Context) (err error) {
 
 // fill makes a tenant whose accounts can pay for whatever the load asks for.
 func (s *stage) fill(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Owner, localpg.Database))
+	conn, err := pgx.Connect(ctx, s.url(localpg.Owner, localpg.Database))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	const plenty = 1_000_000_000_000
 	return seed.Make(ctx, conn, uuid.New(), func(r *seed.Rows) {
 		standard := r.Standard()
 		s.facility = standard.Facility
 		s.admin, s.dispatcher = r.Session(standard.Admin), r.Session(standard.Dispatcher)
-		for range 4 {
+		for range s.accountsFor() {
 			account := r.Account()
 			r.Deposit(seed.Deposit{Account: account, Cents: plenty, ActorID: standard.Admin.UserID})
 			s.accounts = append(s.accounts, account)
@@ -151,7 +167,7 @@ func (s *stage) openProgram(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.program, err = newProgram(s.Options, databaseURL); err != nil {
+	if s.program, err = newProgram(s.Options, databaseURL, s.replicas); err != nil {
 		return err
 	}
 	s.closing(s.program.kill)
@@ -162,6 +178,9 @@ func (s *stage) openProgram(ctx context.Context) error {
 func (s *stage) databaseURL() (string, error) {
 	if s.poolerURL != "" {
 		return s.poolerURL, nil
+	}
+	if s.patroni != nil {
+		return s.url(localpg.App, localpg.Database), nil
 	}
 	u, err := url.Parse(s.primary.URL(localpg.App, localpg.Database))
 	if err != nil {
@@ -193,7 +212,11 @@ func (s *stage) ask(ctx context.Context, sql string) error {
 }
 
 func (s *stage) askIn(ctx context.Context, database, sql string) error {
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Superuser, database))
+	return askAt(ctx, s.url(localpg.Superuser, database), sql)
+}
+
+func askAt(ctx context.Context, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -207,9 +230,9 @@ var check string
 
 // compare counts what is lost and doubled of the acknowledged writes.
 func (s *stage) compare(ctx context.Context, l *load, r *Result) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.primary.URL(localpg.Superuser, localpg.Database))
+	conn, err := pgx.Connect(ctx, s.url(localpg.Superuser, localpg.Database))
 	if err != nil {
 		return fmt.Errorf("the comparison: %w", err)
 	}

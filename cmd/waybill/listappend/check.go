@@ -179,18 +179,48 @@ func (g *graph) cycles() (found []Anomaly) {
 
 // kind returns the worst kind of cycle within a component.
 func (g *graph) kind(ops []int, inside map[int]bool) Kind {
-	worst := LongFork
+	if g.isCircular(ops, inside) {
+		return Circular
+	}
 	for _, from := range ops {
 		for _, e := range g.edges[from] {
-			if inside[e.to] && g.reaches(e.to, from, inside) {
-				if !e.isRW {
-					return Circular
-				}
-				worst = Stale
+			if e.isRW && inside[e.to] && g.reaches(e.to, from, inside) {
+				return Stale
 			}
 		}
 	}
-	return worst
+	return LongFork
+}
+
+// isCircular reports whether a component has a cycle without an rw edge: whether operations remain once those that
+// depend on none that remains are taken away.
+func (g *graph) isCircular(ops []int, inside map[int]bool) bool {
+	before := map[int]int{}
+	for _, from := range ops {
+		for _, e := range g.edges[from] {
+			if !e.isRW && inside[e.to] {
+				before[e.to]++
+			}
+		}
+	}
+	var free []int
+	for _, op := range ops {
+		if before[op] == 0 {
+			free = append(free, op)
+		}
+	}
+	taken := 0
+	for ; taken < len(free); taken++ {
+		for _, e := range g.edges[free[taken]] {
+			if e.isRW || !inside[e.to] {
+				continue
+			}
+			if before[e.to]--; before[e.to] == 0 {
+				free = append(free, e.to)
+			}
+		}
+	}
+	return taken < len(ops)
 }
 
 // reaches reports whether there is a way without an rw edge.

@@ -64,11 +64,6 @@ func (c *cluster) open(ctx context.Context) (err error) {
 	if err := c.primary.Synchronous(ctx, confirming); err != nil {
 		return err
 	}
-	if c.Control {
-		if err := c.late(ctx, c.standbys[1], "30ms"); err != nil {
-			return err
-		}
-	}
 	return c.serve(ctx)
 }
 
@@ -170,11 +165,34 @@ func (c *cluster) lists(ctx context.Context, t *tenant) (map[int][]int, error) {
 	return all, nil
 }
 
+// halt has a standby replay nothing more of what is written from now on, until it goes on: however slow the machine
+// is, a client that it serves does not read what it has written.
+func (c *cluster) halt(ctx context.Context, s *localpg.Server) error {
+	if err := c.primary.AwaitReplay(ctx, s); err != nil {
+		return err
+	}
+	return ask(ctx, s, "SELECT pg_wal_replay_pause()")
+}
+
+func (c *cluster) goOn(ctx context.Context, s *localpg.Server) error {
+	return ask(ctx, s, "SELECT pg_wal_replay_resume()")
+}
+
+func ask(ctx context.Context, s *localpg.Server, sql string) error {
+	conn, err := pgx.Connect(ctx, s.URL(localpg.Superuser, localpg.Database))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
 // disturb has things happen to the standbys until it is stopped. In the last round the confirming one takes over.
 func (c *cluster) disturb(ctx context.Context, stop <-chan struct{}, isLast bool) error {
 	if c.Control {
 		<-stop
-		return nil
+		return c.goOn(ctx, c.standbys[1])
 	}
 	if isLast {
 		return c.failOver(ctx, stop)

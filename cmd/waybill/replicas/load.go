@@ -23,6 +23,9 @@ const opsPerClient = 400
 // readsPerRound is about how many reads there are in a round.
 func readsPerRound(clients int) int { return clients * opsPerClient * 9 / 10 }
 
+// patience is how long nobody may be answered.
+const patience = 5 * time.Minute
+
 // load is the clients of one round.
 type load struct {
 	c     *cluster
@@ -34,10 +37,12 @@ type load struct {
 	all                    [][]listappend.Op // by client
 	unknown                map[int][]int
 	reads, appends, failed int
+	answered               time.Time // the last time
 }
 
 func newLoad(c *cluster, t *tenant) *load {
-	l := &load{c: c, t: t, keys: map[uuid.UUID]int{}, unknown: map[int][]int{}, all: make([][]listappend.Op, c.Clients)}
+	l := &load{c: c, t: t, keys: map[uuid.UUID]int{}, unknown: map[int][]int{}, all: make([][]listappend.Op, c.Clients),
+		answered: time.Now()}
 	for key, id := range t.lists {
 		l.keys[id] = key
 	}
@@ -60,19 +65,33 @@ func (l *load) history() (all []listappend.Op) {
 	return all
 }
 
-func (l *load) run(ctx context.Context) {
+// run has each client do its operations, whose failures do not count. It returns an error if nobody is answered any
+// more.
+func (l *load) run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	for i := range l.c.Clients {
 		random := rand.New(rand.NewPCG(l.c.rand.Uint64(), uint64(i)))
 		wait.Go(func() {
 			w := &worker{load: l, number: i, rand: random}
 			w.client = w.newClient()
-			for n := 0; n < opsPerClient && ctx.Err() == nil; n++ {
-				w.step(ctx)
+			for n := 0; n < opsPerClient && ctx.Err() == nil && !l.isStuck(); {
+				if w.step(ctx) {
+					n++
+				}
 			}
 		})
 	}
 	wait.Wait()
+	if l.isStuck() {
+		return fmt.Errorf("no client was answered for %v", patience)
+	}
+	return ctx.Err()
+}
+
+func (l *load) isStuck() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.answered) > patience
 }
 
 // worker is one client.
@@ -109,7 +128,8 @@ func (w *worker) newClient() *client.Client {
 	return client.New(w.c.url, options...)
 }
 
-func (w *worker) step(ctx context.Context) {
+// step does an operation, and reports whether it was answered.
+func (w *worker) step(ctx context.Context) bool {
 	key := w.rand.IntN(len(w.t.lists))
 	var err error
 	switch n := w.rand.IntN(10); {
@@ -120,15 +140,17 @@ func (w *worker) step(ctx context.Context) {
 	default:
 		err = w.readAll(ctx)
 	}
-	if err != nil {
-		w.mu.Lock()
-		w.failed++
-		w.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
-		}
+	if err == nil {
+		return true
 	}
+	w.mu.Lock()
+	w.failed++
+	w.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond):
+	}
+	return false
 }
 
 // record adds an operation to the client's history.
@@ -137,6 +159,7 @@ func (w *worker) record(op listappend.Op) {
 	w.all[w.number] = append(w.all[w.number], op) // its own
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.answered = time.Now()
 	if op.Append != 0 {
 		w.appends++
 	} else {

@@ -35,6 +35,8 @@ $$;
 ALTER TABLE pickups DISABLE TRIGGER pickups_refuse_undeclared_insert;
 -- Entries of patients are inserted by patients.sql.
 ALTER TABLE patient_facilities DISABLE TRIGGER patient_facilities_add_terms;
+-- Restore.sql tells what was read.
+ALTER TABLE phi_reads DISABLE TRIGGER phi_reads_add_patient_reads;
 -- Restore.sql counts the pickups once, and makes what they are found by.
 ALTER TABLE pickups DISABLE TRIGGER pickups_count_insert;
 ALTER TABLE pickups DISABLE TRIGGER pickups_keep_searches_insert;

@@ -20,6 +20,11 @@ ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_refuse_undeclared_insert;
 ALTER TABLE patient_facilities ENABLE ALWAYS TRIGGER patient_facilities_add_terms;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_count_insert;
 ALTER TABLE pickups ENABLE ALWAYS TRIGGER pickups_keep_searches_insert;
+ALTER TABLE phi_reads ENABLE ALWAYS TRIGGER phi_reads_add_patient_reads;
+INSERT INTO patient_reads (tenant_id, id, user_id, operation, patient_ids, created_at)
+SELECT tenant_id, id, user_id, operation, ARRAY[patient_id], created_at
+FROM phi_reads
+ORDER BY tenant_id, user_id, created_at, id;
 INSERT INTO pickup_counts (tenant_id, facility_id, status, pickups)
 SELECT tenant_id, coalesce(facility_id, '00000000-0000-0000-0000-000000000000'), status, count(*)
 FROM pickups

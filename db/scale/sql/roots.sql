@@ -13,11 +13,20 @@ SELECT
 FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, pg_temp.facilities_of(t, s.facilities) - 1) AS f;
 
-INSERT INTO accounts (tenant_id, id, name, currency, request_digest, created_at)
+-- Two of five are open to all facilities, the others to one each; account 1 is listed for every facility.
+INSERT INTO accounts (tenant_id, id, name, currency, all_facilities, request_digest, created_at)
 SELECT
-    pg_temp.key_of(1, t, 0), pg_temp.key_of(3, t, a), 'Account ' || a, 'USD', 'scale', pg_temp.time_of(s.begin_ms + a)
+    pg_temp.key_of(1, t, 0), pg_temp.key_of(3, t, a), 'Account ' || a, 'USD', a % 5 IN (0, 2), 'scale',
+    pg_temp.time_of(s.begin_ms + a)
 FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, pg_temp.facilities_of(t, s.facilities) - 1) AS a;
+
+INSERT INTO account_facilities (tenant_id, account_id, facility_id, account_created_at)
+SELECT c.tenant_id, c.id, f.id, c.created_at
+FROM generate_series(0::bigint, 51) AS t
+JOIN accounts AS c ON c.tenant_id = pg_temp.key_of(1, t, 0)
+JOIN facilities AS f ON f.tenant_id = c.tenant_id
+    AND (f.id = pg_temp.key_of(2, t, pg_temp.number_of(c.id)) OR c.id = pg_temp.key_of(3, t, 1));
 
 -- 0 admin, 1 dispatcher, 2 hub, 3 driver, and staff: 4 of the small clinic, 5 of the new one,
 -- 6 of all, 7 of forty, the others of one or some. One of ten is deactivated.
