@@ -346,8 +346,10 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
-	if on := table[op.id].on; !slices.Contains([]string{"facility", "phone", "group", "member", "shown", "flag", "entry",
-		"allowed", "text", "listed"}, on) && !strings.Contains(op.path, "{"+on+"_id}") && (on != "" || strings.Contains(op.path, "{")) {
+	if on := table[op.id].on; !slices.Contains([]string{"facility", "phone",
+		"group", "member", "shown", "flag", "entry",
+		"allowed", "text", "listed"}, on) && !strings.Contains(op.path, "{"+on+"_id}") &&
+		(on != "" || strings.Contains(op.path, "{")) {
 		s.t.Fatalf("%s: no target is known: %q", op.id, on)
 	}
 	ids := s.idsFor(op, role, which, t)

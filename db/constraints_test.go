@@ -39,7 +39,8 @@ func constraintsOf(ctx context.Context, owner *pgxpool.Pool) []constraint {
 		SELECT DISTINCT ON (name) name, "table", columns, is_key
 		FROM (
 			SELECT conname::text AS name, own.relname AS "table", ARRAY(
-					SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey) ORDER BY 1
+					SELECT attname::text FROM pg_attribute
+					WHERE attrelid = conrelid AND attnum = ANY (conkey) ORDER BY 1
 				) AS columns, contype = 'p' AS is_key
 			FROM pg_constraint JOIN own ON own.oid = conrelid
 			WHERE contype IN ('c', 'u', 'p', 'f', 'x')
@@ -60,7 +61,8 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	for _, c := range catalog {
 		named[c.Name] = true
 		if _, _, ok := db.MeaningOf(c.Table, c.Name); !ok {
-			t.Errorf("a constraint without a code: %s; its code and field go into violations (db/constraints.go)", c.Name)
+			t.Errorf("a constraint without a code: %s; its code and field go into violations (db/constraints.go)",
+				c.Name)
 		}
 	}
 	for _, name := range db.ListedConstraints() {

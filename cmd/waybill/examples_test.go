@@ -116,8 +116,9 @@ func newExampleWalk(t *testing.T) *exampleWalk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &exampleWalk{t: t, api: a, store: store, operations: map[string]*documented{}, tokens: map[db.UserRole]string{},
-		made: map[string]example{}, ids: map[string]string{}}
+	w := &exampleWalk{t: t, api: a, store: store, operations: map[string]*documented{},
+		tokens: map[db.UserRole]string{},
+		made:   map[string]example{}, ids: map[string]string{}}
 	w.readDocument()
 	for _, u := range made.users {
 		var login struct{ Token string }

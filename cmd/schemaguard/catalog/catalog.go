@@ -85,7 +85,8 @@ func mapped(ctx context.Context, c *change.Change, conn *pgx.Conn, r row) (bool,
 	if s := c.Settings; s.Constraints == "" || strings.Contains(c.Head[s.Constraints], `"`+r.Object+`"`) {
 		return true, nil
 	}
-	rows, err := conn.Query(ctx, `SELECT a.attname::text FROM gate_tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid
+	rows, err := conn.Query(ctx, `SELECT a.attname::text FROM gate_tables AS t
+		JOIN pg_attribute AS a ON a.attrelid = t.oid
 		WHERE t.name = $1 AND a.attnum > 0 AND NOT a.attisdropped`, r.Table)
 	if err != nil {
 		return false, err

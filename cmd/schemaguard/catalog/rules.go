@@ -53,7 +53,7 @@ var (
 	Unmapped = finding.Rule{
 		Name: "constraint-without-code",
 		Load: "a row that it refuses is answered by 500 where the client should be told what to correct",
-		Safe: "a line for its name in the project's file of constraints (db/constraints.go), with its code and field, or a " +
-			"name that says them",
+		Safe: "a line for its name in the project's file of constraints (db/constraints.go), with its code and " +
+			"field, or a name that says them",
 	}
 )
