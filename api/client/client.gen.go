@@ -26,6 +26,7 @@ type Client struct {
 	Service      ServiceService
 	Sessions     SessionsService
 	Users        UsersService
+	Webhooks     WebhooksService
 }
 
 func newClient(t *transport) *Client {
@@ -43,6 +44,7 @@ func newClient(t *transport) *Client {
 		Service:      ServiceService{t},
 		Sessions:     SessionsService{t},
 		Users:        UsersService{t},
+		Webhooks:     WebhooksService{t},
 	}
 }
 
@@ -296,8 +298,10 @@ type SyncAppointmentsQuery struct {
 // array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments
 // are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients
 // are identified by their external_id within the facility, which can see all patients in the list. A list that is not
-// newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list;
-// field and detail give its position. Blanks around ids are ignored: "7 " is "7".
+// newer than the last one changes nothing and is reported as superseded. Invalid records reject the whole list; errors
+// has the first 100 of them by their positions, and field and detail are of the first. list-feeds tells later what
+// became of a list. With dry_run, the answer counts what the list would change. Blanks around ids are ignored: "7 " is
+// "7".
 //
 // A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an
 // appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not
@@ -320,8 +324,34 @@ func (s AppointmentsService) Sync(
 ) (*FeedResult, error) {
 	return call[FeedResult](ctx, s.t, request{
 		method: "POST", path: path("/v1/facilities/{facility_id}/appointments/sync", facilityID),
-		body: body, query: query, lacksDryRun: true,
+		body: body, query: query,
 	})
+}
+
+// ListFeeds lists the last lists of a facility's appointments: list-feeds.
+//
+// What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was
+// refused. Errors are told by the position of the record, the member and the code, without any value of the list. Of a
+// list that was refused for mass_cancellation, the counts are what it would have changed. Lists that were refused for
+// the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility
+// are kept.
+//
+// Roles: admin, dispatcher, staff.
+func (s AppointmentsService) ListFeeds(
+	ctx context.Context, facilityID uuid.UUID, query *ListQuery,
+) iter.Seq2[*Feed, error] {
+	return list[Feed](ctx, s.t, request{
+		method: "GET", path: path("/v1/facilities/{facility_id}/feeds", facilityID), query: query,
+	})
+}
+
+// ListFeedsPage reads one page of ListFeeds: the first, or the one of a cursor.
+func (s AppointmentsService) ListFeedsPage(
+	ctx context.Context, facilityID uuid.UUID, query *ListQuery, cursor string,
+) (*Page[Feed], error) {
+	return page[Feed](ctx, s.t, request{
+		method: "GET", path: path("/v1/facilities/{facility_id}/feeds", facilityID), query: query,
+	}, cursor)
 }
 
 // ListPatientAppointmentsQuery has the parameters of list-patient-appointments.
@@ -375,7 +405,7 @@ type BatchesService struct{ t *transport }
 // driver_user_taken, email_taken, external_id_taken, facility_not_found, id_reused, idempotency_key_reused,
 // illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free,
 // no_phone_number, not_editable, password_changed, patient_not_found, phone_number_taken, precondition_required,
-// price_below_refunds, rate_limited, refund_too_large, stale_version, user_not_found.
+// price_below_refunds, rate_limited, refund_too_large, stale_version, user_not_found, webhook_endpoint_limit.
 func (s BatchesService) WriteBatch(ctx context.Context, batch *Batch, opts ...CreateOption) error {
 	return writeBatch(ctx, s.t, request{method: "POST", path: "/v1/batch"}.create(true, opts), batch)
 }
@@ -474,9 +504,20 @@ func (b *Batch) CreateUser(body NewUser, opts ...CreateOption) *Item[User] {
 	return add[User](b, "create-user", nil, request{method: "POST", body: body}.create(body.ID != nil, opts))
 }
 
+// CreateWebhookEndpoint adds a request to create-webhook-endpoint: Create a webhook endpoint.
+func (b *Batch) CreateWebhookEndpoint(body NewWebhookEndpoint, opts ...CreateOption) *Item[WebhookEndpoint] {
+	return add[WebhookEndpoint](b, "create-webhook-endpoint", nil,
+		request{method: "POST", body: body}.create(body.ID != nil, opts))
+}
+
 // DeactivateUser adds a request to deactivate-user: Deactivate a user.
 func (b *Batch) DeactivateUser(userID uuid.UUID) *Item[User] {
 	return add[User](b, "deactivate-user", parts{"user_id": userID}, request{method: "POST"})
+}
+
+// DeleteWebhookEndpoint adds a request to delete-webhook-endpoint: Delete a webhook endpoint.
+func (b *Batch) DeleteWebhookEndpoint(endpointID uuid.UUID) *Item[None] {
+	return add[None](b, "delete-webhook-endpoint", parts{"endpoint_id": endpointID}, request{method: "DELETE"})
 }
 
 // DeliverPickup adds a request to deliver-pickup: Deliver a pickup.
@@ -540,6 +581,12 @@ func (b *Batch) EditUser(base *User, change UserEdit) *Item[User] {
 	return addEdit(b, "edit-user", parts{"user_id": base.ID}, request{method: "PATCH", body: change}, base)
 }
 
+// EditWebhookEndpoint adds a request to edit-webhook-endpoint: Edit a webhook endpoint.
+func (b *Batch) EditWebhookEndpoint(base *WebhookEndpoint, change WebhookEndpointEdit) *Item[WebhookEndpoint] {
+	return addEdit(b, "edit-webhook-endpoint", parts{"endpoint_id": base.ID},
+		request{method: "PATCH", body: change}, base)
+}
+
 // LocateDriver adds a request to locate-driver: Report a driver's location.
 func (b *Batch) LocateDriver(driverID uuid.UUID, body DriverLocation) *Item[LocatedDriver] {
 	return add[LocatedDriver](b, "locate-driver", parts{"driver_id": driverID}, request{method: "PUT", body: body})
@@ -550,6 +597,12 @@ func (b *Batch) PackPickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[P
 	return add[Pickup](b, "pack-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
 }
 
+// PingWebhookEndpoint adds a request to ping-webhook-endpoint: Send a ping to a webhook endpoint.
+func (b *Batch) PingWebhookEndpoint(endpointID uuid.UUID, opts ...CreateOption) *Item[WebhookDelivery] {
+	return add[WebhookDelivery](b, "ping-webhook-endpoint", parts{"endpoint_id": endpointID},
+		request{method: "POST"}.create(false, opts))
+}
+
 // ReactivateUser adds a request to reactivate-user: Reactivate a user.
 func (b *Batch) ReactivateUser(userID uuid.UUID) *Item[User] {
 	return add[User](b, "reactivate-user", parts{"user_id": userID}, request{method: "POST"})
@@ -558,6 +611,12 @@ func (b *Batch) ReactivateUser(userID uuid.UUID) *Item[User] {
 // ReceivePickup adds a request to receive-pickup: Receive a pickup.
 func (b *Batch) ReceivePickup(pickupID uuid.UUID, opts ...TransitionOption) *Item[Pickup] {
 	return add[Pickup](b, "receive-pickup", parts{"pickup_id": pickupID}, request{method: "POST"}.transition(opts))
+}
+
+// RedeliverWebhook adds a request to redeliver-webhook: Send a delivery again.
+func (b *Batch) RedeliverWebhook(endpointID uuid.UUID, deliveryID uuid.UUID) *Item[WebhookDelivery] {
+	return add[WebhookDelivery](b, "redeliver-webhook", parts{"endpoint_id": endpointID, "delivery_id": deliveryID},
+		request{method: "POST"})
 }
 
 // RefundPickup adds a request to refund-pickup: Refund a part of a pickup's charge.
@@ -1713,6 +1772,141 @@ func (s UsersService) Reactivate(ctx context.Context, userID uuid.UUID) (*User, 
 	return call[User](ctx, s.t, request{method: "POST", path: path("/v1/users/{user_id}/reactivate", userID)})
 }
 
+// WebhooksService has the operations on webhooks.
+type WebhooksService struct{ t *transport }
+
+// ListEndpoints lists the webhook endpoints: list-webhook-endpoints.
+//
+// Newest first.
+//
+// Roles: admin.
+func (s WebhooksService) ListEndpoints(ctx context.Context, query *ListQuery) iter.Seq2[*WebhookEndpoint, error] {
+	return list[WebhookEndpoint](ctx, s.t, request{method: "GET", path: "/v1/webhook-endpoints", query: query})
+}
+
+// ListEndpointsPage reads one page of ListEndpoints: the first, or the one of a cursor.
+func (s WebhooksService) ListEndpointsPage(
+	ctx context.Context, query *ListQuery, cursor string,
+) (*Page[WebhookEndpoint], error) {
+	return page[WebhookEndpoint](ctx, s.t, request{method: "GET", path: "/v1/webhook-endpoints", query: query}, cursor)
+}
+
+// CreateEndpoint creates a webhook endpoint: create-webhook-endpoint.
+//
+// Events of pickups are sent to it by POST, those that are committed from its creation on (and a few from just before,
+// where they were being written): see the webhook `pickupEvent` for the requests and what the receiver can rely on. A
+// tenant has up to 20 endpoints. The URL is https, and leads to a public address. The secret that signs the requests is
+// shown by this answer alone: a replay does not have it. If it is lost, let edit-webhook-endpoint make another.
+//
+// Roles: admin.
+//
+// Codes of its own: id_reused, idempotency_key_reused, webhook_endpoint_limit.
+func (s WebhooksService) CreateEndpoint(
+	ctx context.Context, body NewWebhookEndpoint, opts ...CreateOption,
+) (*WebhookEndpoint, error) {
+	return call[WebhookEndpoint](ctx, s.t, request{
+		method: "POST", path: "/v1/webhook-endpoints", body: body,
+	}.create(body.ID != nil, opts))
+}
+
+// DeleteEndpoint deletes a webhook endpoint: delete-webhook-endpoint.
+//
+// Nothing more is sent to it, but for what is being sent at the moment. Its deliveries are removed.
+//
+// Roles: admin.
+//
+// Codes of its own: stale_version.
+func (s WebhooksService) DeleteEndpoint(ctx context.Context, endpointID uuid.UUID) error {
+	return send(ctx, s.t, request{method: "DELETE", path: path("/v1/webhook-endpoints/{endpoint_id}", endpointID)})
+}
+
+// GetEndpoint gets a webhook endpoint: get-webhook-endpoint.
+//
+// Roles: admin.
+func (s WebhooksService) GetEndpoint(ctx context.Context, endpointID uuid.UUID) (*WebhookEndpoint, error) {
+	return call[WebhookEndpoint](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}", endpointID),
+	})
+}
+
+// EditEndpoint edits a webhook endpoint: edit-webhook-endpoint.
+//
+// What is pending is sent to the new URL; other events are taken from now on. With rotate_secret, the answer has a new
+// secret, and requests are signed with both for 24 hours.
+//
+// Roles: admin.
+//
+// Codes of its own: precondition_required, stale_version.
+func (s WebhooksService) EditEndpoint(
+	ctx context.Context, base *WebhookEndpoint, change WebhookEndpointEdit, opts ...EditOption[WebhookEndpoint, WebhookEndpointEdit],
+) (*WebhookEndpoint, error) {
+	return edit(ctx, s.t, request{
+		method: "PATCH", path: path("/v1/webhook-endpoints/{endpoint_id}", base.ID),
+	}, base, change, opts)
+}
+
+// ListWebhookDeliveriesQuery has the parameters of list-webhook-deliveries.
+type ListWebhookDeliveriesQuery struct {
+	// The maximum number of items.
+	Limit int `json:"limit,omitempty"`
+	// Only deliveries with one of these statuses.
+	Status []WebhookDeliveryStatus `json:"status,omitzero"`
+}
+
+// ListDeliveries lists the deliveries of a webhook endpoint: list-webhook-deliveries.
+//
+// Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends again. What was
+// settled is kept for 30 days from the event on.
+//
+// Roles: admin.
+func (s WebhooksService) ListDeliveries(
+	ctx context.Context, endpointID uuid.UUID, query *ListWebhookDeliveriesQuery,
+) iter.Seq2[*WebhookDelivery, error] {
+	return list[WebhookDelivery](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries", endpointID), query: query,
+	})
+}
+
+// ListDeliveriesPage reads one page of ListDeliveries: the first, or the one of a cursor.
+func (s WebhooksService) ListDeliveriesPage(
+	ctx context.Context, endpointID uuid.UUID, query *ListWebhookDeliveriesQuery, cursor string,
+) (*Page[WebhookDelivery], error) {
+	return page[WebhookDelivery](ctx, s.t, request{
+		method: "GET", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries", endpointID), query: query,
+	}, cursor)
+}
+
+// Redeliver sends a delivery again: redeliver-webhook.
+//
+// Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. It may come after
+// later events of its pickup. One that is pending is left as it is, so that a repetition has no effect until it was
+// sent.
+//
+// Roles: admin.
+func (s WebhooksService) Redeliver(
+	ctx context.Context, endpointID uuid.UUID, deliveryID uuid.UUID,
+) (*WebhookDelivery, error) {
+	return call[WebhookDelivery](ctx, s.t, request{
+		method: "POST", path: path("/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver", endpointID, deliveryID),
+	})
+}
+
+// PingEndpoint sends a ping to a webhook endpoint: ping-webhook-endpoint.
+//
+// Has a request sent that no event is the reason for, as the webhook `webhookPing` says. What became of it is in
+// list-webhook-deliveries.
+//
+// Roles: admin.
+//
+// Codes of its own: idempotency_key_reused.
+func (s WebhooksService) PingEndpoint(
+	ctx context.Context, endpointID uuid.UUID, opts ...CreateOption,
+) (*WebhookDelivery, error) {
+	return call[WebhookDelivery](ctx, s.t, request{
+		method: "POST", path: path("/v1/webhook-endpoints/{endpoint_id}/ping", endpointID),
+	}.create(false, opts))
+}
+
 // Account: What pickups are charged to: a balance in one currency.
 type Account struct {
 	Meta `json:"-"`
@@ -2023,6 +2217,8 @@ const (
 	CodeUserNotFound Code = "user_not_found"
 	// CodeValidationFailed: The request contains an invalid value.
 	CodeValidationFailed Code = "validation_failed"
+	// CodeWebhookEndpointLimit: The tenant has as many webhook endpoints as it may have.
+	CodeWebhookEndpointLimit Code = "webhook_endpoint_limit"
 )
 
 // Facility is a clinic or laboratory that requests pickups.
@@ -2061,8 +2257,54 @@ type FacilityEdit struct {
 	Name *string `json:"name,omitempty"`
 }
 
+// Feed: What became of a list of a facility's appointments.
+type Feed struct {
+	// The user who sent it.
+	ActorID uuid.UUID `json:"actor_id"`
+	// The time as of which it was said to be correct.
+	AsOf time.Time `json:"as_of"`
+	// Appointments that the list no longer had.
+	Canceled int64 `json:"canceled"`
+	// Why it was refused; absent unless it was.
+	Code Code `json:"code,omitzero"`
+	// Records of appointments that were not there before.
+	Created int64 `json:"created"`
+	// When it was applied, superseded or refused.
+	CreatedAt time.Time `json:"created_at"`
+	// Of mass_cancellation: how many appointments could be canceled.
+	CurrentAppointments *int64 `json:"current_appointments,omitempty"`
+	// The invalid records, the first 100 of them.
+	Errors []FeedError `json:"errors"`
+	// Made by the server for each list.
+	ID uuid.UUID `json:"id"`
+	// Records that are in no other count, by the reason.
+	NotApplied NotApplied `json:"not_applied"`
+	// What became of it.
+	Outcome string `json:"outcome"`
+	// How many records came, if all were read.
+	Records *int64 `json:"records,omitempty"`
+	// True: a newer list, or this one, came before.
+	Superseded bool `json:"superseded"`
+	// Records that were as they are.
+	Unchanged int64 `json:"unchanged"`
+	// Records that changed their appointment, or its patient; revived ones too.
+	Updated int64 `json:"updated"`
+}
+
+// FeedError is an invalid record of a list, without any value of it.
+type FeedError struct {
+	// What is wrong with it.
+	Code Code `json:"code"`
+	// The member, if sync-appointments knows it.
+	Field string `json:"field,omitzero"`
+	// The position of the record, from 0.
+	Record int `json:"record"`
+}
+
 // FeedResult: What a feed changed.
 type FeedResult struct {
+	Meta `json:"-"`
+
 	// Appointments that the list no longer has, of those that end after as_of.
 	Canceled int64 `json:"canceled"`
 	// Records of appointments that were not there before.
@@ -2386,6 +2628,16 @@ type NewUser struct {
 	Role UserRole `json:"role"`
 }
 
+// NewWebhookEndpoint is a request to create: an address to which the events of pickups are delivered.
+type NewWebhookEndpoint struct {
+	// The transitions whose events are sent; none for all, also those to come.
+	Events []TransitionName `json:"events,omitzero"`
+	// Chosen by the client, so that a retry is safe.
+	ID *uuid.UUID `json:"id,omitempty"`
+	// https, without user, password and fragment.
+	URL string `json:"url"`
+}
+
 // NotApplied: Records of a feed that changed nothing, by the reason.
 type NotApplied struct {
 	// Their patient, or the one whose appointment it was, does not allow the facility to see them.
@@ -2689,14 +2941,39 @@ type Problem struct {
 	// The transitions that you may make from current_status.
 	Allowed []TransitionName `json:"allowed,omitzero"`
 	Code    Code             `json:"code"`
+	// Of mass_cancellation: how many there are to cancel.
+	CurrentAppointments *int64 `json:"current_appointments,omitempty"`
+	// Of stale_version: the ETag that the row has now.
+	CurrentEtag string `json:"current_etag,omitzero"`
 	// The status after the request was rejected; it may have changed again.
 	CurrentStatus PickupStatus `json:"current_status,omitzero"`
 	// One sentence about this request.
 	Detail string `json:"detail"`
+	// Of driver_user_taken: the driver whose login the user is, if you may see them.
+	DriverID uuid.UUID `json:"driver_id,omitzero"`
+	// Of sync-appointments: the invalid records, in the order of the list, the first 100 of them.
+	Errors []RecordError `json:"errors,omitzero"`
 	// The parameter, header or member of the body that was rejected.
 	Field string `json:"field,omitzero"`
 	// Of write-batch: the position of the item that was rejected, from 0.
 	Item *int64 `json:"item,omitempty"`
+	// Of message_not_failed: the status of the text.
+	MessageStatus MessageStatus `json:"message_status,omitzero"`
+	// Of insufficient_funds: how much the balance lacks.
+	MissingCents *int64 `json:"missing_cents,omitempty"`
+	// When moved_by did.
+	MovedAt time.Time `json:"moved_at,omitzero"`
+	// Of illegal_transition and not_editable: the user who moved the pickup to its current status, if
+	// list-pickup-events shows you that.
+	MovedBy uuid.UUID `json:"moved_by,omitzero"`
+	// Of driver_busy: the pickup that the driver is assigned to, if you may see it.
+	PickupID uuid.UUID `json:"pickup_id,omitzero"`
+	// Of records_mismatch: how many came.
+	Records *int64 `json:"records,omitempty"`
+	// Of refund_too_large: the most that can be refunded.
+	RefundableCents *int64 `json:"refundable_cents,omitempty"`
+	// Of price_below_refunds: what was refunded, the lowest price.
+	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 	// Identifies the request in support requests.
 	RequestID string `json:"request_id"`
 	// The HTTP status.
@@ -2705,6 +2982,20 @@ type Problem struct {
 	Title string `json:"title"`
 	// The documentation of the code.
 	Type string `json:"type"`
+	// Of mass_cancellation: how many appointments the list would cancel.
+	WouldCancel *int64 `json:"would_cancel,omitempty"`
+}
+
+// RecordError: What is wrong with a record of a list.
+type RecordError struct {
+	// Stable and meant for programs.
+	Code Code `json:"code"`
+	// One sentence.
+	Detail string `json:"detail"`
+	// The member; absent: of the record as a whole.
+	Field string `json:"field,omitzero"`
+	// The position of the record, from 0; absent: of the list as a whole.
+	Record *int `json:"record,omitempty"`
 }
 
 // Session is the session of the token that a request carries: a client has one, so that its path has no id.
@@ -2822,3 +3113,76 @@ const (
 	// UserRoleHub: Receives, packs and ships pickups.
 	UserRoleHub UserRole = "hub"
 )
+
+// WebhookDelivery is an event that was or will be sent to an endpoint.
+type WebhookDelivery struct {
+	Meta `json:"-"`
+
+	// When it was tried last.
+	AttemptedAt *time.Time `json:"attempted_at"`
+	// How often it was tried, since it was asked for last.
+	Attempts int64 `json:"attempts"`
+	// When the event was taken from the stream, or the ping was asked for.
+	CreatedAt time.Time `json:"created_at"`
+	// How long the last try took.
+	DurationMs *int64 `json:"duration_ms"`
+	// The endpoint.
+	EndpointID uuid.UUID `json:"endpoint_id"`
+	// The receiver's status at the last try; null if it did not answer.
+	HttpStatus *int64 `json:"http_status"`
+	// Id of the event, or of the ping: the Webhook-Id of each try.
+	ID uuid.UUID `json:"id"`
+	// When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be.
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	// The pickup; null for a ping.
+	PickupID *uuid.UUID `json:"pickup_id"`
+	// Why the last try failed, such as status_500 or timeout.
+	Reason *string `json:"reason"`
+	// Whether it was accepted.
+	Status WebhookDeliveryStatus `json:"status"`
+	// The type of the event: pickup. and the transition, or webhook.ping.
+	Type string `json:"type"`
+}
+
+// WebhookDeliveryStatus: Where a delivery is.
+type WebhookDeliveryStatus string
+
+const (
+	// WebhookDeliveryStatusPending: it will be sent, or sent again.
+	WebhookDeliveryStatusPending WebhookDeliveryStatus = "PENDING"
+	// WebhookDeliveryStatusDelivered: the receiver has accepted it.
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "DELIVERED"
+	// WebhookDeliveryStatusFailed: a dead letter: it was tried as often as it is, and is sent again only if asked for.
+	WebhookDeliveryStatusFailed WebhookDeliveryStatus = "FAILED"
+)
+
+// WebhookEndpoint is an address to which the events of pickups are delivered.
+type WebhookEndpoint struct {
+	Meta `json:"-"`
+
+	// When it was created.
+	CreatedAt time.Time `json:"created_at"`
+	// The transitions whose events are sent; empty for all, also those to come.
+	Events []TransitionName `json:"events"`
+	// Until when requests are also signed with the secret before the last rotation.
+	FormerSecretEndsAt *time.Time `json:"former_secret_ends_at"`
+	// Id of the endpoint.
+	ID uuid.UUID `json:"id"`
+	// Signs the requests: whsec_ and base64. Only in the answer to the creation and to a rotation.
+	Secret string `json:"secret,omitzero"`
+	// Where events are sent to, by POST.
+	URL string `json:"url"`
+	// Raised by every edit.
+	Version int64 `json:"version"`
+}
+
+// WebhookEndpointEdit is a request to change: an address to which the events of pickups are delivered. An omitted
+// member stays as it is.
+type WebhookEndpointEdit struct {
+	// The transitions whose events are sent; an empty array for all, also those to come.
+	Events []TransitionName `json:"events,omitzero"`
+	// Makes a new secret, which the answer has.
+	RotateSecret *bool `json:"rotate_secret,omitempty"`
+	// https, without user, password and fragment.
+	URL *string `json:"url,omitempty"`
+}

@@ -43,7 +43,9 @@ export interface Operations {
     /** List a facility's appointments in a time range: list-appointments. */
     list(query: Query<"list-appointments">, options?: CallOptions): Listing<"list-appointments">;
     /** Synchronize a facility's appointments with its records: sync-appointments. */
-    sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: CallOptions): Promise<Result<"sync-appointments">>;
+    sync(facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">, options?: WriteOptions): Promise<Result<"sync-appointments">>;
+    /** List the last lists of a facility's appointments: list-feeds. */
+    listFeeds(facilityId: string, query?: Query<"list-feeds">, options?: CallOptions): Listing<"list-feeds">;
     /** List a patient's appointments: list-patient-appointments. */
     listPatientAppointments(patientId: string, query?: Query<"list-patient-appointments">, options?: CallOptions): Listing<"list-patient-appointments">;
   };
@@ -203,6 +205,24 @@ export interface Operations {
     /** Reactivate a user: reactivate-user. */
     reactivate(userId: string, options?: WriteOptions): Promise<Result<"reactivate-user">>;
   };
+  webhooks: {
+    /** List the webhook endpoints: list-webhook-endpoints. */
+    listEndpoints(query?: Query<"list-webhook-endpoints">, options?: CallOptions): Listing<"list-webhook-endpoints">;
+    /** Create a webhook endpoint: create-webhook-endpoint. */
+    createEndpoint(body: Body<"create-webhook-endpoint">, options?: KeyedOptions): Promise<Result<"create-webhook-endpoint">>;
+    /** Delete a webhook endpoint: delete-webhook-endpoint. */
+    deleteEndpoint(endpointId: string, options?: TransitionOptions): Promise<Result<"delete-webhook-endpoint">>;
+    /** Get a webhook endpoint: get-webhook-endpoint. */
+    getEndpoint(endpointId: string, options?: CallOptions): Promise<Result<"get-webhook-endpoint">>;
+    /** Edit a webhook endpoint: edit-webhook-endpoint. */
+    editEndpoint(row: Value<"edit-webhook-endpoint">, change: Body<"edit-webhook-endpoint">, options?: EditOptions<"edit-webhook-endpoint">): Promise<EditResult<"edit-webhook-endpoint">>;
+    /** List the deliveries of a webhook endpoint: list-webhook-deliveries. */
+    listDeliveries(endpointId: string, query?: Query<"list-webhook-deliveries">, options?: CallOptions): Listing<"list-webhook-deliveries">;
+    /** Send a delivery again: redeliver-webhook. */
+    redeliver(endpointId: string, deliveryId: string, options?: WriteOptions): Promise<Result<"redeliver-webhook">>;
+    /** Send a ping to a webhook endpoint: ping-webhook-endpoint. */
+    pingEndpoint(endpointId: string, options?: KeyedOptions): Promise<Result<"ping-webhook-endpoint">>;
+  };
 }
 
 /** The arguments of the functions that call and list, in front of their options. */
@@ -230,6 +250,7 @@ export interface Arguments {
   "create-facility": [body: Body<"create-facility">];
   "get-facility": [facilityId: string];
   "sync-appointments": [facilityId: string, body: Body<"sync-appointments">, query: Query<"sync-appointments">];
+  "list-feeds": [facilityId: string, query?: Query<"list-feeds">];
   "list-flags": [query?: Query<"list-flags">];
   "get-flag": [name: string];
   "list-groups": [query?: Query<"list-groups">];
@@ -284,6 +305,13 @@ export interface Arguments {
   "add-phone-number": [userId: string, body: Body<"add-phone-number">];
   "remove-phone-number": [userId: string, phoneNumberId: string];
   "reactivate-user": [userId: string];
+  "list-webhook-endpoints": [query?: Query<"list-webhook-endpoints">];
+  "create-webhook-endpoint": [body: Body<"create-webhook-endpoint">];
+  "delete-webhook-endpoint": [endpointId: string];
+  "get-webhook-endpoint": [endpointId: string];
+  "list-webhook-deliveries": [endpointId: string, query?: Query<"list-webhook-deliveries">];
+  "redeliver-webhook": [endpointId: string, deliveryId: string];
+  "ping-webhook-endpoint": [endpointId: string];
 }
 
 /** The arguments of the writes that a batch can have. */
@@ -305,7 +333,9 @@ export interface BatchArguments {
   "create-patient": [body: Body<"create-patient">, options?: Keyed];
   "create-pickup": [body: Body<"create-pickup">, options?: Keyed];
   "create-user": [body: Body<"create-user">, options?: Keyed];
+  "create-webhook-endpoint": [body: Body<"create-webhook-endpoint">, options?: Keyed];
   "deactivate-user": [userId: string];
+  "delete-webhook-endpoint": [endpointId: string, options?: Comparable];
   "deliver-pickup": [pickupId: string, options?: Comparable];
   "deposit-to-account": [accountId: string, body: BodyWithId<"deposit-to-account">];
   "disallow-patient-facility": [patientId: string, facilityId: string];
@@ -317,10 +347,13 @@ export interface BatchArguments {
   "edit-patient": [row: Value<"edit-patient">, change: Body<"edit-patient">];
   "edit-pickup": [row: Value<"edit-pickup">, change: Body<"edit-pickup">];
   "edit-user": [row: Value<"edit-user">, change: Body<"edit-user">];
+  "edit-webhook-endpoint": [row: Value<"edit-webhook-endpoint">, change: Body<"edit-webhook-endpoint">];
   "locate-driver": [driverId: string, body: Body<"locate-driver">];
   "pack-pickup": [pickupId: string, options?: Comparable];
+  "ping-webhook-endpoint": [endpointId: string, options?: Keyed];
   "reactivate-user": [userId: string];
   "receive-pickup": [pickupId: string, options?: Comparable];
+  "redeliver-webhook": [endpointId: string, deliveryId: string];
   "refund-pickup": [pickupId: string, body: Body<"refund-pickup">, options?: Comparable];
   "release-pickup": [pickupId: string, options?: Comparable];
   "remove-account-facility": [accountId: string, facilityId: string];
@@ -360,7 +393,8 @@ export const operations = {
   "create-facility": {"tag":"facilities","name":"create","method":"POST","path":"/v1/facilities","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
   "get-facility": {"tag":"facilities","name":"get","method":"GET","path":"/v1/facilities/{facility_id}","kind":"call","key":"none","params":["facility_id"],"body":false,"query":false,"dryRun":false},
   "edit-facility": {"tag":"facilities","name":"edit","method":"PATCH","path":"/v1/facilities/{facility_id}","kind":"edit","key":"none","params":["facility_id"],"body":true,"query":false,"dryRun":true},
-  "sync-appointments": {"tag":"appointments","name":"sync","method":"POST","path":"/v1/facilities/{facility_id}/appointments/sync","kind":"call","key":"none","params":["facility_id"],"body":true,"query":true,"dryRun":false},
+  "sync-appointments": {"tag":"appointments","name":"sync","method":"POST","path":"/v1/facilities/{facility_id}/appointments/sync","kind":"call","key":"none","params":["facility_id"],"body":true,"query":true,"dryRun":true},
+  "list-feeds": {"tag":"appointments","name":"listFeeds","method":"GET","path":"/v1/facilities/{facility_id}/feeds","kind":"list","key":"none","params":["facility_id"],"body":false,"query":true,"dryRun":false},
   "list-flags": {"tag":"flags","name":"list","method":"GET","path":"/v1/flags","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "get-flag": {"tag":"flags","name":"get","method":"GET","path":"/v1/flags/{name}","kind":"call","key":"none","params":["name"],"body":false,"query":false,"dryRun":false},
   "set-flag": {"tag":"flags","name":"set","method":"PUT","path":"/v1/flags/{name}","kind":"edit","key":"none","params":["name"],"body":true,"query":false,"dryRun":true},
@@ -421,4 +455,12 @@ export const operations = {
   "add-phone-number": {"tag":"users","name":"addPhoneNumber","method":"POST","path":"/v1/users/{user_id}/phone-numbers","kind":"call","key":"key","params":["user_id"],"body":true,"query":false,"dryRun":true},
   "remove-phone-number": {"tag":"users","name":"removePhoneNumber","method":"DELETE","path":"/v1/users/{user_id}/phone-numbers/{phone_number_id}","kind":"call","key":"none","params":["user_id","phone_number_id"],"body":false,"query":false,"dryRun":true},
   "reactivate-user": {"tag":"users","name":"reactivate","method":"POST","path":"/v1/users/{user_id}/reactivate","kind":"call","key":"none","params":["user_id"],"body":false,"query":false,"dryRun":true},
+  "list-webhook-endpoints": {"tag":"webhooks","name":"listEndpoints","method":"GET","path":"/v1/webhook-endpoints","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
+  "create-webhook-endpoint": {"tag":"webhooks","name":"createEndpoint","method":"POST","path":"/v1/webhook-endpoints","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
+  "delete-webhook-endpoint": {"tag":"webhooks","name":"deleteEndpoint","method":"DELETE","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"call","key":"none","params":["endpoint_id"],"body":false,"query":false,"dryRun":true},
+  "get-webhook-endpoint": {"tag":"webhooks","name":"getEndpoint","method":"GET","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"call","key":"none","params":["endpoint_id"],"body":false,"query":false,"dryRun":false},
+  "edit-webhook-endpoint": {"tag":"webhooks","name":"editEndpoint","method":"PATCH","path":"/v1/webhook-endpoints/{endpoint_id}","kind":"edit","key":"none","params":["endpoint_id"],"body":true,"query":false,"dryRun":true},
+  "list-webhook-deliveries": {"tag":"webhooks","name":"listDeliveries","method":"GET","path":"/v1/webhook-endpoints/{endpoint_id}/deliveries","kind":"list","key":"none","params":["endpoint_id"],"body":false,"query":true,"dryRun":false},
+  "redeliver-webhook": {"tag":"webhooks","name":"redeliver","method":"POST","path":"/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver","kind":"call","key":"none","params":["endpoint_id","delivery_id"],"body":false,"query":false,"dryRun":true},
+  "ping-webhook-endpoint": {"tag":"webhooks","name":"pingEndpoint","method":"POST","path":"/v1/webhook-endpoints/{endpoint_id}/ping","kind":"call","key":"key","params":["endpoint_id"],"body":false,"query":false,"dryRun":true},
 } as const satisfies Record<string, Operation>;

@@ -459,7 +459,7 @@ export interface paths {
         put?: never;
         /**
          * Synchronize a facility's appointments with its records
-         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
+         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. Invalid records reject the whole list; errors has the first 100 of them by their positions, and field and detail are of the first. list-feeds tells later what became of a list. With dry_run, the answer counts what the list would change. Blanks around ids are ignored: "7 " is "7".
          *
          *     A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
          *
@@ -472,6 +472,28 @@ export interface paths {
          *     Roles: admin, dispatcher, staff.
          */
         post: operations["sync-appointments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/facilities/{facility_id}/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the last lists of a facility's appointments
+         * @description What became of the lists that sync-appointments has received: who sent each, when, what it changed, and why it was refused. Errors are told by the position of the record, the member and the code, without any value of the list. Of a list that was refused for mass_cancellation, the counts are what it would have changed. Lists that were refused for the caller's permissions, or by a busy server, and dry runs are not among them. The last hundred lists of a facility are kept.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-feeds"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1560,8 +1582,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhook endpoints
+         * @description Newest first.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-webhook-endpoints"];
+        put?: never;
+        /**
+         * Create a webhook endpoint
+         * @description Events of pickups are sent to it by POST, those that are committed from its creation on (and a few from just before, where they were being written): see the webhook `pickupEvent` for the requests and what the receiver can rely on. A tenant has up to 20 endpoints. The URL is https, and leads to a public address. The secret that signs the requests is shown by this answer alone: a replay does not have it. If it is lost, let edit-webhook-endpoint make another.
+         *
+         *     Roles: admin.
+         */
+        post: operations["create-webhook-endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook endpoint
+         * @description Roles: admin.
+         */
+        get: operations["get-webhook-endpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint
+         * @description Nothing more is sent to it, but for what is being sent at the moment. Its deliveries are removed.
+         *
+         *     Roles: admin.
+         */
+        delete: operations["delete-webhook-endpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit a webhook endpoint
+         * @description What is pending is sent to the new URL; other events are taken from now on. With rotate_secret, the answer has a new secret, and requests are signed with both for 24 hours.
+         *
+         *     Roles: admin.
+         */
+        patch: operations["edit-webhook-endpoint"];
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook endpoint
+         * @description Newest first. Those with the status FAILED are the dead letters, which redeliver-webhook sends again. What was settled is kept for 30 days from the event on.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-webhook-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Sends it with all its tries, with the same `Webhook-Id`, to the URL and with the secret of now. It may come after later events of its pickup. One that is pending is left as it is, so that a repetition has no effect until it was sent.
+         *
+         *     Roles: admin.
+         */
+        post: operations["redeliver-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a ping to a webhook endpoint
+         * @description Has a request sent that no event is the reason for, as the webhook `webhookPing` says. What became of it is in list-webhook-deliveries.
+         *
+         *     Roles: admin.
+         */
+        post: operations["ping-webhook-endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface webhooks {
+    pickupEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event of a pickup
+         * @description Sent to each webhook endpoint of the tenant that wants the transition. It has what an admin is shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`.
+         *
+         *     Each event is sent at least once: the same `Webhook-Id` may come again, so do once what is to be done once. The events of one pickup come in the order of its versions, the next one when the one before was accepted or given up; those of different pickups in any order. Every answer but a 2xx is a failure, also a redirect, and so is none within 10 seconds. It is tried up to 15 times within about three days, with exponential backoff and jitter, and no sooner than Retry-After asks for; then it is a dead letter, which redeliver-webhook sends again. The body of the answer is not looked at.
+         */
+        post: operations["pickup-event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     sendText: {
         parameters: {
             query?: never;
@@ -1576,6 +1746,26 @@ export interface webhooks {
          * @description Sent to the gateway of the operator (WAYBILL_GATEWAY_URL), for each text. It is signed as Standard Webhooks says: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`. A request is repeated until it is answered, with backoff for some days, so that the same `Webhook-Id` may come more than once: send the text once.
          */
         post: operations["send-text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    webhookPing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ping
+         * @description Sent to a webhook endpoint when ping-webhook-endpoint asks for it, signed and repeated like an event: answer it like one.
+         */
+        post: operations["webhook-ping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1854,7 +2044,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -1889,7 +2079,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -1954,7 +2144,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -2071,6 +2261,20 @@ export interface components {
              */
             operation: "create-user";
         };
+        /** @description Create a webhook endpoint: create-webhook-endpoint, in a batch */
+        CreateWebhookEndpointWrite: {
+            body: components["schemas"]["NewWebhookEndpoint"];
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "create-webhook-endpoint";
+        };
         /** @description What a user logs in with */
         Credentials: {
             /**
@@ -2102,6 +2306,30 @@ export interface components {
                 user_id: string;
             };
         };
+        /** @description Delete a webhook endpoint: delete-webhook-endpoint, in a batch */
+        DeleteWebhookEndpointWrite: {
+            /** @description Its headers */
+            headers?: {
+                /**
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "delete-webhook-endpoint";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The webhook endpoint
+                 */
+                endpoint_id: string;
+            };
+        };
         /** @description Deliver a pickup: deliver-pickup, in a batch */
         DeliverPickupWrite: {
             /** @description Its headers */
@@ -2109,7 +2337,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -2173,7 +2401,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -2451,6 +2679,31 @@ export interface components {
                 user_id: string;
             };
         };
+        /** @description Edit a webhook endpoint: edit-webhook-endpoint, in a batch */
+        EditWebhookEndpointWrite: {
+            body: components["schemas"]["WebhookEndpointEdit"];
+            /** @description Its headers */
+            headers: {
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
+                "If-Match": string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "edit-webhook-endpoint";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The webhook endpoint
+                 */
+                endpoint_id: string;
+            };
+        };
         /**
          * @description The kind of a ledger entry
          * @enum {string}
@@ -2460,7 +2713,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_for_facility" | "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "message_not_failed" | "method_not_allowed" | "no_driver_free" | "no_phone_number" | "not_acceptable" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "price_below_refunds" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "refund_too_large" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed" | "webhook_endpoint_limit";
         /** @description A clinic or laboratory that requests pickups */
         Facility: {
             /** @description The postal address, on one line */
@@ -2520,6 +2773,66 @@ export interface components {
             max_cancel_share?: number;
             /** @description The name shown to users */
             name?: string;
+        };
+        /** @description What became of a list of a facility's appointments */
+        Feed: {
+            /**
+             * Format: uuid
+             * @description The user who sent it
+             */
+            actor_id: string;
+            /**
+             * Format: date-time
+             * @description The time as of which it was said to be correct
+             */
+            as_of: string;
+            /** @description Appointments that the list no longer had */
+            canceled: number;
+            /** @description Why it was refused; absent unless it was */
+            code?: components["schemas"]["ErrorCode"];
+            /** @description Records of appointments that were not there before */
+            created: number;
+            /**
+             * Format: date-time
+             * @description When it was applied, superseded or refused
+             */
+            created_at: string;
+            /** @description Of mass_cancellation: how many appointments could be canceled */
+            current_appointments?: number;
+            /** @description The invalid records, the first 100 of them */
+            errors: components["schemas"]["FeedError"][];
+            /**
+             * Format: uuid
+             * @description Made by the server for each list
+             */
+            id: string;
+            /** @description Records that are in no other count, by the reason */
+            not_applied: components["schemas"]["NotApplied"];
+            /** @description What became of it */
+            outcome: string;
+            /** @description How many records came, if all were read */
+            records?: number;
+            /** @description True: a newer list, or this one, came before */
+            superseded: boolean;
+            /** @description Records that were as they are */
+            unchanged: number;
+            /** @description Records that changed their appointment, or its patient; revived ones too */
+            updated: number;
+        };
+        /** @description An invalid record of a list, without any value of it */
+        FeedError: {
+            /**
+             * @description What is wrong with it
+             * @example validation_failed
+             */
+            code: components["schemas"]["ErrorCode"];
+            /**
+             * @description The member, if sync-appointments knows it
+             * @example patient.birth_date
+             */
+            field?: string;
+            /** @description The position of the record, from 0 */
+            record: number;
         };
         /** @description What a feed changed */
         FeedResult: {
@@ -3047,6 +3360,21 @@ export interface components {
             /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
         };
+        /** @description A request to create: an address to which the events of pickups are delivered */
+        NewWebhookEndpoint: {
+            /** @description The transitions whose events are sent; none for all, also those to come */
+            events?: components["schemas"]["TransitionName"][];
+            /**
+             * Format: uuid
+             * @description Chosen by the client, so that a retry is safe
+             */
+            id?: string;
+            /**
+             * @description https, without user, password and fragment
+             * @example https://clinic.example/waybill
+             */
+            url: string;
+        };
         /** @description Records of a feed that changed nothing, by the reason */
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
@@ -3059,7 +3387,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -3103,6 +3431,13 @@ export interface components {
         PageFacility: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageFeed: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["Feed"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3215,6 +3550,20 @@ export interface components {
         PageUser: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["User"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageWebhookDelivery: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageWebhookEndpoint: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["WebhookEndpoint"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3651,15 +4000,50 @@ export interface components {
             /** @description The pickups created, in the order of the request */
             items: components["schemas"]["Pickup"][];
         };
+        /** @description Send a ping to a webhook endpoint: ping-webhook-endpoint, in a batch */
+        PingWebhookEndpointWrite: {
+            /** @description Its headers */
+            headers?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "ping-webhook-endpoint";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The webhook endpoint
+                 */
+                endpoint_id: string;
+            };
+        };
         /** @description Why a request was rejected (RFC 9457) */
         Problem: {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
             code: components["schemas"]["ErrorCode"];
+            /** @description Of mass_cancellation: how many there are to cancel */
+            current_appointments?: number;
+            /**
+             * @description Of stale_version: the ETag that the row has now
+             * @example "8"
+             */
+            current_etag?: string;
             /** @description The status after the request was rejected; it may have changed again */
             current_status?: components["schemas"]["PickupStatus"];
             /** @description One sentence about this request */
             detail: string;
+            /**
+             * Format: uuid
+             * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+             */
+            driver_id?: string;
+            /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+            errors?: components["schemas"]["RecordError"][];
             /**
              * @description The parameter, header or member of the body that was rejected
              * @example items[7].account_id
@@ -3667,6 +4051,31 @@ export interface components {
             field?: string;
             /** @description Of write-batch: the position of the item that was rejected, from 0 */
             item?: number;
+            /** @description Of message_not_failed: the status of the text */
+            message_status?: components["schemas"]["MessageStatus"];
+            /** @description Of insufficient_funds: how much the balance lacks */
+            missing_cents?: number;
+            /**
+             * Format: date-time
+             * @description When moved_by did
+             */
+            moved_at?: string;
+            /**
+             * Format: uuid
+             * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+             */
+            moved_by?: string;
+            /**
+             * Format: uuid
+             * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+             */
+            pickup_id?: string;
+            /** @description Of records_mismatch: how many came */
+            records?: number;
+            /** @description Of refund_too_large: the most that can be refunded */
+            refundable_cents?: number;
+            /** @description Of price_below_refunds: what was refunded, the lowest price */
+            refunded_cents?: number;
             /** @description Identifies the request in support requests */
             request_id: string;
             /**
@@ -3682,6 +4091,8 @@ export interface components {
              * @example /errors/driver_busy
              */
             type: string;
+            /** @description Of mass_cancellation: how many appointments the list would cancel */
+            would_cancel?: number;
         };
         /** @description Reactivate a user: reactivate-user, in a batch */
         ReactivateUserWrite: {
@@ -3706,7 +4117,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -3725,6 +4136,41 @@ export interface components {
                 pickup_id: string;
             };
         };
+        /** @description What is wrong with a record of a list */
+        RecordError: {
+            /** @description Stable and meant for programs */
+            code: components["schemas"]["ErrorCode"];
+            /** @description One sentence */
+            detail: string;
+            /**
+             * @description The member; absent: of the record as a whole
+             * @example patient.birth_date
+             */
+            field?: string;
+            /** @description The position of the record, from 0; absent: of the list as a whole */
+            record?: number;
+        };
+        /** @description Send a delivery again: redeliver-webhook, in a batch */
+        RedeliverWebhookWrite: {
+            /**
+             * @description The id of the operation (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            operation: "redeliver-webhook";
+            /** @description The parameters in its path */
+            path: {
+                /**
+                 * Format: uuid
+                 * @description The delivery
+                 */
+                delivery_id: string;
+                /**
+                 * Format: uuid
+                 * @description The webhook endpoint
+                 */
+                endpoint_id: string;
+            };
+        };
         /** @description Refund a part of a pickup's charge: refund-pickup, in a batch */
         RefundPickupWrite: {
             body: components["schemas"]["PartialRefund"];
@@ -3733,7 +4179,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -3759,7 +4205,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -3870,7 +4316,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -3962,7 +4408,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -4011,7 +4457,7 @@ export interface components {
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
                 /**
-                 * @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
+                 * @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
                  * @example "7"
                  */
                 "If-Match"?: string;
@@ -4091,8 +4537,121 @@ export interface components {
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
+        /** @description An event that was or will be sent to an endpoint */
+        WebhookDelivery: {
+            /**
+             * Format: date-time
+             * @description When it was tried last
+             */
+            attempted_at: string | null;
+            /**
+             * Format: int32
+             * @description How often it was tried, since it was asked for last
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When the event was taken from the stream, or the ping was asked for
+             */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How long the last try took
+             */
+            duration_ms: number | null;
+            /**
+             * Format: uuid
+             * @description The endpoint
+             */
+            endpoint_id: string;
+            /**
+             * Format: int32
+             * @description The receiver's status at the last try; null if it did not answer
+             * @example 200
+             */
+            http_status: number | null;
+            /**
+             * Format: uuid
+             * @description Id of the event, or of the ping: the Webhook-Id of each try
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be
+             */
+            next_attempt_at: string | null;
+            /**
+             * Format: uuid
+             * @description The pickup; null for a ping
+             */
+            pickup_id: string | null;
+            /**
+             * @description Why the last try failed, such as status_500 or timeout
+             * @example status_500
+             */
+            reason: string | null;
+            /** @description Whether it was accepted */
+            status: components["schemas"]["WebhookDeliveryStatus"];
+            /**
+             * @description The type of the event: pickup. and the transition, or webhook.ping
+             * @example pickup.submit
+             */
+            type: string;
+        };
+        /**
+         * @description Where a delivery is
+         * @enum {string}
+         */
+        WebhookDeliveryStatus: "PENDING" | "DELIVERED" | "FAILED";
+        /** @description An address to which the events of pickups are delivered */
+        WebhookEndpoint: {
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** @description The transitions whose events are sent; empty for all, also those to come */
+            events: components["schemas"]["TransitionName"][];
+            /**
+             * Format: date-time
+             * @description Until when requests are also signed with the secret before the last rotation
+             */
+            former_secret_ends_at: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the endpoint
+             */
+            id: string;
+            /**
+             * @description Signs the requests: whsec_ and base64. Only in the answer to the creation and to a rotation
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret?: string;
+            /**
+             * @description Where events are sent to, by POST
+             * @example https://clinic.example/waybill
+             */
+            url: string;
+            /**
+             * @description Raised by every edit
+             * @example 1
+             */
+            version: number;
+        };
+        /** @description A request to change: an address to which the events of pickups are delivered. An omitted member stays as it is */
+        WebhookEndpointEdit: {
+            /** @description The transitions whose events are sent; an empty array for all, also those to come */
+            events?: components["schemas"]["TransitionName"][];
+            /** @description Makes a new secret, which the answer has */
+            rotate_secret?: boolean;
+            /**
+             * @description https, without user, password and fragment
+             * @example https://clinic.example/waybill
+             */
+            url?: string;
+        };
         /** @description A write of a batch: a request to an operation */
-        Write: components["schemas"]["AddAccountFacilityWrite"] | components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveAccountFacilityWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
+        Write: components["schemas"]["AddAccountFacilityWrite"] | components["schemas"]["AddGroupFacilityWrite"] | components["schemas"]["AddGroupMemberWrite"] | components["schemas"]["AddPhoneNumberWrite"] | components["schemas"]["AllowPatientFacilityWrite"] | components["schemas"]["AssignPickupWrite"] | components["schemas"]["CancelPickupWrite"] | components["schemas"]["ChangePasswordWrite"] | components["schemas"]["ChargeAccountWrite"] | components["schemas"]["CollectPickupWrite"] | components["schemas"]["CreateAccountWrite"] | components["schemas"]["CreateDriverWrite"] | components["schemas"]["CreateFacilityWrite"] | components["schemas"]["CreateGroupWrite"] | components["schemas"]["CreatePatientWrite"] | components["schemas"]["CreatePickupWrite"] | components["schemas"]["CreateUserWrite"] | components["schemas"]["CreateWebhookEndpointWrite"] | components["schemas"]["DeactivateUserWrite"] | components["schemas"]["DeleteWebhookEndpointWrite"] | components["schemas"]["DeliverPickupWrite"] | components["schemas"]["DepositToAccountWrite"] | components["schemas"]["DisallowPatientFacilityWrite"] | components["schemas"]["DispatchPickupWrite"] | components["schemas"]["EditAccountWrite"] | components["schemas"]["EditDriverWrite"] | components["schemas"]["EditFacilityWrite"] | components["schemas"]["EditGroupWrite"] | components["schemas"]["EditPatientWrite"] | components["schemas"]["EditPickupWrite"] | components["schemas"]["EditUserWrite"] | components["schemas"]["EditWebhookEndpointWrite"] | components["schemas"]["LocateDriverWrite"] | components["schemas"]["PackPickupWrite"] | components["schemas"]["PingWebhookEndpointWrite"] | components["schemas"]["ReactivateUserWrite"] | components["schemas"]["ReceivePickupWrite"] | components["schemas"]["RedeliverWebhookWrite"] | components["schemas"]["RefundPickupWrite"] | components["schemas"]["ReleasePickupWrite"] | components["schemas"]["RemoveAccountFacilityWrite"] | components["schemas"]["RemoveGroupFacilityWrite"] | components["schemas"]["RemoveGroupMemberWrite"] | components["schemas"]["RemovePhoneNumberWrite"] | components["schemas"]["RepricePickupWrite"] | components["schemas"]["ResendMessageWrite"] | components["schemas"]["SetFlagWrite"] | components["schemas"]["ShipPickupWrite"] | components["schemas"]["SubmitPickupWrite"];
         /** @description The answer to one write of a batch */
         WriteAnswer: {
             /** @description Its body, as the operation describes it; absent if it has none */
@@ -4225,6 +4784,11 @@ export interface components {
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
                     detail: string;
+                    /**
+                     * Format: uuid
+                     * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                     */
+                    driver_id?: string;
                     /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
@@ -4447,6 +5011,16 @@ export interface components {
                     field?: string;
                     /** @description Of write-batch: the position of the item that was rejected, from 0 */
                     item?: number;
+                    /**
+                     * Format: date-time
+                     * @description When moved_by did
+                     */
+                    moved_at?: string;
+                    /**
+                     * Format: uuid
+                     * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                     */
+                    moved_by?: string;
                     /** @description Identifies the request in support requests */
                     request_id: string;
                     /**
@@ -4608,6 +5182,8 @@ export interface components {
                      * @enum {string}
                      */
                     code: "mass_cancellation";
+                    /** @description Of mass_cancellation: how many there are to cancel */
+                    current_appointments?: number;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -4634,6 +5210,8 @@ export interface components {
                      * @example /errors/driver_busy
                      */
                     type: string;
+                    /** @description Of mass_cancellation: how many appointments the list would cancel */
+                    would_cancel?: number;
                 };
             };
         };
@@ -4911,6 +5489,11 @@ export interface components {
                      * @enum {string}
                      */
                     code: "stale_version";
+                    /**
+                     * @description Of stale_version: the ETag that the row has now
+                     * @example "8"
+                     */
+                    current_etag?: string;
                     /** @description The status after the request was rejected; it may have changed again */
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
@@ -5132,6 +5715,8 @@ export interface components {
                     current_status?: components["schemas"]["PickupStatus"];
                     /** @description One sentence about this request */
                     detail: string;
+                    /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+                    errors?: components["schemas"]["RecordError"][];
                     /**
                      * @description The parameter, header or member of the body that was rejected
                      * @example items[7].account_id
@@ -6095,6 +6680,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -6994,7 +7581,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large */
+            /** @description Conflict: account_not_for_facility, balance_too_large, driver_busy, driver_user_taken, email_taken, external_id_taken, id_reused, illegal_transition, insufficient_funds, last_admin, last_facility, message_not_failed, no_driver_free, no_phone_number, not_editable, password_changed, phone_number_taken, price_below_refunds, refund_too_large, webhook_endpoint_limit */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7007,11 +7594,16 @@ export interface operations {
                          * @description Stable and meant for programs
                          * @enum {string}
                          */
-                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large";
+                        code: "account_not_for_facility" | "balance_too_large" | "driver_busy" | "driver_user_taken" | "email_taken" | "external_id_taken" | "id_reused" | "illegal_transition" | "insufficient_funds" | "last_admin" | "last_facility" | "message_not_failed" | "no_driver_free" | "no_phone_number" | "not_editable" | "password_changed" | "phone_number_taken" | "price_below_refunds" | "refund_too_large" | "webhook_endpoint_limit";
                         /** @description The status after the request was rejected; it may have changed again */
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                         */
+                        driver_id?: string;
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -7019,6 +7611,29 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of message_not_failed: the status of the text */
+                        message_status?: components["schemas"]["MessageStatus"];
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+                         */
+                        pickup_id?: string;
+                        /** @description Of refund_too_large: the most that can be refunded */
+                        refundable_cents?: number;
+                        /** @description Of price_below_refunds: what was refunded, the lowest price */
+                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -7329,6 +7944,11 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_user_taken: the driver whose login the user is, if you may see them
+                         */
+                        driver_id?: string;
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -8102,6 +8722,8 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
                 /**
                  * @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
                  * @example 2026-01-05T09:00:00Z
@@ -8152,6 +8774,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8196,6 +8820,8 @@ export interface operations {
                         current_status?: components["schemas"]["PickupStatus"];
                         /** @description One sentence about this request */
                         detail: string;
+                        /** @description Of sync-appointments: the invalid records, in the order of the list, the first 100 of them */
+                        errors?: components["schemas"]["RecordError"][];
                         /**
                          * @description The parameter, header or member of the body that was rejected
                          * @example items[7].account_id
@@ -8203,6 +8829,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of records_mismatch: how many came */
+                        records?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -8221,6 +8849,74 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-feeds": {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "as_of": "2026-01-05T09:00:00Z",
+                     *           "canceled": 0,
+                     *           "created": 1,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "errors": [],
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "not_applied": {
+                     *             "consent_withdrawn": 0
+                     *           },
+                     *           "outcome": "APPLIED",
+                     *           "records": 1,
+                     *           "superseded": false,
+                     *           "unchanged": 0,
+                     *           "updated": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageFeed"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
@@ -9279,6 +9975,8 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of message_not_failed: the status of the text */
+                        message_status?: components["schemas"]["MessageStatus"];
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11322,6 +12020,16 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11400,7 +12108,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11498,6 +12206,21 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of driver_busy: the pickup that the driver is assigned to, if you may see it
+                         */
+                        pickup_id?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11575,7 +12298,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11673,6 +12396,16 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -11750,7 +12483,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11866,7 +12599,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -11980,7 +12713,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -12068,6 +12801,16 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -12383,7 +13126,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -12541,7 +13284,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -12655,7 +13398,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -12754,6 +13497,18 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /** @description Of refund_too_large: the most that can be refunded */
+                        refundable_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -12831,7 +13586,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -12952,7 +13707,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -13050,6 +13805,20 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
+                        /** @description Of price_below_refunds: what was refunded, the lowest price */
+                        refunded_cents?: number;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -13127,7 +13896,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -13241,7 +14010,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
                 /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
@@ -13329,6 +14098,18 @@ export interface operations {
                         field?: string;
                         /** @description Of write-batch: the position of the item that was rejected, from 0 */
                         item?: number;
+                        /** @description Of insufficient_funds: how much the balance lacks */
+                        missing_cents?: number;
+                        /**
+                         * Format: date-time
+                         * @description When moved_by did
+                         */
+                        moved_at?: string;
+                        /**
+                         * Format: uuid
+                         * @description Of illegal_transition and not_editable: the user who moved the pickup to its current status, if list-pickup-events shows you that
+                         */
+                        moved_by?: string;
                         /** @description Identifies the request in support requests */
                         request_id: string;
                         /**
@@ -14650,6 +15431,780 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-webhook-endpoints": {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "events": [],
+                     *           "former_secret_ends_at": null,
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *           "url": "https://clinic.example/waybill",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "create-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                 *       "url": "https://clinic.example/waybill"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhookEndpoint"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier try of the same request created it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The path of the row */
+                    Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true" if an earlier try of the same request created it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The path of the row */
+                    Location: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description Conflict: id_reused, webhook_endpoint_limit */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "id_reused" | "webhook_endpoint_limit";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-webhook-endpoint": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
+                "If-None-Match"?: string;
+                /** @description The greatest Waybill-Consistency that the client has received, by comparison as text: the answer is no older than what the client has read and written. Without it, the answer is no older than the request, and a replica of the database serves it less often */
+                "Waybill-Consistency"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "delete-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the row as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
+                "If-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["StaleVersion"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "edit-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header: {
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "collect",
+                 *         "deliver"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookEndpointEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "events": [
+                     *         "collect",
+                     *         "deliver"
+                     *       ],
+                     *       "former_secret_ends_at": null,
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "url": "https://clinic.example/waybill",
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-webhook-deliveries": {
+        parameters: {
+            query?: {
+                /** @description The maximum number of items */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+                /** @description Only deliveries with one of these statuses */
+                status?: components["schemas"]["WebhookDeliveryStatus"][];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempted_at": null,
+                     *           "attempts": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "duration_ms": null,
+                     *           "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *           "http_status": null,
+                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *           "pickup_id": null,
+                     *           "reason": null,
+                     *           "status": "PENDING",
+                     *           "type": "webhook.ping"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageWebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "redeliver-webhook": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+                /**
+                 * @description The delivery
+                 * @example 019b8d5a-7000-7000-8000-000000000001
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "attempted_at": null,
+                     *       "attempts": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "duration_ms": null,
+                     *       "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "http_status": null,
+                     *       "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *       "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *       "pickup_id": null,
+                     *       "reason": null,
+                     *       "status": "PENDING",
+                     *       "type": "webhook.ping"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "ping-webhook-endpoint": {
+        parameters: {
+            query?: {
+                /** @description true: answer what the request would be answered now, with the header Dry-Run, and write nothing. The patients that the answer shows are recorded as read */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The webhook endpoint
+                 * @example 019b8d5a-0001-7000-8000-00000000000d
+                 */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description "true" for a dry run: nothing was written */
+                    "Dry-Run"?: string;
+                    /** @description "true" if an earlier request with this Idempotency-Key asked for it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "attempted_at": null,
+                     *       "attempts": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "duration_ms": null,
+                     *       "endpoint_id": "019b8d5a-0001-7000-8000-00000000000d",
+                     *       "http_status": null,
+                     *       "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *       "next_attempt_at": "2026-01-05T09:00:00Z",
+                     *       "pickup_id": null,
+                     *       "reason": null,
+                     *       "status": "PENDING",
+                     *       "type": "webhook.ping"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** @description The transitions that you may make from current_status */
+                        allowed?: components["schemas"]["TransitionName"][];
+                        /**
+                         * @description Stable and meant for programs
+                         * @enum {string}
+                         */
+                        code: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+                        /** @description The status after the request was rejected; it may have changed again */
+                        current_status?: components["schemas"]["PickupStatus"];
+                        /** @description One sentence about this request */
+                        detail: string;
+                        /**
+                         * @description The parameter, header or member of the body that was rejected
+                         * @example items[7].account_id
+                         */
+                        field?: string;
+                        /** @description Of write-batch: the position of the item that was rejected, from 0 */
+                        item?: number;
+                        /** @description Identifies the request in support requests */
+                        request_id: string;
+                        /**
+                         * @description The HTTP status
+                         * @example 409
+                         */
+                        status: number;
+                        /** @description A short description of the code */
+                        title: string;
+                        /**
+                         * Format: uri-reference
+                         * @description The documentation of the code
+                         * @example /errors/driver_busy
+                         */
+                        type: string;
+                    };
+                };
+            };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "pickup-event": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event's id, which a retry has too
+                 * @example 019b8d5a-7000-7000-8000-000000000002
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "actor_id": "019b8d5a-7000-7000-8000-000000000004",
+                 *         "created_at": "2026-01-05T09:00:00Z",
+                 *         "driver_id": null,
+                 *         "from_status": "DRAFT",
+                 *         "id": "019b8d5a-7000-7000-8000-000000000002",
+                 *         "pickup_id": "019b8d5a-7000-7000-8000-000000000003",
+                 *         "to_status": "SUBMITTED",
+                 *         "transition": "submit",
+                 *         "version": 2
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "pickup.submit"
+                 *     }
+                 */
+                "application/json": {
+                    data: components["schemas"]["PickupEvent"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened; a retry has the same
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What happened
+                     * @enum {string}
+                     */
+                    type: "pickup.submit" | "pickup.assign" | "pickup.dispatch" | "pickup.release" | "pickup.cancel" | "pickup.collect" | "pickup.receive" | "pickup.pack" | "pickup.ship" | "pickup.deliver";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     "send-text": {
         parameters: {
             query?: never;
@@ -14746,6 +16301,81 @@ export interface operations {
                         code?: string;
                     };
                 };
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "webhook-ping": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The ping's id, which a retry has too
+                 * @example 019b8d5a-7000-7000-8000-000000000002
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "endpoint_id": "019b8d5a-7000-7000-8000-000000000005"
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "webhook.ping"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Which endpoint is tried */
+                    data: {
+                        /**
+                         * Format: uuid
+                         * @description The webhook endpoint
+                         */
+                        endpoint_id: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When it happened; a retry has the same
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What happened
+                     * @enum {string}
+                     */
+                    type: "webhook.ping";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Sent again later, as after every other status, after Retry-After if it is there */
             503: {
