@@ -21,7 +21,8 @@ func (a *server) registerAccounts() {
 	register(a, operation{
 		id: "list-accounts", method: http.MethodGet, replicas: true, path: "/v1/accounts", tag: "accounts",
 		summary: "List the accounts that you see",
-		about: "Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that list a " +
+		about: "Newest first. Staff see and charge accounts of all facilities (all_facilities), and those that " +
+			"list a " +
 			"facility of theirs.", roles: readers,
 	}, a.listAccounts)
 	register(a, operation{

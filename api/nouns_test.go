@@ -113,7 +113,7 @@ var servedBy = map[string]string{
 	"get-pickup-patient": "primary: audited", "list-patients": "primary: audited", "get-patient": "primary: audited",
 	"list-appointments": "primary: audited", "list-patient-appointments": "primary: audited",
 	"list-patient-reads":    "primary: the audit itself",
-	"list-reads":            "primary: the audit itself",
+	"list-user-reads":       "primary: the audit itself",
 	"list-patient-consents": "primary: who may see a patient", "list-pickup-messages": "primary: with its pickup",
 	"get-session": "primary: the session itself", "list-pickup-transitions": "primary: kept by the process",
 	"stream-pickups": "primary: a stream", "get-account-statement": "primary: a stream", "livez": "no session",

@@ -20,7 +20,7 @@ func (a *server) registerPHIReads() {
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
 	register(a, operation{
-		id: "list-reads", method: http.MethodGet, path: "/v1/patient-reads", tag: "patients",
+		id: "list-user-reads", method: http.MethodGet, path: "/v1/patient-reads", tag: "patients",
 		summary: "List what a user read",
 		about: "Newest first: each operation of the user that showed or wrote patients, with their ids; no patient " +
 			"data. With from and to, those in the range.",

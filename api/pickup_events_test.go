@@ -236,10 +236,11 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	horizon, err := s.store.StreamHorizon(t.Context())
 	s.must(err)
 	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
-		page, err := s.store.StreamPickupEvents(t.Context(), horizon.History, horizon.Recovery, db.StreamPickupEventsParams{
-			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
-			Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
-		})
+		page, err := s.store.StreamPickupEvents(t.Context(), horizon.History,
+			horizon.Recovery, db.StreamPickupEventsParams{
+				TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
+				Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
+			})
 		s.must(err)
 		return page.Events
 	}

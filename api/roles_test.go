@@ -90,7 +90,7 @@ var table = map[string]rights{
 	"list-feeds":                {"AAO--", "facility"},
 	"write-batch":               {"AAAAA", ""},
 	"list-patient-appointments": {"OOO--", "patient"},
-	"list-reads":                {"A----", ""},
+	"list-user-reads":           {"A----", ""},
 	"list-patient-reads":        {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
@@ -366,7 +366,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		c.body = s.batchFor(role, which, t)
 	case "get-account-statement": // without its end, that is the time of the answer
 		c.path += "?to=" + time.Now().UTC().Format(time.RFC3339Nano)
-	case "list-reads":
+	case "list-user-reads":
 		c.path += "?user_id=" + t.as(role).id.String()
 	case "list-appointments":
 		c.path += "?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + ids["facility_id"]

@@ -68,7 +68,8 @@ func transition(name db.TransitionName, summary, about string, codes ...db.Code)
 		path: "/v1/pickups/{pickup_id}/" + string(name), tag: "pickups",
 		summary: summary, about: about, transition: name,
 		shares: name != db.TransitionNameDispatch, // which has a statement of its own
-		codes:  append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.Forbidden),
+		codes: append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion,
+			db.IdempotencyKeyReused, db.Forbidden),
 	}
 }
 

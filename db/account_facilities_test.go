@@ -228,7 +228,8 @@ func TestStaffSeeTheAccountsOfTheirFacilities(t *testing.T) {
 		"staff of many": many, "staff of none": w.stranger, "hub": w.hub} {
 		want := scan[[]uuid.UUID](ctx, w.owner,
 			`SELECT coalesce(array_agg(c.id ORDER BY c.created_at DESC, c.id DESC), '{}')
-			FROM accounts AS c WHERE c.tenant_id = $1 AND ($3::text IN ('admin', 'dispatcher') OR $3::text = 'staff' AND (
+			FROM accounts AS c WHERE c.tenant_id = $1 AND ($3::text IN ('admin', 'dispatcher') OR
+		$3::text = 'staff' AND (
 				c.all_facilities OR EXISTS (
 					SELECT FROM account_facilities AS f
 					JOIN facility_viewers AS v ON v.tenant_id = f.tenant_id AND v.facility_id = f.facility_id

@@ -134,7 +134,7 @@ var Comments = map[string]string{
 	"patient_reads.created_at":                "When it happened",
 	"patient_reads.id":                        "Id of the record",
 	"patient_reads.operation":                 "The operation that showed or wrote the patients",
-	"patient_reads.patient_ids":               "The patients whose data it was; more than 200 are told by several records",
+	"patient_reads.patient_ids":               "The patients whose data it was; more than 200 are in several records",
 	"patient_reads.user_id":                   "The user who did this",
 	"patients":                                "A patient, as the facilities' records say",
 	"patients.birth_date":                     "From 1800 on, and not in the future",

@@ -12,8 +12,8 @@ import (
 // MaxFeedFaults is how many faults of a feed are told.
 const MaxFeedFaults = 100
 
-// FeedFault is what is wrong with a record of a feed. A reader of records yields it as their error, and goes on with the
-// next record.
+// FeedFault is what is wrong with a record of a feed. A reader of records yields it as their error, and goes on with
+// the next record.
 type FeedFault struct {
 	Record int    // its position, from 0; -1: the list as a whole
 	Field  string // the member, "" for the record as a whole
@@ -44,8 +44,8 @@ func (r *FeedRefusal) Error() string { return "the feed has invalid records" }
 // Unwrap returns an *Error with the code of the first fault.
 func (r *FeedRefusal) Unwrap() error { return &Error{Code: r.Faults[0].Code, Item: r.Faults[0].Record} }
 
-// refuseFaulty returns the refusal of a feed with these invalid records, and those of the others, which are staged, that
-// contradict each other, if all of them have come.
+// refuseFaulty returns the refusal of a feed with these invalid records, and those of the others, which are staged,
+// that contradict each other, if all of them have come.
 func (s *Store) refuseFaulty(ctx context.Context, v Viewer, id uuid.UUID, faults []FeedFault) error {
 	if n := len(faults); n == MaxFeedFaults || faults[n-1].Last {
 		return &FeedRefusal{faults}

@@ -17,7 +17,8 @@ INSERT INTO feed_reports (
     tenant_id, id, facility_id, actor_id, as_of, outcome, code, records, created, updated, unchanged, canceled,
     consent_withdrawn, current_appointments, error_records, error_fields, error_codes)
 SELECT
-    v.tenant_id, $1, v.facility_id, v.user_id, $2::timestamptz, $3, $4, $5, $6,
+    v.tenant_id, $1, v.facility_id, v.user_id, $2::timestamptz, $3, $4, $5,
+    $6,
     $7, $8, $9, $10, $11,
     $12::int[], $13::text[], $14::text[]
 FROM facility_viewers AS v

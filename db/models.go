@@ -895,7 +895,7 @@ type PatientRead struct {
 	UserID uuid.UUID `format:"uuid" json:"user_id"`
 	// The operation that showed or wrote the patients
 	Operation string `example:"list-patients" json:"operation"`
-	// The patients whose data it was; more than 200 are told by several records
+	// The patients whose data it was; more than 200 are in several records
 	PatientIds []uuid.UUID `format:"uuid" json:"patient_ids" maxItems:"200" minItems:"1"`
 	// When it happened
 	CreatedAt time.Time `json:"created_at"`

@@ -83,7 +83,8 @@ func parsePrimaryState(history string, timeline uint32, row GetPrimaryStateRow) 
 	if err != nil || len(parts) != 3 {
 		return nil, errNoPosition
 	}
-	s := &primaryState{history: history, recovery: row.Recovery, position: Position{timeline, endOfRecords(lsn)}, at: time.Now()}
+	s := &primaryState{history: history, recovery: row.Recovery,
+		position: Position{timeline, endOfRecords(lsn)}, at: time.Now()}
 	if s.xmax, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
 		return nil, err
 	}

@@ -61,8 +61,9 @@ func (r NamedRows) first() NamedRows {
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
 // beginLocked begins a transaction that has locked the rows, or has failed. One row is locked by the statement that
-// changes it. If somebody holds a row, the transaction gives up the others, and waits for the first, which most often is
-// the one that is held, as those do who need one row: in turns, on few connections, and with nothing locked meanwhile.
+// changes it. If somebody holds a row, the transaction gives up the others, and waits for the first, which most often
+// is the one that is held, as those do who need one row: in turns, on few connections, and with nothing locked
+// meanwhile.
 func (s *Store) beginLocked(ctx context.Context, v Viewer, rows NamedRows, kind transaction) (*transaction, error) {
 	t, err := s.begin(ctx, kind)
 	if err != nil || rows.count() < 2 {

@@ -979,8 +979,8 @@ func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID 
 // PatientsService has the operations on patients.
 type PatientsService struct{ t *transport }
 
-// ListReadsQuery has the parameters of list-reads.
-type ListReadsQuery struct {
+// ListUserReadsQuery has the parameters of list-user-reads.
+type ListUserReadsQuery struct {
 	// The maximum number of items.
 	Limit int `json:"limit,omitempty"`
 	// Only what is at or after this time.
@@ -991,19 +991,19 @@ type ListReadsQuery struct {
 	UserID uuid.UUID `json:"user_id"`
 }
 
-// ListReads lists what a user read: list-reads.
+// ListUserReads lists what a user read: list-user-reads.
 //
 // Newest first: each operation of the user that showed or wrote patients, with their ids; no patient data. With from
 // and to, those in the range.
 //
 // Roles: admin.
-func (s PatientsService) ListReads(ctx context.Context, query ListReadsQuery) iter.Seq2[*PatientRead, error] {
+func (s PatientsService) ListUserReads(ctx context.Context, query ListUserReadsQuery) iter.Seq2[*PatientRead, error] {
 	return list[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query})
 }
 
-// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
-func (s PatientsService) ListReadsPage(
-	ctx context.Context, query ListReadsQuery, cursor string,
+// ListUserReadsPage reads one page of ListUserReads: the first, or the one of a cursor.
+func (s PatientsService) ListUserReadsPage(
+	ctx context.Context, query ListUserReadsQuery, cursor string,
 ) (*Page[PatientRead], error) {
 	return page[PatientRead](ctx, s.t, request{method: "GET", path: "/v1/patient-reads", query: query}, cursor)
 }
@@ -1153,13 +1153,13 @@ type ListPatientReadsQuery struct {
 	UserID *uuid.UUID `json:"user_id,omitempty"`
 }
 
-// ListReadsMany lists the audit log of a patient: list-patient-reads.
+// ListReads lists the audit log of a patient: list-patient-reads.
 //
 // Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient
 // data. Works for every patient of the tenant. With from and to, the reads in the range.
 //
 // Roles: admin.
-func (s PatientsService) ListReadsMany(
+func (s PatientsService) ListReads(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery,
 ) iter.Seq2[*PhiRead, error] {
 	return list[PhiRead](ctx, s.t, request{
@@ -1167,8 +1167,8 @@ func (s PatientsService) ListReadsMany(
 	})
 }
 
-// ListReadsManyPage reads one page of ListReadsMany: the first, or the one of a cursor.
-func (s PatientsService) ListReadsManyPage(
+// ListReadsPage reads one page of ListReads: the first, or the one of a cursor.
+func (s PatientsService) ListReadsPage(
 	ctx context.Context, patientID uuid.UUID, query *ListPatientReadsQuery, cursor string,
 ) (*Page[PhiRead], error) {
 	return page[PhiRead](ctx, s.t, request{
@@ -2724,7 +2724,7 @@ type PatientRead struct {
 	ID uuid.UUID `json:"id"`
 	// The operation that showed or wrote the patients.
 	Operation string `json:"operation"`
-	// The patients whose data it was; more than 200 are told by several records.
+	// The patients whose data it was; more than 200 are in several records.
 	PatientIds []uuid.UUID `json:"patient_ids"`
 	// The user who did this.
 	UserID uuid.UUID `json:"user_id"`

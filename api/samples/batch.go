@@ -54,7 +54,8 @@ func (c *call) golangBatch(items []written) string {
 		if etag, ok := item.header["If-Match"]; ok {
 			arguments = append(arguments, fmt.Sprintf("client.IfMatch(%q)", etag))
 		}
-		fmt.Fprintf(&out, "%s := batch.%s(%s)\n", item.name, exported(item.op.OperationID), strings.Join(arguments, ", "))
+		fmt.Fprintf(&out, "%s := batch.%s(%s)\n", item.name, exported(item.op.OperationID),
+			strings.Join(arguments, ", "))
 		values[i] = item.name + ".Value"
 	}
 	fmt.Fprintf(&out, "if err := waybill.%s.%s(ctx, &batch); err != nil {\n"+

@@ -103,7 +103,8 @@ function optionsOf(op) {
 
 // The types of their options say that these can be tried.
 for (const op of operations) {
-  if ((op.comparable || op.key === "key" || op.kind === "edit") && !op.dryRun) throw new Error(`${op.id} has no dry_run`);
+  const isWrite = op.comparable || op.key === "key" || op.kind === "edit";
+  if (isWrite && !op.dryRun) throw new Error(`${op.id} has no dry_run`);
 }
 
 const tags = [...new Set(operations.map((op) => op.tag))];

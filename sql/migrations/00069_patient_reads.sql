@@ -18,7 +18,7 @@ COMMENT ON TABLE patient_reads IS 'That a user read or wrote the data of patient
 COMMENT ON COLUMN patient_reads.id IS 'Id of the record';
 COMMENT ON COLUMN patient_reads.user_id IS 'The user who did this';
 COMMENT ON COLUMN patient_reads.operation IS 'The operation that showed or wrote the patients';
-COMMENT ON COLUMN patient_reads.patient_ids IS 'The patients whose data it was; more than 200 are told by several records';
+COMMENT ON COLUMN patient_reads.patient_ids IS 'The patients whose data it was; more than 200 are in several records';
 COMMENT ON COLUMN patient_reads.created_at IS 'When it happened';
 -- As in 00028: no value of a refused row in the server's log.
 DROP POLICY IF EXISTS no_values_in_logs ON patient_reads;

@@ -5,7 +5,8 @@ INSERT INTO feed_reports (
     tenant_id, id, facility_id, actor_id, as_of, outcome, code, records, created, updated, unchanged, canceled,
     consent_withdrawn, current_appointments, error_records, error_fields, error_codes)
 SELECT
-    v.tenant_id, @id, v.facility_id, v.user_id, @as_of::timestamptz, @outcome, sqlc.narg('code'), sqlc.narg('records'), @created,
+    v.tenant_id, @id, v.facility_id, v.user_id, @as_of::timestamptz, @outcome, sqlc.narg('code'), sqlc.narg('records'),
+    @created,
     @updated, @unchanged, @canceled, @consent_withdrawn, sqlc.narg('current_appointments'),
     @error_records::int[], @error_fields::text[], @error_codes::text[]
 FROM facility_viewers AS v

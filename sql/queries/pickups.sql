@@ -1,7 +1,7 @@
 -- Creates all or none of a batch of drafts: if one has a facility or a patient that its requester does
--- not see, an account that is unknown or, for staff, not one of its facility, or an id of another request, none is inserted, and a fresh read shows
--- which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
--- of their type: '', NaN, the year 1, the nil UUID. Shown patients are audited.
+-- not see, an account that is unknown or, for staff, not one of its facility, or an id of another request, none is
+-- inserted, and a fresh read shows which. Pickups of an earlier try of the same request are left as they
+-- are. Absent values are the zero of their type: '', NaN, the year 1, the nil UUID. Shown patients are audited.
 -- Closes: a retried request makes a second pickup
 -- Closes: a batch is partly created
 -- Closes: two batches deadlock on the same ids

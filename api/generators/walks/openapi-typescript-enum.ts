@@ -34,7 +34,11 @@ else assert.fail();
 
 const items: components["schemas"]["Write"][] = [
   { operation: CreatePickupWriteOperation.create_pickup, body: { ...pickup, id: batched } },
-  { operation: CancelPickupWriteOperation.cancel_pickup, path: { pickup_id: batched }, body: { reason: "Booked twice" } },
+  {
+    operation: CancelPickupWriteOperation.cancel_pickup,
+    path: { pickup_id: batched },
+    body: { reason: "Booked twice" },
+  },
 ];
 // @ts-expect-error: an assignment has a body
 true || items.push({ operation: AssignPickupWriteOperation.assign_pickup, path: { pickup_id: batched } });

@@ -60,7 +60,9 @@ export function batchOf(send: Send): Batch {
 
 function item(id: BatchId, ...args: unknown[]): BatchItem {
   const operation: Operation = operations[id];
-  if (operation.kind === "edit") return { id, request: editing(operation, args[0] as object, args[1]), hasOwnKey: false };
+  if (operation.kind === "edit") {
+    return { id, request: editing(operation, args[0] as object, args[1]), hasOwnKey: false };
+  }
   const { request, options }: { request: Request; options: AllOptions } = read(operation, args);
   return { id, request: withKey(operation, request, options), hasOwnKey: options.idempotencyKey !== undefined };
 }

@@ -154,8 +154,8 @@ export interface Operations {
     submit(pickupId: string, options?: TransitionOptions): Promise<Result<"submit-pickup">>;
   };
   patients: {
-    /** List what a user read: list-reads. */
-    listReads(query: Query<"list-reads">, options?: CallOptions): Listing<"list-reads">;
+    /** List what a user read: list-user-reads. */
+    listUserReads(query: Query<"list-user-reads">, options?: CallOptions): Listing<"list-user-reads">;
     /** List the patients that you see: list-patients. */
     list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
     /** Create a patient: create-patient. */
@@ -171,7 +171,7 @@ export interface Operations {
     /** Record a patient's consent that a facility sees them: allow-patient-facility. */
     allowFacility(patientId: string, facilityId: string, options?: WriteOptions): Promise<Result<"allow-patient-facility">>;
     /** List the audit log of a patient: list-patient-reads. */
-    listReadsMany(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
+    listReads(patientId: string, query?: Query<"list-patient-reads">, options?: CallOptions): Listing<"list-patient-reads">;
     /** Get the patient of a pickup: get-pickup-patient. */
     getPickupPatient(pickupId: string, options?: CallOptions): Promise<Result<"get-pickup-patient">>;
   };
@@ -263,7 +263,7 @@ export interface Arguments {
   "remove-group-member": [groupId: string, userId: string];
   "add-group-member": [groupId: string, userId: string];
   "resend-message": [messageId: string];
-  "list-reads": [query: Query<"list-reads">];
+  "list-user-reads": [query: Query<"list-user-reads">];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
   "get-patient": [patientId: string];
@@ -409,7 +409,7 @@ export const operations = {
   "remove-group-member": {"tag":"groups","name":"removeMember","method":"DELETE","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false,"dryRun":true},
   "add-group-member": {"tag":"groups","name":"addMember","method":"PUT","path":"/v1/groups/{group_id}/members/{user_id}","kind":"call","key":"none","params":["group_id","user_id"],"body":false,"query":false,"dryRun":true},
   "resend-message": {"tag":"pickups","name":"resendMessage","method":"POST","path":"/v1/messages/{message_id}/resend","kind":"call","key":"key","params":["message_id"],"body":false,"query":false,"dryRun":true},
-  "list-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patient-reads","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
+  "list-user-reads": {"tag":"patients","name":"listUserReads","method":"GET","path":"/v1/patient-reads","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false,"dryRun":false},
@@ -418,7 +418,7 @@ export const operations = {
   "list-patient-consents": {"tag":"patients","name":"listConsents","method":"GET","path":"/v1/patients/{patient_id}/consents","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
-  "list-patient-reads": {"tag":"patients","name":"listReadsMany","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
+  "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
   "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"call","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false,"dryRun":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},

@@ -731,7 +731,7 @@ export interface paths {
          *
          *     Roles: admin.
          */
-        get: operations["list-reads"];
+        get: operations["list-user-reads"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3693,7 +3693,7 @@ export interface components {
              * @example list-patients
              */
             operation: string;
-            /** @description The patients whose data it was; more than 200 are told by several records */
+            /** @description The patients whose data it was; more than 200 are in several records */
             patient_ids: string[];
             /**
              * Format: uuid
@@ -5956,7 +5956,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/allow-patient-facility"><span>Record a patient&#39;s consent that a facility sees them</span> <span class="method PUT">PUT</span></a></li>
                      *     <li><a href="/docs/operations/disallow-patient-facility"><span>Record that a patient withdraws a facility&#39;s consent</span> <span class="method DELETE">DELETE</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-reads"><span>List the audit log of a patient</span> <span class="method GET">GET</span></a></li>
-                     *     <li><a href="/docs/operations/list-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/list-user-reads"><span>List what a user read</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-patient"><span>Get the patient of a pickup</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -10044,7 +10044,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "list-reads": {
+    "list-user-reads": {
         parameters: {
             query: {
                 /**

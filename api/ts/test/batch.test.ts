@@ -165,11 +165,13 @@ test("a mock answers each item of a batch as its operation", async (t) => {
   t.after(() => mocks.close());
   const { batch, pickups } = createWaybill({ baseUrl: origin, token: "x" });
   const id = randomUUID();
-  const items = [batch.item("create-pickup", { ...order, id, price_cents: 77 }), batch.item("submit-pickup", id)] as const;
+  const create = batch.item("create-pickup", { ...order, id, price_cents: 77 });
+  const items = [create, batch.item("submit-pickup", id)] as const;
   const tried = await batch(items, { dryRun: true });
   assert(tried.ok && tried.dryRun);
   const [created, submitted] = unwrap(await batch(items));
-  assert.deepEqual([created.value.price_cents, submitted.value.id, submitted.etag], [77, id, `"${submitted.value.version}"`]);
+  const { version } = submitted.value;
+  assert.deepEqual([created.value.price_cents, submitted.value.id, submitted.etag], [77, id, `"${version}"`]);
   assert.equal(unwrap(await pickups.get(id)).status, "SUBMITTED");
   mock.respond("write-batch", { code: "driver_busy", item: 1 });
   const rejected = await batch(items);

@@ -87,7 +87,7 @@ test("a test in Node, with the packed client, goes through mocks of the server",
   assert.deepEqual(walked, { draft: "DRAFT", refused: "driver_busy", assigned: "ASSIGNED" });
 });
 
-test("a page in a browser, with the packed client, shows mocks of the server: a list, and errors on demand", async () => {
+test("a page in a browser, with the packed client, shows mocks: a list, and errors on demand", async () => {
   const opened = async () => {
     const page = await open("127.0.0.1", "mocked.html");
     await page.locator('body[data-mocked="true"]').waitFor({ state: "attached" });

@@ -98,7 +98,8 @@ func batch(ctx context.Context, client *api.Client, given walks.Given) error {
 	if err != nil || !ok || len(written.Response.Items) != 2 {
 		return fmt.Errorf("batch: %T, %w", answer, err)
 	}
-	if first, second := written.Response.Items[0].Status, written.Response.Items[1].Status; first != 201 || second != 200 {
+	if first, second := written.Response.Items[0].Status, written.Response.Items[1].Status; first != 201 ||
+		second != 200 {
 		return fmt.Errorf("batch: %d, %d", first, second)
 	}
 	return nil

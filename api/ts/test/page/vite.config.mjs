@@ -1,3 +1,5 @@
 import { defineConfig } from "vite";
 
-export default defineConfig({ build: { target: "es2022", rollupOptions: { input: ["index.html", "react.html", "mocked.html"] } } });
+const input = ["index.html", "react.html", "mocked.html"];
+
+export default defineConfig({ build: { target: "es2022", rollupOptions: { input } } });
