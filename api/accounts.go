@@ -73,7 +73,7 @@ type NewAccount struct {
 	Name     string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Currency string     `json:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code" example:"USD"`
 
-	AllFacilities *bool `json:"all_facilities,omitempty" doc:"Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true"`
+	AllFacilities *bool `json:"all_facilities,omitempty"`
 }
 
 type createAccountInput struct {
@@ -140,7 +140,7 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 // AccountEdit holds the members to change; omitted members keep their value.
 type AccountEdit struct {
 	Name          *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	AllFacilities *bool   `json:"all_facilities,omitempty" doc:"Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it"`
+	AllFacilities *bool   `json:"all_facilities,omitempty"`
 }
 
 func (AccountEdit) isEdit() {}

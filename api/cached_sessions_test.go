@@ -42,12 +42,14 @@ var manyRoundTrips = map[string]int64{
 	"reactivate-user":       2,  // of an active user
 	"get-account-statement": 3,  // the account, the balance before, and a page of entries
 	"write-batch":           5,  // looks the session up, and begins and ends a transaction
-	"sync-appointments":     14, // looks the session up, stages what it reads, applies it in a transaction
+	"sync-appointments":     16, // looks the session up, stages what it reads, applies it in a transaction, reports it
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.
 	"list-account-entries": 2, "get-account-entry": 2, "list-account-facilities": 2, "list-group-facilities": 2,
 	"list-group-members": 2, "list-pickup-messages": 2,
 	"list-patient-consents": 2, "list-patient-reads": 2, "list-phone-numbers": 2, "list-pickup-events": 2,
+	"list-feeds": 2, "list-webhook-deliveries": 2,
+	"redeliver-webhook": 2, // of a delivery that was accepted: why it is not pending
 }
 
 // An operation's request whose session is cached has one round trip to the database: a

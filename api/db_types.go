@@ -18,6 +18,7 @@ func describeTypes(r huma.Registry) {
 	describeEnum(r, db.AllUserRoleValues())
 	describeEnum(r, db.AllEntryKindValues())
 	describeEnum(r, db.AllMessageStatusValues())
+	describeEnum(r, db.AllFeedOutcomeValues())
 	describeEnum(r, db.AllWebhookDeliveryStatusValues())
 }
 

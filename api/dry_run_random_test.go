@@ -258,7 +258,8 @@ func timeless(value any) any {
 		for name, inner := range v {
 			out[name] = timeless(inner)
 		}
-		for _, name := range []string{"id", "request_id", "created_at", "updated_at", "located_at", "submitted_at"} {
+		for _, name := range []string{"id", "request_id", "created_at", "updated_at", "located_at", "submitted_at",
+			"moved_at", "secret"} {
 			delete(out, name)
 		}
 		return out

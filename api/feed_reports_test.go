@@ -62,6 +62,11 @@ func TestAFeedIsRefusedWithAllOfItsErrors(t *testing.T) {
 	if err := noCanary([]byte(stored)); err != nil {
 		t.Errorf("the table %v", err)
 	}
+}
+
+func TestAFeedThatIsNoListIsReportedAndManyErrorsAreCut(t *testing.T) {
+	t.Parallel()
+	s := start(t)
 	broken := s.feed(s.staff, `[{"external_id": 1}, {"external_id": `).refused(422, "validation_failed")
 	if errs := broken.object()["errors"].([]any); len(errs) != 2 ||
 		errs[1].(object)["code"] != "unreadable_body" {

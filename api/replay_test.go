@@ -44,6 +44,9 @@ func changed(body object) object {
 			return with(body, object{name: map[bool]any{true: "+14155550177", false: "Another"}[name == "number"]})
 		}
 	}
+	if body["url"] != nil {
+		return with(body, object{"url": "https://elsewhere.example/waybill"})
+	}
 	return nil
 }
 

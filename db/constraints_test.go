@@ -355,7 +355,7 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
-	all := w.breaches(ctx)
+	all := w.breaches(ctx, w.named(ctx))
 	catalog := constraintsOf(ctx, w.owner)
 	for _, c := range catalog {
 		if err := w.violates(ctx, c, w.triesOf(ctx, c, all)); err != nil {
@@ -371,8 +371,8 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 
 // breaches returns the statements that violate a constraint by its name, of all files, and inserts the rows that they
 // need.
-func (w *fixture) breaches(ctx context.Context) map[string]string {
-	named, all := w.named(ctx), map[string]string{}
+func (w *fixture) breaches(ctx context.Context, named *strings.Replacer) map[string]string {
+	all := map[string]string{}
 	add := func(statements map[string]string) {
 		for name, statement := range statements {
 			all[name] = named.Replace(statement)

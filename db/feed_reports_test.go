@@ -157,10 +157,6 @@ func TestWhatBecameOfAFeedIsReported(t *testing.T) {
 		_, err := w.as.SyncFeed(ctx, w.staff, f)
 		return err
 	}
-	of := func(records []db.FeedRecord) func(*db.Feed) {
-		return func(f *db.Feed) { f.Records = sequenceOf(records, nil) }
-	}
-	rehearsed := func(f *db.Feed) { f.Rehearsal = true }
 	for _, step := range []struct {
 		name string
 		err  error
@@ -172,10 +168,10 @@ func TestWhatBecameOfAFeedIsReported(t *testing.T) {
 		{"an older list", sync(1), "", "SUPERSEDED - 24 records: 0 0 0 0, nil []"},
 		{"another number of records", sync(3, func(f *db.Feed) { f.Count = &count }), db.RecordsMismatch,
 			"REFUSED records_mismatch 24 records: 0 0 0 0, nil []"},
-		{"no records", sync(3, of(nil)), db.EmptyFeed, "REFUSED empty_feed 0 records: 0 0 0 0, nil []"},
-		{"a suspicious list", sync(3, of(records[:3])), db.MassCancellation,
+		{"no records", sync(3, ofRecords(nil)), db.EmptyFeed, "REFUSED empty_feed 0 records: 0 0 0 0, nil []"},
+		{"a suspicious list", sync(3, ofRecords(records[:3])), db.MassCancellation,
 			"REFUSED mass_cancellation 3 records: 0 0 3 21, 24 []"},
-		{"one rehearsed", sync(3, of(records[:3]), rehearsed), db.MassCancellation, ""},
+		{"one rehearsed", sync(3, ofRecords(records[:3]), rehearsed), db.MassCancellation, ""},
 		{"one of the future", sync(3, func(f *db.Feed) { f.AsOf = time.Now().Add(time.Hour) }), db.ValidationFailed,
 			"REFUSED validation_failed ? records: 0 0 0 0, nil []"},
 		{"invalid records", sync(3, func(f *db.Feed) {
@@ -196,24 +192,40 @@ func TestWhatBecameOfAFeedIsReported(t *testing.T) {
 		"REFUSED empty_feed 0 records: 0 0 0 0, nil []", "REFUSED records_mismatch 24 records: 0 0 0 0, nil []",
 		"SUPERSEDED - 24 records: 0 0 0 0, nil []", "APPLIED - 24 records: 24 0 0 0, nil []",
 	}
-	var got []string
+	if got := w.reported(ctx, t); !reflect.DeepEqual(got, want) {
+		t.Errorf("reported\n%q\nwant\n%q", got, want)
+	}
+}
+
+// reported returns the reports in words. They are by staff, and new.
+func (w *fixture) reported(ctx context.Context, t *testing.T) (words []string) {
 	for _, r := range w.reports(ctx) {
-		got = append(got, inWords(r))
+		words = append(words, inWords(r))
 		if r.ActorID != w.staff.UserID || time.Since(r.CreatedAt) > time.Hour {
 			t.Errorf("by %v at %v", r.ActorID, r.CreatedAt)
 		}
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("reported\n%q\nwant\n%q", got, want)
-	}
+	return words
+}
+
+func TestAFeedOfAStrangerIsNotReported(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).fixture(ctx)
 	if _, err := w.as.SyncFeed(ctx, w.stranger,
 		db.Feed{FacilityID: w.facility, AsOf: feedDay}); code(err) != db.NotFound {
 		t.Errorf("a stranger: %v", err)
 	}
-	if n := len(w.reports(ctx)); n != len(want) {
+	if n := len(w.reports(ctx)); n != 0 {
 		t.Errorf("%d reports, one of a stranger", n)
 	}
 }
+
+func ofRecords(records []db.FeedRecord) func(*db.Feed) {
+	return func(f *db.Feed) { f.Records = sequenceOf(records, nil) }
+}
+
+func rehearsed(f *db.Feed) { f.Rehearsal = true }
 
 // inWords is a report in words.
 func inWords(r db.FeedReport) string {

@@ -150,6 +150,7 @@ func AllEntryKindValues() []EntryKind {
 	}
 }
 
+// What became of a list of appointments
 // APPLIED: the list was applied, as a whole
 // SUPERSEDED: a newer list, or this one, came before; nothing was changed
 // REFUSED: the list was rejected; nothing was changed

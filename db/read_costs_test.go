@@ -266,12 +266,6 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 				UserID: &v.UserID, ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
-		"ListReads": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			ago := time.Now().AddDate(0, 0, -700)
-			_, err := q.ListReads(ctx, db.ListReadsParams{TenantID: t, UserID: c.Users[scale.StaffOfOne],
-				ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
-			return err
-		}),
 		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListConsents(ctx,
 				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
@@ -284,6 +278,12 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 func (c costFixture) foundCosts() map[string][]readCost {
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
+		"ListReads": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			ago := time.Now().AddDate(0, 0, -700)
+			_, err := q.ListReads(ctx, db.ListReadsParams{TenantID: t, UserID: c.Users[scale.StaffOfOne],
+				ToTime: &ago, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
 		"GetPickupCounts": c.counts(),
 		"FindPickups":     c.found(),
 		"ListFoundPickups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -752,11 +752,6 @@ func (c costFixture) rows() map[string][]readCost {
 				db.SeesFacilityParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID})
 			return err
 		}),
-		"CheckFeed": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.CheckFeed(ctx,
-				db.CheckFeedParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID, AsOf: time.Now()})
-			return err
-		}),
 	}
 }
 
@@ -765,6 +760,11 @@ func (c costFixture) rowsByKey() map[string][]readCost {
 	t := c.TenantID
 	one := c.one
 	return map[string][]readCost{
+		"CheckFeed": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.CheckFeed(ctx,
+				db.CheckFeedParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID, AsOf: time.Now()})
+			return err
+		}),
 		"ListOwnReads": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.ListOwnReads(ctx)
 			return err

@@ -140,7 +140,7 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 		refused[refusal.TableName+" "+refusal.Code] = true
 	}
 	// All that violates a constraint, whether a statement is written for it or made from its name.
-	all := w.breaches(ctx)
+	all := w.breaches(ctx, named)
 	for _, c := range constraintsOf(ctx, w.owner) {
 		for _, statement := range w.triesOf(ctx, c, all) {
 			try(c.Name, statement)

@@ -1930,8 +1930,7 @@ type Account struct {
 // AccountEdit is a request to change: what pickups are charged to: a balance in one currency. An omitted member stays
 // as it is.
 type AccountEdit struct {
-	// Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for
-	// it.
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities.
 	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
@@ -2280,7 +2279,7 @@ type Feed struct {
 	// Records that are in no other count, by the reason.
 	NotApplied NotApplied `json:"not_applied"`
 	// What became of it.
-	Outcome string `json:"outcome"`
+	Outcome FeedOutcome `json:"outcome"`
 	// How many records came, if all were read.
 	Records *int64 `json:"records,omitempty"`
 	// True: a newer list, or this one, came before.
@@ -2300,6 +2299,18 @@ type FeedError struct {
 	// The position of the record, from 0.
 	Record int `json:"record"`
 }
+
+// FeedOutcome: What became of a list of appointments.
+type FeedOutcome string
+
+const (
+	// FeedOutcomeApplied: the list was applied, as a whole.
+	FeedOutcomeApplied FeedOutcome = "APPLIED"
+	// FeedOutcomeSuperseded: a newer list, or this one, came before; nothing was changed.
+	FeedOutcomeSuperseded FeedOutcome = "SUPERSEDED"
+	// FeedOutcomeRefused: the list was rejected; nothing was changed.
+	FeedOutcomeRefused FeedOutcome = "REFUSED"
+)
 
 // FeedResult: What a feed changed.
 type FeedResult struct {
@@ -2489,8 +2500,7 @@ const (
 
 // NewAccount is a request to create: what pickups are charged to: a balance in one currency.
 type NewAccount struct {
-	// Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for
-	// it. Omitted: true.
+	// Whether staff of any facility may see and charge it; otherwise only those of its listed facilities.
 	AllFacilities *bool `json:"all_facilities,omitempty"`
 	// ISO 4217.
 	Currency string `json:"currency"`

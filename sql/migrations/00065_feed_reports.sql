@@ -3,7 +3,8 @@
 
 -- +goose Up
 CREATE TYPE feed_outcome AS ENUM ('APPLIED', 'SUPERSEDED', 'REFUSED');
-COMMENT ON TYPE feed_outcome IS 'APPLIED: the list was applied, as a whole
+COMMENT ON TYPE feed_outcome IS 'What became of a list of appointments
+APPLIED: the list was applied, as a whole
 SUPERSEDED: a newer list, or this one, came before; nothing was changed
 REFUSED: the list was rejected; nothing was changed';
 

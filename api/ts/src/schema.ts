@@ -1806,7 +1806,7 @@ export interface components {
         };
         /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
-            /** @description Whether staff of any facility may see and charge it; otherwise only those of the facilities that are listed for it */
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
             all_facilities?: boolean;
             /** @description The name shown to users */
             name?: string;
@@ -2809,7 +2809,7 @@ export interface components {
             /** @description Records that are in no other count, by the reason */
             not_applied: components["schemas"]["NotApplied"];
             /** @description What became of it */
-            outcome: string;
+            outcome: components["schemas"]["FeedOutcome"];
             /** @description How many records came, if all were read */
             records?: number;
             /** @description True: a newer list, or this one, came before */
@@ -2834,6 +2834,11 @@ export interface components {
             /** @description The position of the record, from 0 */
             record: number;
         };
+        /**
+         * @description What became of a list of appointments
+         * @enum {string}
+         */
+        FeedOutcome: "APPLIED" | "SUPERSEDED" | "REFUSED";
         /** @description What a feed changed */
         FeedResult: {
             /** @description Appointments that the list no longer has, of those that end after as_of */
@@ -3107,7 +3112,7 @@ export interface components {
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
         /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
-            /** @description Whether staff of any facility may see and charge it; if false, only those of the facilities that are listed for it. Omitted: true */
+            /** @description Whether staff of any facility may see and charge it; otherwise only those of its listed facilities */
             all_facilities?: boolean;
             /**
              * @description ISO 4217
@@ -5942,6 +5947,7 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/list-appointments"><span>List a facility&#39;s appointments in a time range</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/sync-appointments"><span>Synchronize a facility&#39;s appointments with its records</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-feeds"><span>List the last lists of a facility&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-appointments"><span>List a patient&#39;s appointments</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
@@ -6037,7 +6043,17 @@ export interface operations {
                      *     <details>
                      *     <summary>Webhooks</summary>
                      *     <ul>
+                     *     <li><a href="/docs/operations/pickup-event"><span>An event of a pickup</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/send-text"><span>Send a text</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/webhook-ping"><span>A ping</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/create-webhook-endpoint"><span>Create a webhook endpoint</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-webhook-endpoints"><span>List the webhook endpoints</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/get-webhook-endpoint"><span>Get a webhook endpoint</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/edit-webhook-endpoint"><span>Edit a webhook endpoint</span> <span class="method PATCH">PATCH</span></a></li>
+                     *     <li><a href="/docs/operations/delete-webhook-endpoint"><span>Delete a webhook endpoint</span> <span class="method DELETE">DELETE</span></a></li>
+                     *     <li><a href="/docs/operations/list-webhook-deliveries"><span>List the deliveries of a webhook endpoint</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/redeliver-webhook"><span>Send a delivery again</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/ping-webhook-endpoint"><span>Send a ping to a webhook endpoint</span> <span class="method POST">POST</span></a></li>
                      *     </ul>
                      *     </details>
                      *     <details>
@@ -6064,7 +6080,7 @@ export interface operations {
                      *     <p>The driver is assigned to another pickup.</p>
                      *
                      *     <h2 id="advice">What to do</h2>
-                     *     <p>Choose another driver, release the other pickup, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
+                     *     <p>Choose another driver, release the pickup in pickup_id, which is there if you may see it, or use <a href="/docs/operations/dispatch-pickup">dispatch-pickup</a>.</p>
                      *
                      *     <h2 id="example">An example</h2>
                      *     <div class="code"><pre tabindex="0"><code>{
@@ -6073,7 +6089,8 @@ export interface operations {
                      *       <span class="name">&#34;status&#34;</span>: <span class="number">409</span>,
                      *       <span class="name">&#34;code&#34;</span>: <span class="string">&#34;driver_busy&#34;</span>,
                      *       <span class="name">&#34;detail&#34;</span>: <span class="string">&#34;The driver is assigned to another pickup.&#34;</span>,
-                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>
+                     *       <span class="name">&#34;request_id&#34;</span>: <span class="string">&#34;01a0b1c2d3e4f5061728394a5b6c7d8e&#34;</span>,
+                     *       <span class="name">&#34;pickup_id&#34;</span>: <span class="string">&#34;01997c52-6f00-7000-8000-00000000000a&#34;</span>
                      *     }</code></pre><button class="copy scripted" type="button">Copy</button></div>
                      *     <h2 id="operations">Where it is answered</h2>
                      *     <ul class="links">
@@ -7392,7 +7409,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -8896,7 +8913,7 @@ export interface operations {
                      *           "created": 1,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "errors": [],
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
                      *           "not_applied": {
                      *             "consent_withdrawn": 0
                      *           },
@@ -9911,7 +9928,7 @@ export interface operations {
             path: {
                 /**
                  * @description The text
-                 * @example 019b8d5a-7000-7000-8000-000000000013
+                 * @example 019b8d5a-7000-7000-8000-000000000015
                  */
                 message_id: string;
             };
@@ -9935,7 +9952,7 @@ export interface operations {
                      * @example {
                      *       "body": "Your pickup has been delivered.",
                      *       "created_at": "2026-01-05T09:00:00Z",
-                     *       "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000015",
                      *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *       "reason": null,
                      *       "sent_at": null,
@@ -10083,7 +10100,7 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
                      *           "operation": "edit-patient",
                      *           "patient_ids": [
                      *             "019b8d5a-0001-7000-8000-000000000009"
@@ -10092,7 +10109,7 @@ export interface operations {
                      *         },
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
                      *           "operation": "get-patient",
                      *           "patient_ids": [
                      *             "019b8d5a-0001-7000-8000-000000000009"
@@ -10615,7 +10632,7 @@ export interface operations {
                      *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
                      *           "family_name": "Example",
                      *           "given_name": "Ada",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "starts_at": "2030-01-07T09:00:00Z",
                      *           "status": "BOOKED",
@@ -10674,7 +10691,7 @@ export interface operations {
                      *           "allowed": true,
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "facility_id": "68a3def9-aeca-5b36-8258-3b3a66fd9b8f",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "seq": 1
                      *         }
@@ -10912,14 +10929,14 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
                      *           "operation": "edit-patient",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
                      *         },
                      *         {
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
                      *           "operation": "get-patient",
                      *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
                      *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
@@ -11800,7 +11817,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -12921,7 +12938,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": null,
                      *           "from_status": "DRAFT",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "submit",
@@ -12932,7 +12949,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "dispatch",
@@ -12943,7 +12960,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SUBMITTED",
                      *           "transition": "release",
@@ -12954,7 +12971,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SUBMITTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "ASSIGNED",
                      *           "transition": "assign",
@@ -12965,7 +12982,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "ASSIGNED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "COLLECTED",
                      *           "transition": "collect",
@@ -12976,7 +12993,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "COLLECTED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "RECEIVED",
                      *           "transition": "receive",
@@ -12987,7 +13004,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "RECEIVED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "PACKED",
                      *           "transition": "pack",
@@ -12998,7 +13015,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "PACKED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000014",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "SHIPPED",
                      *           "transition": "ship",
@@ -13009,7 +13026,7 @@ export interface operations {
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SHIPPED",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000015",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
@@ -13066,7 +13083,17 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup has been delivered.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000015",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your driver is on the way!",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -13084,19 +13111,9 @@ export interface operations {
                      *           "to": "+14155550102"
                      *         },
                      *         {
-                     *           "body": "Your driver is on the way!",
-                     *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
-                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
-                     *           "reason": null,
-                     *           "sent_at": null,
-                     *           "status": "QUEUED",
-                     *           "to": "+14155550102"
-                     *         },
-                     *         {
                      *           "body": "Your pickup is booked.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
