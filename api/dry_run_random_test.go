@@ -167,7 +167,9 @@ func (op *described) canRehearse() bool {
 }
 
 // canBeIn reports whether a batch may contain the operation.
-func (op *described) canBeIn() bool { return op.id != "create-pickups" && op.id != "write-batch" }
+func (op *described) canBeIn() bool {
+	return !slices.Contains([]string{"create-pickups", "write-batch", "sync-appointments"}, op.id)
+}
 
 // item returns the request as an item of a batch.
 func (op *described) item(t *testing.T, path string, body any, headers []string) object {

@@ -332,7 +332,8 @@ func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant
 
 // absent returns ids of no rows, in place of these and of those that are made for an operation.
 func absent(ids map[string]string) map[string]string {
-	for _, name := range append(slices.Collect(maps.Keys(ids)), "pickup_id", "message_id", "endpoint_id", "delivery_id") {
+	made := []string{"pickup_id", "message_id", "endpoint_id", "delivery_id"}
+	for _, name := range slices.AppendSeq(made, maps.Keys(ids)) {
 		ids[name] = newID().String()
 	}
 	ids["name"] = "absent"

@@ -139,7 +139,10 @@ var breaches = map[string]string{
 	"users_email_folded_key": "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE " +
 		"id = $hub",
 
-	"phone_numbers_user_fkey":  "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
+	"phone_numbers_user_fkey": "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
+	// The application changes no number: it is inserted, or removed.
+	"phone_numbers_number_check": "INSERT INTO phone_numbers VALUES ($w, $new, $staff, '0123', '', now())",
+
 	"phone_numbers_number_key": "INSERT INTO phone_numbers VALUES ($w, $new, $hub, '+14155550123', '', now())",
 
 	"sessions_user_fkey":        "UPDATE sessions SET user_id = $new WHERE tenant_id = $w",

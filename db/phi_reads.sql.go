@@ -26,7 +26,7 @@ const listOwnReads = `-- name: ListOwnReads :many
 SELECT
     split_part(r.read, ' ', 1)::uuid AS patient_id,
     split_part(r.read, ' ', 2)::text AS operation
-FROM unnest(string_to_array(current_setting('waybill.own_reads'), ',')) AS r (read)
+FROM unnest(string_to_array(current_setting('waybill.own_reads', true), ',')) AS r (read)
 WHERE r.read <> ''
 `
 

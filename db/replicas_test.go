@@ -265,7 +265,8 @@ func TestALongForkIsNotExcluded(t *testing.T) {
 				c = r.as.Store.FromReplicas(ctx, v, after)
 			}
 			served := r.served()
-			names += must(r.as.Store.GetAccount(c, db.GetAccountParams{TenantID: r.tenant, ID: id})).Name + " "
+			names += must(r.as.Store.GetAccount(c, db.GetAccountParams{TenantID: r.tenant, ID: id,
+				ViewerID: v.UserID, ViewerRole: v.Role})).Name + " "
 			if (r.served() > served) != fromReplica {
 				t.Errorf("a replica served: %t", !fromReplica)
 			}

@@ -41,7 +41,7 @@ SELECT set_config('waybill.own_reads', ',', true);
 SELECT
     split_part(r.read, ' ', 1)::uuid AS patient_id,
     split_part(r.read, ' ', 2)::text AS operation
-FROM unnest(string_to_array(current_setting('waybill.own_reads'), ',')) AS r (read)
+FROM unnest(string_to_array(current_setting('waybill.own_reads', true), ',')) AS r (read)
 WHERE r.read <> '';
 
 -- Records that a dry run has shown patients, by the operation that was tried. What it created is not there any more,

@@ -55,19 +55,19 @@ func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 func TestScriptRefusesParametersThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for want, values := range map[string]map[string]string{
-		"GetAccount has the parameter @id": {"tenant_id": ":t"},
-		"GetAccount has no parameter nonsense, nonsense2": {"tenant_id": ":t",
+		"GetGroup has the parameter @id": {"tenant_id": ":t"},
+		"GetGroup has no parameter nonsense, nonsense2": {"tenant_id": ":t",
 			"id": ":i", "nonsense": ":n", "nonsense2": ":n"},
 	} {
-		if _, err := withParameters("GetAccount", values); err == nil || err.Error() != want {
+		if _, err := withParameters("GetGroup", values); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if _, err := query("GetAccoun"); err == nil {
+	if _, err := query("GetGrou"); err == nil {
 		t.Error("a prefix of a query's name found it")
 	}
-	text, err := withParameters("GetAccount", map[string]string{"tenant_id": ":t", "id": "'1' || '2'"})
-	if want := "SELECT * FROM accounts WHERE tenant_id = :t AND id = ('1' || '2')"; err != nil || text != want {
+	text, err := withParameters("GetGroup", map[string]string{"tenant_id": ":t", "id": "'1' || '2'"})
+	if want := "SELECT * FROM groups WHERE tenant_id = :t AND id = ('1' || '2')"; err != nil || text != want {
 		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -82,3 +82,14 @@ SELECT
     d % 2 = 0, 37 + pg_temp.chance(d), -122 - pg_temp.chance(d + 1), now(), 'scale', pg_temp.time_of(s.begin_ms + d)
 FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, CASE t WHEN 0 THEN s.drivers WHEN 1 THEN 100 ELSE 20 END - 1) AS d;
+
+-- A hundred lists of the small clinic, the most that are kept of one, and two of each other facility.
+INSERT INTO feed_reports (tenant_id, id, facility_id, actor_id, as_of, outcome, records, created, updated, unchanged,
+    canceled, consent_withdrawn, error_records, error_fields, error_codes, created_at)
+SELECT
+    f.tenant_id, gen_random_uuid(), f.id, pg_temp.key_of(4, t, 4), pg_temp.time_of(s.begin_ms + r), 'APPLIED', 1, 1, 0,
+    0, 0, 0, '{}', '{}', '{}', pg_temp.time_of(s.begin_ms + r)
+FROM scale AS s
+CROSS JOIN generate_series(0::bigint, 51) AS t
+JOIN facilities AS f ON f.tenant_id = pg_temp.key_of(1, t, 0)
+CROSS JOIN LATERAL generate_series(1, CASE WHEN pg_temp.number_of(f.id) = 0 THEN 100 ELSE 2 END) AS r;
