@@ -24,7 +24,7 @@ func (w *fixture) refuses(ctx context.Context, table, column string, value any, 
 	must(w.owner.Exec(ctx, fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF NEW.%s::text = '%v' THEN
-				RAISE check_violation USING CONSTRAINT = 'pickups_note_check';
+				RAISE check_violation USING TABLE = 'pickups', CONSTRAINT = 'pickups_note_check';
 			END IF;
 			RETURN NEW;
 		END $$`, name, column, value)))

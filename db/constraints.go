@@ -62,15 +62,10 @@ var violations = map[string]violation{
 	"login_buckets_pkey":       {Internal, ""},
 	"login_buckets_key_check":  {Internal, ""},
 
-	"webhook_endpoints_pkey":                {IDReused, "id"},
-	"webhook_endpoints_tenant_fkey":         {NotFound, ""},
-	"webhook_endpoints_url_check":           {ValidationFailed, "url"},
-	"webhook_endpoints_events_check":        {ValidationFailed, "events"},
 	"webhook_endpoints_secret_check":        {Internal, ""}, // the statements set both
 	"webhook_endpoints_former_secret_check": {Internal, ""},
 
 	"webhook_endpoint_counts_pkey":            {Internal, ""}, // the inserting statement handles conflicts
-	"webhook_endpoint_counts_tenant_fkey":     {NotFound, ""},
 	"webhook_endpoint_counts_endpoints_check": {WebhookEndpointLimit, ""},
 
 	"webhook_queues_pkey":                   {Internal, ""}, // the inserting statements handle conflicts

@@ -93,6 +93,7 @@ var deletable = map[string]string{
 	"group_members":           "remove-group-member",
 	"group_facilities":        "remove-group-facility",
 	"account_facilities":      "remove-account-facility",
+	"feed_reports":            "of a facility, those behind its last hundred",
 	"appointment_feed_chunks": "what a feed staged, once it is applied",
 	"login_attempts":          "attempts that have expired",
 	"login_buckets":           "buckets that are full again",

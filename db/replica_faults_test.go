@@ -236,7 +236,7 @@ func TestAReplicaIsNotJudgedByTheStateBeforeACrash(t *testing.T) {
 	recoversBy(t, func() bool { // the connections from before are broken
 		r.as.BelieveState()
 		row, err := r.as.Store.GetAccount(r.as.Store.FromReplicas(ctx, r.admin, told),
-			db.GetAccountParams{TenantID: r.tenant, ID: r.account})
+			db.GetAccountParams{TenantID: r.tenant, ID: r.account, ViewerID: r.admin.UserID, ViewerRole: r.admin.Role})
 		if err == nil && row.Name != "shown" {
 			t.Errorf("shown %q", row.Name)
 		}
