@@ -67,6 +67,14 @@ var heldRowRules = []check{
 				return s.MovePastLocks(ctx, w.dispatcher, db.TransitionNameSubmit, pickups, nil)
 			})
 		}},
+	{"TransitionPickupsSkipAnyLocked", "an account's facility that is being removed holds up the others",
+		func(ctx context.Context, w *fixture) error {
+			account := w.closedAccount(ctx, w.facility)
+			pickups := ids(w.pickup(ctx, paidBy(account)), w.pickup(ctx))
+			return w.passesLocked(ctx, "account_facilities", "account_id", account, func(s *db.Raw) ([]bool, error) {
+				return s.MovePastLocks(ctx, w.staff, db.TransitionNameSubmit, pickups, nil)
+			})
+		}},
 	{"CreateLedgerEntriesSkipLocked", "a held account holds up the others",
 		func(ctx context.Context, w *fixture) error {
 			held, other := w.fundedAccount(ctx, 10), w.fundedAccount(ctx, 10)

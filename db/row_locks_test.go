@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,41 @@ func (w *fixture) locksKindsInOrder(ctx context.Context, kinds []rowLocks, held 
 
 var rowLockRules = []check{
 	{"LockRows", "a transition's account and slot are locked, and no others", transitionsLockWhatTheyChange},
+	{"LockRows", "rows are locked that nobody names", func(ctx context.Context, w *fixture) error {
+		named, others := w.lockedRows(ctx), w.lockedRows(ctx)
+		for i, kind := range named {
+			tx := must(w.pool.Begin(ctx))
+			_, err := w.lockRows(ctx, w.over(tx), w.staff, func(p *db.LockRowsParams) { kind.asked(p, kind.ids) })
+			isNamed, isOther := w.isLocked(ctx, kind.table, kind.ids[0]), w.isLocked(ctx, kind.table, others[i].ids[0])
+			w.must(tx.Rollback(ctx))
+			if err != nil || !isNamed || isOther {
+				return fmt.Errorf("of %s the named is locked: %v, another: %v: %w", kind.table, isNamed, isOther, err)
+			}
+		}
+		return nil
+	}},
+	{"LockRows", "what writes change is told in another order", func(ctx context.Context, w *fixture) error {
+		accounts := map[uuid.UUID]uuid.UUID{}
+		var pickups []uuid.UUID
+		for range 6 {
+			account := w.fundedAccount(ctx, 1000)
+			pickups = append(pickups, w.pickup(ctx, paidBy(account)))
+			accounts[pickups[len(pickups)-1]] = account
+		}
+		slices.SortFunc(pickups, func(a, b uuid.UUID) int { return -strings.Compare(a.String(), b.String()) })
+		tx := must(w.pool.Begin(ctx))
+		defer tx.Rollback(ctx)
+		must(tx.Exec(ctx, "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off"))
+		rows, err := w.lockRows(ctx, w.over(tx), w.dispatcher, func(p *db.LockRowsParams) {
+			nameMoves(p, db.TransitionNameSubmit, uuid.Nil, pickups...)
+		})
+		for i, row := range rows {
+			if want := accounts[pickups[i]]; row.AccountID != want {
+				err = fmt.Errorf("of write %d the account is %v, want %v", i, row.AccountID, want)
+			}
+		}
+		return err
+	}},
 	{"LockRows", "who does not see a row locks it", func(ctx context.Context, w *fixture) error {
 		pickup, patient := w.submitted(ctx), w.patient(ctx)
 		denied := w.patient(ctx)
