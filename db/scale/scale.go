@@ -58,6 +58,9 @@ func (s Size) part(name string) (string, error) {
 		return statement(name), nil
 	}
 	text, err := fs.ReadFile(s.Parts, name+".sql")
+	if errors.Is(err, fs.ErrNotExist) { // an older schema has not the tables of a newer part
+		return "", nil
+	}
 	return string(text), err
 }
 
