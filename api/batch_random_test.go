@@ -97,7 +97,6 @@ type crowd struct {
 	*rand.Rand
 	pickups, accounts, drivers, entries []uuid.UUID
 	status                              map[uuid.UUID]db.PickupStatus // as the writes would leave them
-	made                                int
 }
 
 func (s *server) newCrowd() *crowd {

@@ -105,7 +105,7 @@ var servedBy = map[string]string{
 	"list-groups": byReplica, "get-group": byReplica, "list-group-members": byReplica,
 	"list-group-facilities": byReplica, "list-account-facilities": byReplica,
 	"list-users": byReplica, "get-user": byReplica, "list-phone-numbers": byReplica,
-	"get-pickup-counts": byReplica, "list-webhook-endpoints": byReplica, "get-webhook-endpoint": byReplica,
+	"get-pickup-counts": byReplica,
 
 	"list-webhook-deliveries": "primary: with its endpoint",
 

@@ -47,11 +47,6 @@ var table = map[string]rights{
 	"list-group-facilities": {"A----", "group"}, "add-group-facility": {"A----", "shown"},
 	"remove-group-facility": {"A----", "shown"},
 
-	"create-webhook-endpoint": {"A----", ""}, "list-webhook-endpoints": {"A----", ""},
-	"get-webhook-endpoint": {"A----", "endpoint"}, "edit-webhook-endpoint": {"A----", "endpoint"},
-	"delete-webhook-endpoint": {"A----", "endpoint"}, "ping-webhook-endpoint": {"A----", "endpoint"},
-	"list-webhook-deliveries": {"A----", "endpoint"}, "redeliver-webhook": {"A----", "delivery"},
-
 	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
 
 	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAO--", "account"},

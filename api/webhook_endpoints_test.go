@@ -10,6 +10,16 @@ import (
 	"waybill/db"
 )
 
+var _ = has(noun{
+	rights: map[string]rights{
+		"create-webhook-endpoint": {"A----", ""}, "list-webhook-endpoints": {"A----", ""},
+		"get-webhook-endpoint": {"A----", "endpoint"}, "edit-webhook-endpoint": {"A----", "endpoint"},
+		"delete-webhook-endpoint": {"A----", "endpoint"}, "ping-webhook-endpoint": {"A----", "endpoint"},
+		"list-webhook-deliveries": {"A----", "endpoint"}, "redeliver-webhook": {"A----", "delivery"},
+	},
+	replicas: []string{"list-webhook-endpoints", "get-webhook-endpoint"},
+})
+
 const endpoints = "/v1/webhook-endpoints"
 
 // isSecret reports whether the text is a secret of 32 bytes, as Standard Webhooks writes it.

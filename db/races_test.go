@@ -30,7 +30,7 @@ func races() []check {
 		feedRaces, feedReportRaces, flagRaces, groupRaces, jobRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces, eventHistoryRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupCountRaces, pickupRaces,
-		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces, webhookEndpointRaces,
+		dispatchRaces, rowLockRaces, sessionRaces, tenantRaces, userRaces,
 		webhookDeliveryRaces,
 		ofNouns(func(n noun) []check { return n.races }))
 }
@@ -44,7 +44,7 @@ func rules() []check {
 		feedRules, heldRowRules, jobRules,
 		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
-		rowLockRules, sessionRules, userRules, webhookEndpointRules, webhookDeliveryRules,
+		rowLockRules, sessionRules, userRules, webhookDeliveryRules,
 		ofNouns(func(n noun) []check { return n.rules }))
 }
 

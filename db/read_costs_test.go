@@ -921,8 +921,10 @@ func testReadCosts(t *testing.T, pickups int) {
 	must(conn.Exec(ctx, webhooks, c.TenantID))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job, webhook_endpoints, webhook_queues, webhook_deliveries"))
 	for _, n := range nouns {
-		must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))
-		must(conn.Exec(ctx, "ANALYZE "+n.table))
+		if n.rows != "" {
+			must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))
+			must(conn.Exec(ctx, "ANALYZE "+n.table))
+		}
 	}
 	table, read := c.table(t), map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(table)) {

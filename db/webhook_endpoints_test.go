@@ -65,6 +65,8 @@ func (w *fixture) countedEndpoints(ctx context.Context, want int) error {
 	return nil
 }
 
+var _ = has(noun{races: webhookEndpointRaces, rules: webhookEndpointRules})
+
 var webhookEndpointRaces = []check{
 	{"CreateWebhookEndpoint", "a retried request makes a second endpoint",
 		func(ctx context.Context, w *fixture) error {
