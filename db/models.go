@@ -1060,13 +1060,13 @@ type WebhookDelivery struct {
 	// Whether it was accepted
 	Status WebhookDeliveryStatus `json:"status"`
 	// How often it was tried, since it was asked for last
-	Attempts int32 `json:"attempts"`
+	Attempts int32 `json:"attempts" maximum:"1000" minimum:"0"`
 	// The receiver's status at the last try; null if it did not answer
-	HttpStatus *int32 `example:"200" json:"http_status"`
+	HttpStatus *int32 `example:"200" json:"http_status" maximum:"599" minimum:"100"`
 	// Why the last try failed, such as status_500 or timeout
 	Reason *string `example:"status_500" json:"reason"`
 	// How long the last try took
-	DurationMs *int32 `json:"duration_ms"`
+	DurationMs *int32 `json:"duration_ms" maximum:"2147483647" minimum:"0"`
 	// When the event was taken from the stream, or the ping was asked for
 	CreatedAt time.Time `json:"created_at"`
 	// When it was tried last

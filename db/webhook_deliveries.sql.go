@@ -309,7 +309,7 @@ type ListWebhookHeadsRow struct {
 	ID           uuid.UUID `format:"uuid" json:"id"`
 	Type         string    `example:"pickup.submit" json:"type"`
 	CreatedAt    time.Time `json:"created_at"`
-	Attempts     int32     `json:"attempts"`
+	Attempts     int32     `json:"attempts" maximum:"1000" minimum:"0"`
 	Url          string    `example:"https://clinic.example/waybill" json:"url"`
 	Secret       string    `json:"secret"`
 	FormerSecret string    `json:"former_secret"`
@@ -621,9 +621,9 @@ WHERE d.tenant_id = q.tenant_id AND d.endpoint_id = q.endpoint_id AND d.id = $6 
 
 type SettleWebhookDeliveryParams struct {
 	Status     WebhookDeliveryStatus `json:"status"`
-	HttpStatus *int32                `example:"200" json:"http_status"`
+	HttpStatus *int32                `example:"200" json:"http_status" maximum:"599" minimum:"100"`
 	Reason     *string               `example:"status_500" json:"reason"`
-	DurationMs *int32                `json:"duration_ms"`
+	DurationMs *int32                `json:"duration_ms" maximum:"2147483647" minimum:"0"`
 	Pause      time.Duration         `json:"pause"`
 	ID         uuid.UUID             `format:"uuid" json:"id"`
 	TenantID   uuid.UUID             `format:"uuid" json:"-"`

@@ -3131,15 +3131,15 @@ type WebhookDelivery struct {
 	// When it was tried last.
 	AttemptedAt *time.Time `json:"attempted_at"`
 	// How often it was tried, since it was asked for last.
-	Attempts int64 `json:"attempts"`
+	Attempts int `json:"attempts"`
 	// When the event was taken from the stream, or the ping was asked for.
 	CreatedAt time.Time `json:"created_at"`
 	// How long the last try took.
-	DurationMs *int64 `json:"duration_ms"`
+	DurationMs *int `json:"duration_ms"`
 	// The endpoint.
 	EndpointID uuid.UUID `json:"endpoint_id"`
 	// The receiver's status at the last try; null if it did not answer.
-	HttpStatus *int64 `json:"http_status"`
+	HttpStatus *int `json:"http_status"`
 	// Id of the event, or of the ping: the Webhook-Id of each try.
 	ID uuid.UUID `json:"id"`
 	// When it is tried next, unless an earlier event of the pickup is still pending; null if it will not be.

@@ -45,6 +45,7 @@ func TestExamplesAreWhatTheServerAnswers(t *testing.T) {
 	for _, s := range exampleSteps() {
 		w.walk(s)
 	}
+	w.login(db.UserRoleStaff, w.emails[db.UserRoleStaff]) // who has logged out
 	for _, s := range w.derivedSteps() {
 		w.walk(s)
 	}
@@ -95,6 +96,7 @@ type exampleWalk struct {
 	operations map[string]*documented // by id
 	schemas    map[string]property
 	tokens     map[db.UserRole]string
+	emails     map[db.UserRole]string
 	made       map[string]example
 	known      []string // ids that are not replaced
 	ids        map[string]string
@@ -117,17 +119,23 @@ func newExampleWalk(t *testing.T) *exampleWalk {
 		t.Fatal(err)
 	}
 	w := &exampleWalk{t: t, api: a, store: store, operations: map[string]*documented{},
-		tokens: map[db.UserRole]string{},
+		tokens: map[db.UserRole]string{}, emails: map[db.UserRole]string{},
 		made:   map[string]example{}, ids: map[string]string{}}
 	w.readDocument()
 	for _, u := range made.users {
-		var login struct{ Token string }
-		w.unmarshal(w.send("POST", "/v1/sessions", "",
-			map[string]any{"tenant": demoSlug, "email": u.Email, "password": demoPassword}, ""), &login)
-		w.tokens[u.Role] = login.Token
+		w.login(u.Role, u.Email)
 		w.known = append(w.known, u.ID.String())
 	}
 	return w
+}
+
+// login gives a role a session.
+func (w *exampleWalk) login(role db.UserRole, email string) {
+	w.t.Helper()
+	var login struct{ Token string }
+	w.unmarshal(w.send("POST", "/v1/sessions", "",
+		map[string]any{"tenant": demoSlug, "email": email, "password": demoPassword}, ""), &login)
+	w.tokens[role], w.emails[role] = login.Token, email
 }
 
 func (w *exampleWalk) readDocument() {
