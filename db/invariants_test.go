@@ -225,7 +225,8 @@ var invariants = []struct{ name, query string }{
 		WHERE (e.charges - a.charges NOT BETWEEN 0 AND 1 OR e.refunds - a.refunds NOT BETWEEN 0 AND 1
 				OR e.delta_cents <> -p.charged_cents
 				OR p.refunded_cents <> CASE
-					WHEN e.charges > 0 AND p.status IN (SELECT t.after FROM pickup_transitions AS t WHERE t.money = 'refund')
+					WHEN e.charges > 0
+						AND p.status IN (SELECT t.after FROM pickup_transitions AS t WHERE t.money = 'refund')
 						THEN p.price_cents
 					ELSE a.refunded END)
 			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},

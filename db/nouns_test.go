@@ -4,8 +4,8 @@ package db_test
 // none of them. What it does not say is missing there, by name.
 type noun struct {
 	table string
-	// rows, unless other files make them, inserts $2 rows for the tenant $1, each with other values. In one, the constraints whose names say their
-	// meaning are violated; among many, the costs of reads are those of a page.
+	// rows, unless other files make them, inserts $2 rows for the tenant $1, each with other values. In one, the
+	// constraints whose names say their meaning are violated; among many, the costs of reads are those of a page.
 	rows     string
 	races    []check           // one for each "Closes:" of its statements
 	rules    []check           // the guards without a race

@@ -120,7 +120,7 @@ func newExampleWalk(t *testing.T) *exampleWalk {
 	}
 	w := &exampleWalk{t: t, api: a, store: store, operations: map[string]*documented{},
 		tokens: map[db.UserRole]string{}, emails: map[db.UserRole]string{},
-		made:   map[string]example{}, ids: map[string]string{}}
+		made: map[string]example{}, ids: map[string]string{}}
 	w.readDocument()
 	for _, u := range made.users {
 		w.login(u.Role, u.Email)
