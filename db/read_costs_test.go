@@ -34,7 +34,7 @@ const (
 	recordCost  = 300   // to record the patients of a page
 	rowCost     = 100   // of one row
 	behindCost  = 1_000 // of a page behind the pickups of others
-	lookCost    = 2_200 // of pickups found by ids or of a viewer of many facilities: of 300 that are looked at
+	lookCost    = 2_400 // of pickups found by ids or of a viewer of many facilities: of 300 that are looked at
 	foundCost   = 4_000 // of pickups found by words or days: of 300 and, if these do not suffice, of 500, by two keys
 	countCost   = 3_000 // of jobs, of which so many are counted
 )
