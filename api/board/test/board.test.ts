@@ -106,6 +106,8 @@ test("a card is assigned by keyboard alone", async () => {
   const page = await v.login("dispatcher");
   const row = card(page, "SUBMITTED", "5 Keyboard");
   await row.waitFor();
+  // Dragging begins where there is something to drop on.
+  await page.locator(".driver-list.free").getByRole("row").filter({ hasText: "Keyboard" }).waitFor();
   await row.locator("[slot=drag]").focus();
   await page.keyboard.press("Enter");
   // Every driver in the list has a place to drop; the arrows go from one to the next.
