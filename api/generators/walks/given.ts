@@ -27,7 +27,8 @@ export function tell(
   code:
     | "unreadable_body" | "unauthenticated" | "forbidden" | "not_found" | "illegal_transition" | "insufficient_funds"
     | "stale_version" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed"
-    | "concurrency_limit" | "internal" | "overloaded" | "storage_full" | "unavailable" | "timeout",
+    | "concurrency_limit" | "internal" | "overloaded" | "storage_full" | "unavailable" | "timeout"
+    | "account_not_for_facility",
 ): "log in" | "read again" | "pay" | "wait" | "mend" | "report" {
   switch (code) {
     case "unauthenticated":
@@ -44,6 +45,7 @@ export function tell(
     case "timeout":
     case "unavailable":
       return "wait";
+    case "account_not_for_facility":
     case "forbidden":
     case "idempotency_key_reused":
     case "unknown_field":

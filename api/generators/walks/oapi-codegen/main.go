@@ -17,6 +17,7 @@ import (
 const (
 	illegalTransition = api.SubmitPickup409ApplicationProblemPlusJSONResponseBodyCodeIllegalTransition
 	insufficientFunds = api.SubmitPickup409ApplicationProblemPlusJSONResponseBodyCodeInsufficientFunds
+	anothersAccount   = api.SubmitPickup409ApplicationProblemPlusJSONResponseBodyCodeAccountNotForFacility
 )
 
 func main() {
@@ -30,7 +31,8 @@ func walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := []api.SubmitPickup409ApplicationProblemPlusJSONResponseBodyCode{illegalTransition, insufficientFunds}
+	known := []api.SubmitPickup409ApplicationProblemPlusJSONResponseBodyCode{illegalTransition, insufficientFunds,
+		anothersAccount}
 	if err := walks.Exhaustive(given, known); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func submitAndCancel(ctx context.Context, client *api.ClientWithResponses, picku
 		if conflict.CurrentStatus != nil && *conflict.CurrentStatus == api.PickupStatusCANCELED {
 			return nil
 		}
-	case insufficientFunds:
+	case insufficientFunds, anothersAccount:
 	}
 	return fmt.Errorf("submit again: %s", conflict.Code)
 }

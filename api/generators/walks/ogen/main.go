@@ -73,7 +73,7 @@ func submitAndCancel(ctx context.Context, client *api.Client, pickup api.Pickup)
 		if conflict.CurrentStatus.Value == api.PickupStatusCANCELED {
 			return nil
 		}
-	case api.SubmitPickupConflictCodeInsufficientFunds:
+	case api.SubmitPickupConflictCodeInsufficientFunds, api.SubmitPickupConflictCodeAccountNotForFacility:
 	}
 	return fmt.Errorf("submit again: %s, %s", conflict.Code, conflict.CurrentStatus.Value)
 }
