@@ -185,7 +185,7 @@ var invariants = []struct{ name, query string }{
 	{"a pickup that was submitted says when", `
 		SELECT count(*) FROM pickups AS p
 		WHERE (status = 'DRAFT' AND submitted_at IS NOT NULL
-			OR status NOT IN ('DRAFT', 'CANCELED', 'DELIVERED') AND submitted_at IS NULL)
+			OR pickup_waits(status) AND submitted_at IS NULL)
 			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
 	{"a facility's pickups in a status are what was counted and what is not folded yet, and so are a tenant's", `
 		SELECT count(*) FROM (

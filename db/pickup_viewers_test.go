@@ -16,15 +16,6 @@ import (
 	"waybill/db"
 )
 
-// seenIn lists the statuses in which a role sees a pickup: a driver, their own.
-var seenIn = map[db.UserRole][]db.PickupStatus{
-	db.UserRoleAdmin:      db.AllPickupStatusValues(),
-	db.UserRoleDispatcher: db.AllPickupStatusValues(),
-	db.UserRoleStaff:      db.AllPickupStatusValues(),
-	db.UserRoleHub:        {"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"},
-	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
-}
-
 // sights returns every statement that shows a viewer something of a pickup; each reports whether it does.
 func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
 	_, err := w.GetOne(ctx, v, id)

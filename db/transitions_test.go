@@ -36,6 +36,15 @@ var dictionary = map[db.TransitionName]struct {
 	"deliver": {[]db.PickupStatus{"SHIPPED"}, "DELIVERED", []db.UserRole{"hub", "driver"}, "keep with a driver"},
 }
 
+// seenIn lists the statuses in which a role sees a pickup: a driver, their own.
+var seenIn = map[db.UserRole][]db.PickupStatus{
+	db.UserRoleAdmin:      db.AllPickupStatusValues(),
+	db.UserRoleDispatcher: db.AllPickupStatusValues(),
+	db.UserRoleStaff:      db.AllPickupStatusValues(),
+	db.UserRoleHub:        {"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"},
+	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
+}
+
 func declared(from, to db.PickupStatus) bool {
 	for _, t := range dictionary {
 		if slices.Contains(t.before, from) && t.after == to {
@@ -43,6 +52,15 @@ func declared(from, to db.PickupStatus) bool {
 		}
 	}
 	return false
+}
+
+// waits reports whether a pickup waits in the status: a transition leads to it, and another from it.
+func waits(status db.PickupStatus) bool {
+	isReached, isLeft := false, false
+	for _, t := range dictionary {
+		isReached, isLeft = isReached || t.after == status, isLeft || slices.Contains(t.before, status)
+	}
+	return isReached && isLeft
 }
 
 func TestTheDictionaryIsTheDesigns(t *testing.T) {
