@@ -6,6 +6,10 @@ type Role = Schema<"UserRole">;
 
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
+/** The texts of names that the server has. One that is newer than this page has more: they are shown as they are. */
+const named = <T extends Record<string, string>>(texts: T): T =>
+  new Proxy(texts, { get: (all, name) => all[name as keyof T] ?? String(name) });
+
 /** Every text of the board, in English. What the server says of an error comes from its own pages of errors. */
 export const texts = {
   locale: "en-GB",
@@ -30,7 +34,7 @@ export const texts = {
     hours: (h: number, m: number) => `${h} h ${m} min`,
     days: (d: number, h: number) => `${plural(d, "day", "days")} ${h} h`,
   },
-  status: {
+  status: named({
     DRAFT: "Draft",
     SUBMITTED: "Waiting",
     ASSIGNED: "Assigned",
@@ -40,8 +44,8 @@ export const texts = {
     SHIPPED: "On its way",
     DELIVERED: "Delivered",
     CANCELED: "Canceled",
-  } satisfies Record<Status, string>,
-  transition: {
+  } satisfies Record<Status, string>),
+  transition: named({
     submit: "Submit",
     assign: "Assign",
     dispatch: "Dispatch nearest",
@@ -52,8 +56,8 @@ export const texts = {
     pack: "Pack",
     ship: "Ship",
     deliver: "Deliver",
-  } satisfies Record<Transition, string>,
-  done: {
+  } satisfies Record<Transition, string>),
+  done: named({
     submit: "Submitted",
     assign: "Assigned",
     dispatch: "Dispatched",
@@ -64,7 +68,7 @@ export const texts = {
     pack: "Packed",
     ship: "Shipped",
     deliver: "Delivered",
-  } satisfies Record<Transition, string>,
+  } satisfies Record<Transition, string>),
   role: {
     admin: "Admin",
     dispatcher: "Dispatcher",
@@ -121,7 +125,7 @@ export const texts = {
     empty: { SUBMITTED: "Nobody waits.", others: "None." },
     drag: (what: string) => `Drag ${what}`,
     ended: "Recently ended",
-    showEnded: "Show delivered and canceled",
+    showEnded: "Show those that ended",
     pickups: "Pickups",
     selectHint: "Choose a pickup to see who is near. Drag it onto a driver, or press its Assign button.",
   },

@@ -118,6 +118,30 @@ test("a card is assigned by keyboard alone", async () => {
   await card(page, "ASSIGNED", "5 Keyboard").getByText("Keyboard").waitFor();
 });
 
+test("a status that the rules have anew has its column: among those that wait, or those that ended", async () => {
+  const page = await v.login("dispatcher");
+  await page.route("**/v1/pickup-transitions*", async (route) => {
+    const answer = await route.fetch();
+    const { items, ...others } = await answer.json();
+    const rule = (transition: string, from: string, to_status: string) => {
+      return { transition, from_statuses: [from], to_status, has_driver: false, roles: ["hub"] };
+    };
+    const more = [rule("hold", "SHIPPED", "HELD"), rule("resume", "HELD", "SHIPPED"), rule("lose", "SHIPPED", "LOST")];
+    await route.fulfill({ response: answer, json: { ...others, items: [...items, ...more] } });
+  });
+  for (const status of ["HELD", "LOST"]) {
+    await page.route(`**/v1/pickups?*status=${status}*`, (route) => route.fulfill({ json: { items: [] } }));
+  }
+  await page.reload();
+  const statuses = () => page.locator("[data-status]").evaluateAll((all) => all.map((c) => c.dataset.status));
+  await page.locator("[data-status=HELD]").getByRole("heading", { name: "HELD" }).waitFor();
+  const open = ["SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "HELD"];
+  assert.deepEqual(await statuses(), open);
+  await page.getByRole("button", { name: "Show those that ended" }).click();
+  await page.locator("[data-status=LOST]").waitFor();
+  assert.deepEqual(await statuses(), [...open, "CANCELED", "DELIVERED", "LOST"]);
+});
+
 test("a dispatcher's filters are in the address, and are the same after a reload", async () => {
   await submitted(v, { pickup_address: "8 Filtered Ave" });
   await submitted(v, { pickup_address: "9 Other Ave" });

@@ -2,8 +2,8 @@ import { FacilityName, DriverName } from "../names";
 import { spanOf, shortId, timeOf } from "../format";
 import { useNow } from "../now";
 import { texts } from "../texts";
-import { ended } from "../dispatch/columns";
-import type { Pickup, Status } from "./transitions";
+import { useStatuses } from "./statuses";
+import type { Pickup } from "./transitions";
 
 /** After how many minutes of waiting a card asks for attention, and for help. */
 const thresholds = { warm: 30, hot: 60 };
@@ -46,7 +46,8 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
 
 function Waiting({ pickup }: { pickup: Pickup }) {
   const now = useNow();
-  if ((ended as readonly Status[]).includes(pickup.status)) {
+  const { ended } = useStatuses();
+  if (ended.includes(pickup.status)) {
     return <span className="since">{texts.dispatch.since(spanOf(now - Date.parse(pickup.updated_at)))}</span>;
   }
   if (!pickup.submitted_at) return null;
