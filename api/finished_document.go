@@ -85,6 +85,7 @@ func finishSchema(schemas huma.Registry, s *huma.Schema) {
 		if of := schemas.SchemaFromRef(s.Items.Ref); len(of.Enum) > 0 {
 			most := len(of.Enum)
 			s.MaxItems = &most
+			s.PrecomputeMessages() // by which a longer one is rejected
 		}
 	}
 	if s.Type != huma.TypeInteger || s.Format == "int32" {

@@ -307,8 +307,13 @@ func TestListPickupsFilters(t *testing.T) {
 	s.exec("UPDATE pickups SET created_at = '2024-02-01T00:00:00Z' WHERE id = $1", hidden)
 	s.exec(`UPDATE pickups SET note = 'Two vials: frágil', window_start = '2030-01-01T08:00:00Z',
 		window_end = '2030-01-01T09:00:00Z' WHERE id = $1`, draft)
+	every := "limit=200"
+	for _, status := range db.AllPickupStatusValues() {
+		every += "&status=" + string(status)
+	}
 	for query, want := range map[string][]string{
 		"":                                 {collected, hidden, draft},
+		every:                              {collected, hidden, draft},
 		"status=DRAFT":                     {hidden, draft},
 		"status=CANCELED":                  {},
 		"status=COLLECTED&status=CANCELED": {collected},
@@ -343,7 +348,7 @@ func TestListPickupsFilters(t *testing.T) {
 	}
 	for query, field := range map[string]string{
 		"status=draft": "status[0]", "status=": "status", "status=DRAFT&status=": "status",
-		"sort=oldest&sort=newest": "sort", "status=DRAFT&status=x": "status[1]",
+		"sort=oldest&sort=newest": "sort", "status=DRAFT&status=x": "status[1]", every + "&status=DRAFT": "status",
 		"sort=random": "sort", "text=%20": "text", "account_id=1": "account_id",
 		"window_from=2024-02-01T00:00:00Z&window_to=2024-02-01T00:00:00Z":   "window_to",
 		"created_from=2024-02-02T00:00:00Z&created_to=2024-02-01T00:00:00Z": "created_to",
