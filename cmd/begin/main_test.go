@@ -14,7 +14,7 @@ import (
 func copied(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, pattern := range []string{"sql/migrations/*", "sql/queries/*", "db/*.go", "api/*.go"} {
+	for _, pattern := range []string{"sql/migrations/*", "sql/queries/*", "db/*.go", "api/*.go", "api/board/src/*.ts"} {
 		paths, err := filepath.Glob("../../" + pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatal(pattern, err)
