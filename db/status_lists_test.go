@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,8 +113,8 @@ func statusFaults(ctx context.Context, owner *pgxpool.Pool) (faults []string) {
 				if l.of == "" {
 					from = ""
 				}
-				l.listed = fmt.Sprintf("SELECT status FROM unnest(enum_range(NULL::pickup_status)) AS status%s WHERE %s",
-					from, conditions[name])
+				l.listed = "SELECT status FROM unnest(enum_range(NULL::pickup_status)) AS status" + from +
+					" WHERE " + conditions[name]
 			}
 			for _, status := range differ(ctx, owner, l.want, l.listed) {
 				faults = append(faults, name+" lacks "+status)
@@ -197,7 +196,8 @@ func differ(ctx context.Context, owner *pgxpool.Pool, one, other string) []strin
 func TestStatementsNameNoStatus(t *testing.T) {
 	t.Parallel()
 	// The statuses of appointments and of webhook deliveries have some of the names.
-	of := map[string]string{"'DRAFT'": "UPDATE pickups", "'CANCELED'": "appointments", "'DELIVERED'": "webhook_deliveries"}
+	of := map[string]string{"'DRAFT'": "UPDATE pickups", "'CANCELED'": "appointments",
+		"'DELIVERED'": "webhook_deliveries"}
 	for name, text := range statements(t) {
 		for _, status := range namesStatus.FindAllString(text, -1) {
 			if of[status] == "" || !strings.Contains(text, of[status]) {

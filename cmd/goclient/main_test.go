@@ -15,7 +15,8 @@ paths:
   /v1/dogs:
     get:
       {operationId: list-dogs, x-method-name: list, summary: List the dogs, tags: [dogs], parameters: [
-        {name: limit, in: query, schema: {type: integer}}, {name: cursor, in: query, schema: {type: string}}], responses: {"200": {content:
+        {name: limit, in: query, schema: {type: integer}}, {name: cursor, in: query, schema: {type: string}}],
+        responses: {"200": {content:
         {application/json: {schema: {$ref: "#/components/schemas/PageDog"}}}}}}
     post:
       operationId: create-dog
@@ -32,7 +33,8 @@ paths:
           content: {application/problem+json: {schema: {properties: {code: {enum: [name_taken], type: string}}}}}
   /v1/dogs/{dog_id}:
     get: {operationId: get-dog, x-method-name: get, summary: Get a dog, tags: [dogs], parameters: [
-      {name: dog_id, in: path, schema: {type: string, format: uuid}}], responses: {"200": {content: {application/json: {schema:
+      {name: dog_id, in: path, schema: {type: string, format: uuid}}],
+      responses: {"200": {content: {application/json: {schema:
       {$ref: "#/components/schemas/Dog"}}}}}}
     patch:
       operationId: edit-dog

@@ -1,5 +1,5 @@
--- In which statuses a pickup waits for something, in one place. The lists of those that wait named the statuses in which
--- one does not, so that in a new one at the end of the way, a pickup would have waited for ever.
+-- In which statuses a pickup waits for something, in one place. The lists of those that wait named the statuses in
+-- which one does not, so that in a new one at the end of the way, a pickup would have waited for ever.
 -- +waybill compatible_from: 00057
 
 -- +goose Up
