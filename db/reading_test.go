@@ -3,7 +3,6 @@ package db_test
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
@@ -35,39 +34,28 @@ func buffers(
 	conn := must(s.Pool().Acquire(ctx))
 	defer conn.Release()
 	var plan []byte
-	if err := over(conn, v).QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
+	over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
+	if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
 		Scan(&plan); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return pages(plan), pages(genericPlan(ctx, t, conn.Conn(), v, text, args...))
 }
 
-// over returns a viewer's access by one connection.
-func over(q db.DBTX, v db.Viewer) db.DBTX {
-	return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q }).As(v).DBTX()
-}
-
 // genericPlan executes a statement by the plan that PostgreSQL may choose once it has seen it a few times, which fits
-// any arguments. EXPLAIN with parameters plans for their values.
+// any arguments.
 func genericPlan(
-	ctx context.Context, t testing.TB, conn *pgx.Conn, v db.Viewer, text string, args ...any,
+	ctx context.Context, t testing.TB, conn *pgx.Conn, v db.Viewer, sql string, args ...any,
 ) (plan []byte) {
 	t.Helper()
-	prepared := must(conn.Prepare(ctx, "generic", text))
-	defer conn.Deallocate(ctx, "generic")
-	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))
-	defer conn.Exec(ctx, "RESET plan_cache_mode")
-	literals := make([]string, len(args))
-	for i, arg := range args {
-		encoded := must(conn.TypeMap().Encode(prepared.ParamOIDs[i], pgx.TextFormatCode, arg, nil))
-		if literals[i] = "NULL"; encoded != nil {
-			literals[i] = "'" + strings.ReplaceAll(string(encoded), "'", "''") + "'"
-		}
-	}
-	execute := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE generic(" + strings.Join(literals, ", ") + ")"
-	if err := over(conn, v).QueryRow(ctx, execute).Scan(&plan); err != nil {
-		t.Fatalf("%.60s: %v", text, err)
-	}
+	tx := must(conn.Begin(ctx))
+	defer tx.Rollback(ctx)
+	must(tx.Exec(ctx, "PREPARE planned AS "+sql, pgx.QueryExecModeSimpleProtocol))
+	defer conn.Exec(ctx, "DEALLOCATE planned")
+	must(tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_generic_plan"))
+	must(0, db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
+	explain, args := explainPlanned(args)
+	must(0, tx.QueryRow(ctx, explain, args...).Scan(&plan))
 	return plan
 }
 
