@@ -2663,7 +2663,7 @@ type NewUser struct {
 
 // NewWebhookEndpoint is a request to create: an address to which the events of pickups are delivered.
 type NewWebhookEndpoint struct {
-	// The transitions whose events are sent; none for all, also those to come.
+	// The names of the events that are sent; none for all, also those to come.
 	Events []TransitionName `json:"events,omitzero"`
 	// Chosen by the client, so that a retry is safe.
 	ID *uuid.UUID `json:"id,omitempty"`
@@ -3200,7 +3200,7 @@ type WebhookEndpoint struct {
 
 	// When it was created.
 	CreatedAt time.Time `json:"created_at"`
-	// The transitions whose events are sent; empty for all, also those to come.
+	// The names of the events that are sent; empty for all, also those to come.
 	Events []TransitionName `json:"events"`
 	// Until when requests are also signed with the secret before the last rotation.
 	FormerSecretEndsAt *time.Time `json:"former_secret_ends_at"`
@@ -3217,7 +3217,7 @@ type WebhookEndpoint struct {
 // WebhookEndpointEdit is a request to change: an address to which the events of pickups are delivered. An omitted
 // member stays as it is.
 type WebhookEndpointEdit struct {
-	// The transitions whose events are sent; an empty array for all, also those to come.
+	// The names of the events that are sent; an empty array for all, also those to come.
 	Events []TransitionName `json:"events,omitzero"`
 	// Makes a new secret, which the answer has.
 	RotateSecret *bool `json:"rotate_secret,omitempty"`

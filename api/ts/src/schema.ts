@@ -3401,7 +3401,7 @@ export interface components {
         };
         /** @description A request to create: an address to which the events of pickups are delivered */
         NewWebhookEndpoint: {
-            /** @description The transitions whose events are sent; none for all, also those to come */
+            /** @description The names of the events that are sent; none for all, also those to come */
             events?: components["schemas"]["TransitionName"][];
             /**
              * Format: uuid
@@ -4656,7 +4656,7 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** @description The transitions whose events are sent; empty for all, also those to come */
+            /** @description The names of the events that are sent; empty for all, also those to come */
             events: components["schemas"]["TransitionName"][];
             /**
              * Format: date-time
@@ -4686,7 +4686,7 @@ export interface components {
         };
         /** @description A request to change: an address to which the events of pickups are delivered. An omitted member stays as it is */
         WebhookEndpointEdit: {
-            /** @description The transitions whose events are sent; an empty array for all, also those to come */
+            /** @description The names of the events that are sent; an empty array for all, also those to come */
             events?: components["schemas"]["TransitionName"][];
             /** @description Makes a new secret, which the answer has */
             rotate_secret?: boolean;
