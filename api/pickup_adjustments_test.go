@@ -112,7 +112,7 @@ func TestAnAdjustmentIsAnEvent(t *testing.T) {
 		for i, name := range want {
 			e := st.transition()
 			if e.name != name || e.data["id"] != listed[i]["id"] || listed[i]["transition"] != name {
-				t.Errorf("%s is told of %v, and listed is %v, want %s", as.role, e, listed[i], name)
+				t.Fatalf("%s is told of %v, and listed is %v, want %s", as.role, e, listed[i], name)
 			}
 			if e.name == "refund" && (e.data["version"] != refunded.object()["version"] ||
 				e.data["from_status"] != "COLLECTED" || e.data["to_status"] != "COLLECTED" ||
