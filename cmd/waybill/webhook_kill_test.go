@@ -125,17 +125,24 @@ func TestWebhooksOutliveTheirWorkers(t *testing.T) {
 			append([]string{"work", "--admin-addr", "", "--workers", "1", "--webhook-allow-private"}, to(gateway)...)...)
 	}
 	for range kills {
+		if t.Failed() {
+			break
+		}
 		worker := begin()
 		done := h.killIn(1+rand.IntN(200), worker.kill)
 		k.make(t, func(r *seed.Rows) {
 			r.Pickups(pickups/kills, clinic.Pickup(seed.In(db.PickupStatusDELIVERED)))
 		})
-		<-done
+		select {
+		case <-done:
+		case <-time.After(5 * time.Minute):
+			t.Fatal("no request came")
+		}
 		k.passWebhookPauses()
 	}
 	const events = pickups * eventsEach
 	for range 100 {
-		if k.count("SELECT count(*) FROM webhook_deliveries WHERE status = 'DELIVERED'") == events {
+		if t.Failed() || k.count("SELECT count(*) FROM webhook_deliveries WHERE status = 'DELIVERED'") == events {
 			break
 		}
 		worker := begin()
