@@ -120,9 +120,9 @@ func TestWebhooksOutliveTheirWorkers(t *testing.T) {
 	})
 	h.registerAt(s.url, k.tokens[db.UserRoleAdmin])
 	before := k.count("SELECT count(*) FROM pickup_events")
+	args := append([]string{"work", "--admin-addr", "", "--workers", "1", "--webhook-allow-private"}, to(gateway)...)
 	begin := func() *program {
-		return start(t, []string{"DATABASE_URL=" + k.db.SettledURL() + "&application_name=" + killed},
-			append([]string{"work", "--admin-addr", "", "--workers", "1", "--webhook-allow-private"}, to(gateway)...)...)
+		return start(t, []string{"DATABASE_URL=" + k.db.SettledURL() + "&application_name=" + killed}, args...)
 	}
 	for range kills {
 		if t.Failed() {

@@ -14,15 +14,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN viewer_role IN ('admin', 'dispatcher') THEN true
     WHEN (transition IN (
-        'submit', 'assign', 'dispatch', 'release', 'cancel', 'collect', 'receive', 'pack', 'ship', 'deliver')) IS NOT TRUE
-        THEN false
+        'submit', 'assign', 'dispatch', 'release', 'cancel', 'collect', 'receive', 'pack', 'ship', 'deliver'
+    )) IS NOT TRUE THEN false
     WHEN viewer_role = 'hub' THEN after IN ('COLLECTED', 'RECEIVED', 'PACKED', 'SHIPPED', 'DELIVERED')
     WHEN viewer_role = 'driver' THEN driver_id = viewer_driver_id
         AND after IN ('SUBMITTED', 'ASSIGNED', 'COLLECTED', 'RECEIVED', 'PACKED', 'SHIPPED', 'DELIVERED', 'CANCELED')
     ELSE false
 END;
 
-COMMENT ON TYPE transition_name IS 'What happened to a pickup: a transition from one status to another, or a change of what it is charged
+COMMENT ON TYPE transition_name IS 'What happened to a pickup: a transition from one status to another, '
+'or a change of what it is charged
 submit: Books it and charges the account
 assign: Gives it to a driver who is named
 dispatch: Gives it to the nearest free driver on duty
