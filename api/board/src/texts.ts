@@ -52,6 +52,8 @@ export const texts = {
     pack: "Pack",
     ship: "Ship",
     deliver: "Deliver",
+    reprice: "Change price",
+    refund: "Refund",
   } satisfies Record<Transition, string>,
   done: {
     submit: "Submitted",
@@ -64,6 +66,8 @@ export const texts = {
     pack: "Packed",
     ship: "Shipped",
     deliver: "Delivered",
+    reprice: "Price changed",
+    refund: "Refunded",
   } satisfies Record<Transition, string>,
   role: {
     admin: "Admin",
