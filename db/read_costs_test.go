@@ -88,6 +88,7 @@ var uncosted = map[string]string{
 	"GetIndexProgress":          "reads what the server does",
 	"EstimateRows":              "reads the catalog",
 	"ListTransitions":           "reads the dictionary",
+	"ListAdjustmentRules":       "reads the dictionary",
 	"GetLoginAttempt":           "a row by its key",
 	"GetLoginTokenWait":         "a row by its key",
 	"GetTenantBySlug":           "a row by its key",

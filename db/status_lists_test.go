@@ -51,8 +51,8 @@ var statusLists = map[string][]statusList{
 		{listed: statusesIn("role_sees_pickup('driver', status, d, d)"), want: among(seenIn[db.UserRoleDriver])},
 	},
 	"role_sees_event": {
-		{listed: statusesIn("role_sees_event('hub', status, NULL, NULL)"), want: among(seenIn[db.UserRoleHub])},
-		{listed: statusesIn("role_sees_event('driver', status, d, d)"), want: reached},
+		{listed: statusesIn("role_sees_event('hub', 'ship', status, NULL, NULL)"), want: among(seenIn[db.UserRoleHub])},
+		{listed: statusesIn("role_sees_event('driver', 'ship', status, d, d)"), want: reached},
 	},
 	"reprice of pickup_adjustment_rules": {{want: waiting,
 		listed: "SELECT unnest(statuses) FROM pickup_adjustment_rules WHERE adjustment = 'reprice'"}},

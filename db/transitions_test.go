@@ -75,8 +75,14 @@ func TestTheDictionaryIsTheDesigns(t *testing.T) {
 			CASE WHEN auto_dispatch THEN 'and dispatched' END)
 		FROM pickup_transitions`)), []any{&name, &does}, func() error { effects[name] = does; return nil }))
 	rows := must(d.ListTransitions(ctx))
-	if len(rows) != len(dictionary) || len(rows) != len(db.AllTransitionNameValues()) {
-		t.Errorf("%d rows, %d in the design", len(rows), len(dictionary))
+	adjustments := must(d.ListAdjustmentRules(ctx))
+	if len(rows) != len(dictionary) || len(rows)+len(adjustments) != len(db.AllTransitionNameValues()) {
+		t.Errorf("%d rows and %d of adjustments, %d in the design", len(rows), len(adjustments), len(dictionary))
+	}
+	for _, r := range adjustments {
+		if !slices.Contains(db.AllTransitionNameValues(), db.TransitionName(r.Adjustment)) {
+			t.Errorf("%s is no name of an event", r.Adjustment)
+		}
 	}
 	for _, r := range rows {
 		want, ok := dictionary[r.Transition]

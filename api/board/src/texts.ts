@@ -56,6 +56,8 @@ export const texts = {
     pack: "Pack",
     ship: "Ship",
     deliver: "Deliver",
+    reprice: "Change price",
+    refund: "Refund",
   } satisfies Record<Transition, string>),
   done: named({
     submit: "Submitted",
@@ -68,6 +70,8 @@ export const texts = {
     pack: "Packed",
     ship: "Shipped",
     deliver: "Delivered",
+    reprice: "Price changed",
+    refund: "Refunded",
   } satisfies Record<Transition, string>),
   role: {
     admin: "Admin",
