@@ -4,7 +4,16 @@ const { locale } = texts;
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const full = new Intl.DateTimeFormat(locale, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZoneName: "short",
+});
 
 /** Returns a time of day, with the day unless it is today, in the browser's zone. */
 export function timeOf(at: string, now = new Date()): string {
@@ -14,9 +23,14 @@ export function timeOf(at: string, now = new Date()): string {
     : `${day.format(time)}, ${clock.format(time)}`;
 }
 
-/** Returns date, time and seconds in the browser's zone. */
+/** Returns date, time and seconds in the browser's zone, and its name. */
 export function fullTimeOf(at: string): string {
   return full.format(new Date(at));
+}
+
+/** Returns a time of day with its seconds, in the browser's zone. */
+export function exactTimeOf(at: Date): string {
+  return exact.format(at);
 }
 
 /** Returns a span of time in two units at most. */
@@ -27,6 +41,13 @@ export function spanOf(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return texts.span.hours(hours, minutes % 60);
   return texts.span.days(Math.floor(hours / 24), hours % 24);
+}
+
+/** Returns how long something took: also less than a minute is of interest. */
+export function tookOf(milliseconds: number): string {
+  return milliseconds < 60_000
+    ? texts.span.seconds(Math.max(0, Math.round(milliseconds / 1_000)))
+    : spanOf(milliseconds);
 }
 
 /** Returns an amount, such as 12.50. Accounts say its currency. */

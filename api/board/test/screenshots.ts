@@ -50,7 +50,7 @@ const places = [
 async function work(v: Visit): Promise<void> {
   const dispatcher = v.as("dispatcher");
   const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
-  for (const name of ["Grace", "Ada", "Edsger"]) await driver(v, name);
+  for (const name of ["Ada", "Edsger", "Barbara"]) await driver(v, name);
   const window = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
   const ids = [];
   for (const [i, place] of places.entries()) {
@@ -60,6 +60,10 @@ async function work(v: Visit): Promise<void> {
   unwrap(await dispatcher.pickups.assign(ids[0]!, { driver_id }));
   unwrap(await v.as("driver").pickups.collect(ids[0]!));
   unwrap(await v.as("hub").pickups.receive(ids[0]!));
+  const late = { window_start: window(-2), window_end: window(-1) };
+  const overdue = await submitted(v, { pickup_address: "77 Noe St, San Francisco", ...late });
+  unwrap(await dispatcher.pickups.assign(overdue, { driver_id }));
+  unwrap(await v.as("driver").pickups.collect(overdue));
   unwrap(await dispatcher.pickups.assign(ids[1]!, { driver_id }));
   unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
 }
