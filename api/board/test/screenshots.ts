@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { unwrap } from "../../ts/dist/src/index.js";
 import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
 
-// Takes a picture of each page, to be looked at.
+// Takes a picture of each page, or of those that are named, to be looked at.
+
+const named = process.argv.slice(2);
 
 const folder = join(import.meta.dirname, "screenshots");
 
@@ -77,7 +79,7 @@ try {
       ["desk", { width: 1440, height: 900 }],
       ["phone", { width: 390, height: 844 }],
     ] as const) {
-      for (const { name, role, path, then } of shots) {
+      for (const { name, role, path, then } of shots.filter((shot) => !named.length || named.includes(shot.name))) {
         const options = { colorScheme, viewport };
         const page = role ? await v.login(role, options) : await v.open(options);
         if (path) await page.goto(`${v.server.url}/board/${path}`);
