@@ -6,7 +6,15 @@ import { card, live, many, type Page, visit } from "./visit.js";
 const pickups = Number(process.argv[2] ?? 5_000);
 const loads = 5;
 
-type TraceEvent = { name: string; ph: string; dur?: number; pid: number; tid: number; args?: { name?: string } };
+type TraceEvent = {
+  name: string;
+  ph: string;
+  dur?: number;
+  tdur?: number;
+  pid: number;
+  tid: number;
+  args?: { name?: string };
+};
 
 /** Traces what a page does meanwhile, and returns how long each task of its main thread took, in milliseconds. */
 async function tasksOf(page: Page, run: () => Promise<void>): Promise<number[]> {

@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useMemo } from "react";
 import {
   Button,
   Collection,
@@ -34,6 +34,24 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
     getAllowedDropOperations: () => ["move"],
   });
   useFirstRows(rows, list);
+  // Of thousands, only the cards of pickups that have changed are made again, and none when something else has.
+  const cards = useMemo(
+    () => (
+      <Collection items={rows} dependencies={[mayAssign]}>
+        {(pickup) => (
+          <GridListItem id={pickup.id} textValue={textOf(pickup)} className="card pickup">
+            <PickupCard pickup={pickup} />
+            {mayAssign && (
+              <Button slot="drag" className="grip" aria-label={texts.dispatch.drag(textOf(pickup))}>
+                ⠿
+              </Button>
+            )}
+          </GridListItem>
+        )}
+      </Collection>
+    ),
+    [rows, mayAssign],
+  );
   const shown = count ?? (list.hasNextPage ? `${rows.length}+` : rows.length);
   const label = texts.dispatch.column(texts.status[status], String(shown));
   return (
@@ -58,19 +76,7 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
             onSelectionChange={(keys) => choose(keys === "all" ? undefined : ([...keys][0] as string | undefined))}
             {...(mayAssign && { dragAndDropHooks })}
           >
-            {/* Only the cards of pickups that have changed are made again, of thousands. */}
-            <Collection items={rows} dependencies={[mayAssign]}>
-              {(pickup) => (
-                <GridListItem id={pickup.id} textValue={textOf(pickup)} className="card pickup">
-                  <PickupCard pickup={pickup} />
-                  {mayAssign && (
-                    <Button slot="drag" className="grip" aria-label={texts.dispatch.drag(textOf(pickup))}>
-                      ⠿
-                    </Button>
-                  )}
-                </GridListItem>
-              )}
-            </Collection>
+            {cards}
             {list.hasNextPage && (
               <GridListLoadMoreItem
                 isLoading={list.isFetchingNextPage}
