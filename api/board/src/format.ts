@@ -4,16 +4,7 @@ const { locale } = texts;
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
-const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
-const full = new Intl.DateTimeFormat(locale, {
-  day: "numeric",
-  month: "short",
-  year: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  timeZoneName: "short",
-});
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 
 /** Returns a time of day, with the day unless it is today, in the browser's zone. */
 export function timeOf(at: string, now = new Date()): string {
@@ -25,8 +16,13 @@ export function timeOf(at: string, now = new Date()): string {
 
 /** Returns date, time and seconds in the browser's zone, and its name. */
 export function fullTimeOf(at: string): string {
-  return full.format(new Date(at));
+  const time = new Date(at);
+  const zone = zoned.formatToParts(time).find(({ type }) => type === "timeZoneName");
+  return `${full.format(time)} ${zone?.value ?? ""}`;
 }
+
+const zoned = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
+const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 
 /** Returns a time of day with its seconds, in the browser's zone. */
 export function exactTimeOf(at: Date): string {
