@@ -843,15 +843,7 @@ func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 		return nil, err
 	}
 	defer p.tx.Exec(ctx, "DEALLOCATE planned")
-	var marks []string
-	for n, arg := range args {
-		args[n] = asText(arg)
-		marks = append(marks, fmt.Sprintf("$%d", n+1))
-	}
-	call := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE planned"
-	if len(marks) > 0 {
-		call += "(" + strings.Join(marks, ", ") + ")"
-	}
+	explain, args := explainPlanned(args)
 	modes := slices.Repeat([]string{"auto"}, 7)
 	if strings.HasPrefix(sql, "-- name: FindPickups ") { // of which there are a thousand
 		modes = []string{"force_custom_plan", "force_generic_plan"}
@@ -861,8 +853,7 @@ func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 			return nil, err
 		}
 		var text []byte
-		err := p.tx.QueryRow(ctx, call, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...).Scan(&text)
-		if err != nil {
+		if err := p.tx.QueryRow(ctx, explain, args...).Scan(&text); err != nil {
 			return nil, err
 		}
 		var out []struct{ Plan node }
@@ -874,6 +865,21 @@ func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 		}
 	}
 	return nil, errExplained
+}
+
+// explainPlanned executes the statement that was prepared as planned, by the plan that PostgreSQL has for it: EXPLAIN of
+// a statement with parameters plans for their values, whatever plan_cache_mode says.
+func explainPlanned(args []any) (sql string, texts []any) {
+	sql, texts = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE planned", []any{pgx.QueryExecModeSimpleProtocol}
+	var marks []string
+	for n, arg := range args {
+		texts = append(texts, asText(arg))
+		marks = append(marks, fmt.Sprintf("$%d", n+1))
+	}
+	if len(marks) > 0 {
+		sql += "(" + strings.Join(marks, ", ") + ")"
+	}
+	return sql, texts
 }
 
 // asText is an array as it is written in a statement.
