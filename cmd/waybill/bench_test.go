@@ -207,6 +207,7 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		"bench crowd --phase lists,walls":  `unknown name "walls"; see: waybill bench crowd -h`,
 		"bench crowd --streams 0":          "the sizes of the crowd must be positive",
 		"bench held --needing 0":           "--duration, --callers and --needing must be positive",
+		"bench replicas --callers 0":       "--duration, --callers and --rounds must be positive",
 		"bench http --tenants 0":           "--tenants and --processes must be positive",
 		"bench http --seconds 0":           "--seconds, --rounds, --accounts and --pickups must be positive",
 		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",

@@ -29,6 +29,7 @@ func All() []Benchmark {
 			"of events", benchCrowd},
 		{"held", "latency of writes beside a row that another session holds, and without: a pickup, an account, a slot",
 			benchHeld},
+		{"replicas", "CPU time that a read costs the primary, without a replica and with one", benchReplicas},
 		{"ranges", "reads of a day's appointments, early, in the middle and late among millions", ranges},
 		{"scale", "cost of each operation for each role on 10 thousand to 10 million pickups: latency, pages, " +
 			"ratios", benchScale},

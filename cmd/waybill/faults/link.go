@@ -1,162 +1,96 @@
 package faults
 
 import (
+	"bytes"
 	"context"
-	"math/rand/v2"
+	"encoding/json"
+	"errors"
 	"net"
-	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/stream"
+	"github.com/rs/zerolog"
 )
 
-// link is a network between the server and its database: a TCP proxy that is slow, slices what it passes
-// on, stops, and breaks connections.
+// link is a network between the server and its database, which can be slow, slice what it passes on, stop, and
+// break connections.
 type link struct {
-	listener net.Listener
-	target   string
-	delay    atomic.Int64 // of each chunk, in nanoseconds
-	slice    atomic.Int64 // the longest chunk, in bytes; 0 for any
-	open     sync.WaitGroup
-
-	mu     sync.Mutex
-	conns  map[*net.TCPConn]bool
-	frozen chan struct{} // closed when it thaws; nil if it is not frozen
-	closed bool
+	proxy *toxiproxy.Proxy
 }
 
 // newLink returns a link to a port of this machine.
 func newLink(port string) (*link, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	l := &link{listener: listener, target: net.JoinHostPort("127.0.0.1", port), conns: map[*net.TCPConn]bool{}}
-	l.open.Go(l.accept)
-	return l, nil
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	l := &link{toxiproxy.NewProxy(server, "database", "127.0.0.1:0", net.JoinHostPort("127.0.0.1", port))}
+	return l, l.proxy.Start()
 }
 
-func (l *link) port() string { return strconv.Itoa(l.listener.Addr().(*net.TCPAddr).Port) }
+func (l *link) address() string { return l.proxy.Listen }
 
-func (l *link) slow(delay time.Duration) { l.delay.Store(int64(delay)) }
-
-func (l *link) sliceTo(bytes int) { l.slice.Store(int64(bytes)) }
-
-func (l *link) freeze() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.frozen = make(chan struct{})
+// slowed delays what either side sends during a call.
+func (l *link) slowed(ctx context.Context, by time.Duration, during func()) error {
+	return l.with(ctx, toxic{Type: "latency", Toxicity: 1, Attributes: map[string]any{
+		"latency": by.Milliseconds(),
+	}}, during)
 }
 
-func (l *link) thaw() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.frozen != nil {
-		close(l.frozen)
-		l.frozen = nil
-	}
+// frozen passes nothing on during a call, and loses nothing.
+func (l *link) frozen(ctx context.Context, during func()) error {
+	return l.slowed(ctx, time.Hour, during) // once the delay is gone, what it held back goes on at once
 }
 
-// cut closes all connections, with a reset if so.
-func (l *link) cut(reset bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.conns {
-		if reset {
-			_ = c.SetLinger(0)
-		}
-		c.Close()
-	}
+// sliced passes on about so many bytes at a time during a call.
+func (l *link) sliced(ctx context.Context, bytes int, during func()) error {
+	return l.with(ctx, toxic{Type: "slicer", Toxicity: 1, Attributes: map[string]any{
+		"average_size": bytes, "size_variation": bytes / 2,
+	}}, during)
+}
+
+// resetting has connections that begin during a call end with a reset.
+func (l *link) resetting(ctx context.Context, during func()) error {
+	// It would break them by itself, after their first message: at a toxicity of 0 it sets how they are closed.
+	return l.with(ctx, toxic{Type: "reset_peer", Toxicity: 0}, during)
+}
+
+// cut closes all connections.
+func (l *link) cut() error {
+	l.proxy.Stop()
+	return l.proxy.Start()
 }
 
 func (l *link) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	err := l.listener.Close()
-	l.thaw()
-	l.cut(false)
-	l.open.Wait()
+	l.proxy.Stop()
+	return nil
+}
+
+// toxic is what toxiproxy does to one direction of each connection.
+type toxic struct {
+	Name       string         `json:"name"`
+	Type       string         `json:"type"`
+	Stream     string         `json:"stream"`
+	Toxicity   float32        `json:"toxicity"` // the part of the connections that have it
+	Attributes map[string]any `json:"attributes"`
+}
+
+// with has a toxic in both directions during a call.
+func (l *link) with(ctx context.Context, t toxic, during func()) (err error) {
+	for _, direction := range []stream.Direction{stream.Upstream, stream.Downstream} {
+		t.Stream = direction.String()
+		t.Name = t.Type + " " + t.Stream
+		if err := l.add(t); err != nil {
+			return err
+		}
+		defer func(name string) { err = errors.Join(err, l.proxy.Toxics.RemoveToxic(ctx, name)) }(t.Name)
+	}
+	during()
+	return nil
+}
+
+func (l *link) add(t toxic) error {
+	body, err := json.Marshal(t)
+	if err == nil {
+		_, err = l.proxy.Toxics.AddToxicJson(bytes.NewReader(body))
+	}
 	return err
-}
-
-func (l *link) accept() {
-	for {
-		client, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		l.open.Go(func() { l.carry(client.(*net.TCPConn)) })
-	}
-}
-
-func (l *link) carry(client *net.TCPConn) {
-	defer client.Close()
-	l.wait()
-	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.target)
-	if err != nil {
-		return
-	}
-	server := c.(*net.TCPConn)
-	defer server.Close()
-	if !l.keep(client, server) {
-		return
-	}
-	defer l.drop(client, server)
-	var both sync.WaitGroup
-	both.Go(func() { l.pass(client, server) })
-	both.Go(func() { l.pass(server, client) })
-	both.Wait()
-}
-
-func (l *link) keep(conns ...*net.TCPConn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		l.conns[c] = true
-	}
-	return !l.closed
-}
-
-func (l *link) drop(conns ...*net.TCPConn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		delete(l.conns, c)
-	}
-}
-
-// pass passes on what one side sends, until either ends.
-func (l *link) pass(to, from *net.TCPConn) {
-	defer to.Close()
-	defer from.Close()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		for chunk := buffer[:n]; len(chunk) > 0; {
-			size := len(chunk)
-			if most := int(l.slice.Load()); most > 0 {
-				size = min(size, 1+rand.IntN(most))
-			}
-			l.wait()
-			time.Sleep(time.Duration(l.delay.Load()))
-			if _, err := to.Write(chunk[:size]); err != nil {
-				return
-			}
-			chunk = chunk[size:]
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// wait waits while the link is frozen.
-func (l *link) wait() {
-	l.mu.Lock()
-	frozen := l.frozen
-	l.mu.Unlock()
-	if frozen != nil {
-		<-frozen
-	}
 }

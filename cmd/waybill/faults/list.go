@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -138,37 +139,29 @@ func killPooled(ctx context.Context, s *stage) error {
 }
 
 func slowNetwork(ctx context.Context, s *stage) error {
-	s.link.slow(20 * time.Millisecond)
-	s.pause(ctx, 500*time.Millisecond, time.Second)
-	s.link.slow(0)
-	return nil
+	return s.link.slowed(ctx, 20*time.Millisecond, func() { s.pause(ctx, 500*time.Millisecond, time.Second) })
 }
 
 func sliceNetwork(ctx context.Context, s *stage) error {
-	s.link.sliceTo(16)
-	s.pause(ctx, 500*time.Millisecond, time.Second)
-	s.link.sliceTo(0)
-	return nil
+	return s.link.sliced(ctx, 16, func() { s.pause(ctx, 500*time.Millisecond, time.Second) })
 }
 
-func cutNetwork(ctx context.Context, s *stage) error { return s.breakNetwork(ctx, false) }
-
-func resetNetwork(ctx context.Context, s *stage) error { return s.breakNetwork(ctx, true) }
-
-func (s *stage) breakNetwork(ctx context.Context, reset bool) error {
+func cutNetwork(ctx context.Context, s *stage) (err error) {
 	for range 10 {
-		s.link.cut(reset)
+		err = errors.Join(err, s.link.cut())
 		s.pause(ctx, 20*time.Millisecond, 100*time.Millisecond)
 	}
-	return nil
+	return err
+}
+
+func resetNetwork(ctx context.Context, s *stage) (err error) {
+	reset := s.link.resetting(ctx, func() { err = cutNetwork(ctx, s) })
+	return errors.Join(err, reset)
 }
 
 // freezeNetwork loses no connection, and passes nothing on for a while.
 func freezeNetwork(ctx context.Context, s *stage) error {
-	s.link.freeze()
-	s.pause(ctx, time.Second, 2*time.Second)
-	s.link.thaw()
-	return nil
+	return s.link.frozen(ctx, func() { s.pause(ctx, time.Second, 2*time.Second) })
 }
 
 func killProgram(ctx context.Context, s *stage) error {

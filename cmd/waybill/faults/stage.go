@@ -188,7 +188,7 @@ func (s *stage) databaseURL() (string, error) {
 	}
 	hosts := []string{u.Host}
 	if s.link != nil {
-		hosts = []string{"127.0.0.1:" + s.link.port()}
+		hosts = []string{s.link.address()}
 	}
 	if s.standby != nil {
 		other, err := url.Parse(s.standby.URL(localpg.App, localpg.Database))
