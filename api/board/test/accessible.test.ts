@@ -55,7 +55,21 @@ const pages: [Role, string[]][] = [
   ["staff", [""]],
   ["hub", [""]],
   ["driver", [""]],
-  ["admin", ["users", "groups", "flags", "feeds", "reads", "webhooks", "webhooks/new", "nothing"]],
+  [
+    "admin",
+    [
+      "users",
+      "groups",
+      "flags",
+      "facilities",
+      "facilities/new",
+      "feeds",
+      "reads",
+      "webhooks",
+      "webhooks/new",
+      "nothing",
+    ],
+  ],
 ];
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -172,3 +172,29 @@ test("it is drawn by which group somebody sees a facility, and changed there", a
   await page.getByRole("heading", { name: "Nights" }).waitFor();
   await page.getByText("Nobody is in this group.").waitFor();
 });
+
+test("a facility is added and moved, and an edit of an outdated one is refused with the reason", async () => {
+  const page = await v.login("admin");
+  await menu(page, "Facilities");
+  await page.getByRole("link", { name: "Add a facility" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Noe Clinic");
+  await page.getByLabel("Address").fill("24 Noe St");
+  await page.getByLabel("Latitude").fill("37.7511");
+  await page.getByLabel("Longitude").fill("-122.4321");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("heading", { name: "Noe Clinic" }).waitFor();
+  const noe = async () => {
+    const all = unwrap(await v.as("admin").facilities.list().page()).items;
+    return all.find(({ name }) => name === "Noe Clinic")!;
+  };
+  await page.getByLabel("Latitude").fill("37.76");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The facility is changed.").waitFor();
+  assert.equal((await noe()).latitude, 37.76);
+  // Somebody else changes it meanwhile: what is typed does not overwrite that unseen.
+  unwrap(await v.as("admin").facilities.edit(await noe(), { address: "42 Noe St" }));
+  await page.getByLabel("Address").fill("1 Lost St");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").filter({ hasText: "changed" }).first().waitFor();
+  assert.equal((await noe()).address, "42 Noe St");
+});

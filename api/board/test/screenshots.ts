@@ -31,6 +31,7 @@ const shots: Shot[] = [
   { name: "driver", role: "driver" },
   { name: "users", role: "admin", path: "users" },
   { name: "groups", role: "admin", path: "groups", then: chosen },
+  { name: "facilities", role: "admin", path: "facilities", then: chosen },
   { name: "feeds", role: "admin", path: "feeds", then: chosen },
   { name: "webhooks", role: "admin", path: "webhooks", then: chosen },
   {
