@@ -3,10 +3,12 @@ package db_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 	"waybill/db/dbtest"
@@ -23,29 +25,50 @@ func buffers(
 	if !ok {
 		t.Fatalf("there is no %s", query)
 	}
-	explained := func(mode string) int {
-		conn := must(s.Pool().Acquire(ctx))
-		defer conn.Release()
-		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
-		var plan []byte
-		over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
-		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
-			Scan(&plan); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-		must(conn.Exec(ctx, "RESET plan_cache_mode"))
-		var read []struct {
-			Plan struct {
-				Hit  int `json:"Shared Hit Blocks"`
-				Read int `json:"Shared Read Blocks"`
-			}
-		}
+	pages := func(plan []byte) int {
+		var read []struct{ Plan node }
 		if err := json.Unmarshal(plan, &read); err != nil {
 			t.Fatal(err)
 		}
-		return read[0].Plan.Hit + read[0].Plan.Read
+		return int(read[0].Plan.Hit + read[0].Plan.Read)
 	}
-	return explained("force_custom_plan"), explained("force_generic_plan")
+	conn := must(s.Pool().Acquire(ctx))
+	defer conn.Release()
+	var plan []byte
+	if err := over(conn, v).QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
+		Scan(&plan); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return pages(plan), pages(genericPlan(ctx, t, conn.Conn(), v, text, args...))
+}
+
+// over returns a viewer's access by one connection.
+func over(q db.DBTX, v db.Viewer) db.DBTX {
+	return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q }).As(v).DBTX()
+}
+
+// genericPlan executes a statement by the plan that PostgreSQL may choose once it has seen it a few times, which fits
+// any arguments. EXPLAIN with parameters plans for their values.
+func genericPlan(
+	ctx context.Context, t testing.TB, conn *pgx.Conn, v db.Viewer, text string, args ...any,
+) (plan []byte) {
+	t.Helper()
+	prepared := must(conn.Prepare(ctx, "generic", text))
+	defer conn.Deallocate(ctx, "generic")
+	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))
+	defer conn.Exec(ctx, "RESET plan_cache_mode")
+	literals := make([]string, len(args))
+	for i, arg := range args {
+		encoded := must(conn.TypeMap().Encode(prepared.ParamOIDs[i], pgx.TextFormatCode, arg, nil))
+		if literals[i] = "NULL"; encoded != nil {
+			literals[i] = "'" + strings.ReplaceAll(string(encoded), "'", "''") + "'"
+		}
+	}
+	execute := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE generic(" + strings.Join(literals, ", ") + ")"
+	if err := over(conn, v).QueryRow(ctx, execute).Scan(&plan); err != nil {
+		t.Fatalf("%.60s: %v", text, err)
+	}
+	return plan
 }
 
 // few fails the test if a query looks at more pages.
