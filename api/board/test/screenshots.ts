@@ -41,7 +41,10 @@ const shots: Shot[] = [
     then: async (page) => {
       await page.getByRole("searchbox", { name: "Name", exact: true }).fill("Person");
       await page.getByRole("button", { name: "Search", exact: true }).click();
-      await chosen(page);
+      await page
+        .getByRole("link", { name: /Listed Person/ })
+        .first()
+        .click();
     },
   },
   {
