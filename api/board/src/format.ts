@@ -4,6 +4,8 @@ const { locale } = texts;
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
+const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 
 /** Returns a time of day, with the day unless it is today, in the browser's zone. */
@@ -27,6 +29,12 @@ const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 /** Returns a time of day with its seconds, in the browser's zone. */
 export function exactTimeOf(at: Date): string {
   return exact.format(at);
+}
+
+/** Returns the day of a time in the browser's zone, and the time of that day with its seconds. */
+export function dayAndTimeOf(at: string): [day: string, time: string] {
+  const time = new Date(at);
+  return [date.format(time), seconds.format(time)];
 }
 
 /** Returns a span of time in two units at most. */

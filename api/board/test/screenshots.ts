@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { unwrap } from "../../ts/dist/src/index.js";
+import { colleagues, endpoint, feeds, receiver } from "./admin.js";
 import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
 
 // Takes a picture of each page, or of those that are named, to be looked at.
@@ -13,6 +14,8 @@ const folder = join(import.meta.dirname, "screenshots");
 type Shot = { name: string; role?: Role; path?: string; then?: (page: Page) => Promise<unknown> };
 
 const choose = (page: Page) => page.locator(".cards [role=row]").first().click();
+
+const chosen = (page: Page) => page.locator(".choices a").first().click();
 
 const shots: Shot[] = [
   { name: "login" },
@@ -29,7 +32,23 @@ const shots: Shot[] = [
   { name: "hub", role: "hub" },
   { name: "driver", role: "driver" },
   { name: "users", role: "admin", path: "users" },
-  { name: "groups", role: "admin", path: "groups" },
+  { name: "groups", role: "admin", path: "groups", then: chosen },
+  { name: "facilities", role: "admin", path: "facilities", then: chosen },
+  { name: "feeds", role: "admin", path: "feeds", then: chosen },
+  { name: "webhooks", role: "admin", path: "webhooks", then: chosen },
+  {
+    name: "reads",
+    role: "admin",
+    path: "reads",
+    then: async (page) => {
+      await page.getByRole("searchbox", { name: "Name", exact: true }).fill("Person");
+      await page.getByRole("button", { name: "Search", exact: true }).click();
+      await page
+        .getByRole("link", { name: /Listed Person/ })
+        .first()
+        .click();
+    },
+  },
   {
     name: "accounts",
     role: "admin",
@@ -47,6 +66,14 @@ const places = [
   "55 Guerrero St",
   "66 Folsom St",
 ];
+
+/** Makes what admins look at: lists of appointments, groups, and endpoints of which one answers. */
+async function administration(v: Visit, url: string): Promise<void> {
+  await colleagues(v);
+  await feeds(v);
+  await endpoint(v, "https://hooks.partner.example/v2/pickups");
+  await endpoint(v, url);
+}
 
 /** Makes a day's work: pickups in several statuses, some of them with the demo driver. */
 async function work(v: Visit): Promise<void> {
@@ -70,8 +97,9 @@ async function work(v: Visit): Promise<void> {
   unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
 }
 
-const v = await visit();
+const [v, hook] = await Promise.all([visit(), receiver()]);
 try {
+  await administration(v, hook.url);
   await work(v);
   await mkdir(folder, { recursive: true });
   for (const colorScheme of ["light", "dark"] as const) {
@@ -91,6 +119,7 @@ try {
     }
   }
 } finally {
+  hook.close();
   await v.close();
 }
 console.log(folder);
