@@ -267,7 +267,8 @@ WITH asked AS MATERIALIZED (
     SELECT n.term, n.patient_id, n.is_cut
     FROM asked AS a
     CROSS JOIN LATERAL next_visible_patient_terms(
-        a.first, a.past, a.patterns, $9::text, $10::uuid, ($5::bigint) / 20, 1 + $11::int) AS n
+        a.first, a.past, a.patterns, $9::text, $10::uuid, ($5::bigint) / 20,
+        1 + $11::int) AS n
     WHERE 100 * (SELECT count(*) FROM mine) > $5::bigint AND $8::uuid IS NULL
 ), tried AS MATERIALIZED (
     SELECT

@@ -460,8 +460,9 @@ func (c costFixture) patientsFound() (all []readCost) {
 		} {
 			for name, v := range c.viewers {
 				most := int64(searchCost)
+				// A thousand of the tenant's entries may have one word without the other.
 				if several := strings.Contains(p.Name, " "); several && c.seesAll(name) {
-					most += 2000 * searchFacilityCost // a thousand of the tenant's entries may have the one without the other
+					most += 2000 * searchFacilityCost
 				}
 				what := fmt.Sprintf("%s: facility %v, %+v", name, deref(facility), p)
 				all = append(all, readCost{what, v, most, func(ctx context.Context, q *db.Queries) error {
@@ -868,8 +869,8 @@ func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	return nil, errExplained
 }
 
-// explainPlanned executes the statement that was prepared as planned, by the plan that PostgreSQL has for it: EXPLAIN of
-// a statement with parameters plans for their values, whatever plan_cache_mode says.
+// explainPlanned executes the statement that was prepared as planned, by the plan that PostgreSQL has for it: EXPLAIN
+// of a statement with parameters plans for their values, whatever plan_cache_mode says.
 func explainPlanned(args []any) (sql string, texts []any) {
 	sql, texts = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE planned", []any{pgx.QueryExecModeSimpleProtocol}
 	var marks []string

@@ -39,8 +39,8 @@ func TestBenchReplicasTellsWhatAReadCostsThePrimary(t *testing.T) {
 	if lines < 3 {
 		t.Errorf("%d lines", lines)
 	}
-	if code, _, errors := ended(t, "", []string{"DATABASE_URL=postgres://localhost/x"}, "bench", "replicas"); code != 1 ||
-		!strings.Contains(errors, "unset DATABASE_URL") {
+	code, _, errors = ended(t, "", []string{"DATABASE_URL=postgres://localhost/x"}, "bench", "replicas")
+	if code != 1 || !strings.Contains(errors, "unset DATABASE_URL") {
 		t.Errorf("with a database of others: exit code %d: %s", code, errors)
 	}
 }

@@ -183,7 +183,8 @@ WITH asked AS MATERIALIZED (
     SELECT n.term, n.patient_id, n.is_cut
     FROM asked AS a
     CROSS JOIN LATERAL next_visible_patient_terms(
-        a.first, a.past, a.patterns, @after_term::text, @after_id::uuid, (@max_looks::bigint) / 20, 1 + @max_rows::int) AS n
+        a.first, a.past, a.patterns, @after_term::text, @after_id::uuid, (@max_looks::bigint) / 20,
+        1 + @max_rows::int) AS n
     WHERE 100 * (SELECT count(*) FROM mine) > @max_looks::bigint AND sqlc.narg('facility_id')::uuid IS NULL
 ), tried AS MATERIALIZED (
     SELECT

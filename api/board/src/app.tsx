@@ -1,9 +1,10 @@
-import { QueryCache, QueryClient, QueryClientProvider, MutationCache, useQueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react-query";
 import { Refused } from "@waybill/client";
-import { useStream, WaybillProvider } from "@waybill/client/react";
-import { type ReactNode, useEffect, useMemo } from "react";
+import { WaybillProvider } from "@waybill/client/react";
+import { type ReactNode, useMemo } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
+import { Connection } from "./connection";
 import { NoticesProvider } from "./parts/notices";
 import { Login } from "./login";
 import { pagesFor } from "./pages";
@@ -32,7 +33,8 @@ function Gate() {
       // Rows come by the stream; what is not in it is read again when it is shown again.
       defaultOptions: {
         queries: { staleTime: 15_000, networkMode: "always" },
-        mutations: { networkMode: "always" },
+        // What was not answered is kept, to be sent again.
+        mutations: { networkMode: "always", gcTime: 3_600_000 },
       },
     });
   }, [session?.token, expire]);
@@ -101,31 +103,5 @@ function Missing(): ReactNode {
       <h1>{texts.notFound}</h1>
       <Link to={[]}>{texts.pickup.back}</Link>
     </section>
-  );
-}
-
-/** Follows the stream, and says how the connection is. */
-function Connection() {
-  const cache = useQueryClient();
-  const { expire } = useGate();
-  const { state, error } = useStream({
-    // A transition may have given a driver work, or taken it away.
-    onEvent: () => void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-drivers" }),
-  });
-  useEffect(() => {
-    if (error?.problem.code === "unauthenticated") expire();
-  }, [error, expire]);
-  const shown = error ? "ended" : state;
-  return (
-    <>
-      <span className={`connection ${shown}`} role="status">
-        {texts.stream[shown]}
-      </span>
-      {shown === "waiting" && (
-        <p className="offline" role="alert">
-          {texts.stream.waitingLong}
-        </p>
-      )}
-    </>
   );
 }

@@ -4,6 +4,8 @@ const { locale } = texts;
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
+const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 
 /** Returns a time of day, with the day unless it is today, in the browser's zone. */
@@ -14,9 +16,25 @@ export function timeOf(at: string, now = new Date()): string {
     : `${day.format(time)}, ${clock.format(time)}`;
 }
 
-/** Returns date, time and seconds in the browser's zone. */
+/** Returns date, time and seconds in the browser's zone, and its name. */
 export function fullTimeOf(at: string): string {
-  return full.format(new Date(at));
+  const time = new Date(at);
+  const zone = zoned.formatToParts(time).find(({ type }) => type === "timeZoneName");
+  return `${full.format(time)} ${zone?.value ?? ""}`;
+}
+
+const zoned = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
+const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+
+/** Returns a time of day with its seconds, in the browser's zone. */
+export function exactTimeOf(at: Date): string {
+  return exact.format(at);
+}
+
+/** Returns the day of a time in the browser's zone, and the time of that day with its seconds. */
+export function dayAndTimeOf(at: string): [day: string, time: string] {
+  const time = new Date(at);
+  return [date.format(time), seconds.format(time)];
 }
 
 /** Returns a span of time in two units at most. */
@@ -27,6 +45,13 @@ export function spanOf(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return texts.span.hours(hours, minutes % 60);
   return texts.span.days(Math.floor(hours / 24), hours % 24);
+}
+
+/** Returns how long something took: also less than a minute is of interest. */
+export function tookOf(milliseconds: number): string {
+  return milliseconds < 60_000
+    ? texts.span.seconds(Math.max(0, Math.round(milliseconds / 1_000)))
+    : spanOf(milliseconds);
 }
 
 /** Returns an amount, such as 12.50. Accounts say its currency. */

@@ -19,6 +19,10 @@ const Driver = lazy(() => import("./driver/page").then(({ Driver }) => ({ defaul
 const Users = lazy(() => import("./admin/users").then(({ Users }) => ({ default: Users })));
 const Accounts = lazy(() => import("./admin/accounts").then(({ Accounts }) => ({ default: Accounts })));
 const Groups = lazy(() => import("./admin/groups").then(({ Groups }) => ({ default: Groups })));
+const Facilities = lazy(() => import("./admin/facilities").then(({ Facilities }) => ({ default: Facilities })));
+const Feeds = lazy(() => import("./admin/feeds").then(({ Feeds }) => ({ default: Feeds })));
+const Reads = lazy(() => import("./admin/reads").then(({ Reads }) => ({ default: Reads })));
+const Webhooks = lazy(() => import("./admin/webhooks").then(({ Webhooks }) => ({ default: Webhooks })));
 const Flags = lazy(() => import("./admin/flags").then(({ Flags }) => ({ default: Flags })));
 
 const loading = <Instead of={{ isPending: true, error: null, refetch: undefined! }} />;
@@ -37,8 +41,12 @@ const pages: Record<Role, Page[]> = {
   admin: [
     board,
     later(texts.nav.users, "users", () => <Users />),
-    later(texts.nav.groups, "groups", () => <Groups />),
+    later(texts.nav.groups, "groups", ([, id]) => <Groups id={id} />),
+    later(texts.nav.facilities, "facilities", ([, id]) => <Facilities id={id} />),
     later(texts.nav.accounts, "accounts", ([, id]) => <Accounts id={id} />),
+    later(texts.nav.feeds, "feeds", ([, id]) => <Feeds id={id} />),
+    later(texts.nav.reads, "reads", ([, ...of]) => <Reads of={of} />),
+    later(texts.nav.webhooks, "webhooks", ([, id]) => <Webhooks id={id} />),
     later(texts.nav.flags, "flags", () => <Flags />),
   ],
   dispatcher: [board, later(texts.nav.accounts, "accounts", ([, id]) => <Accounts id={id} />)],

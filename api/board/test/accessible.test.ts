@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
+import { unwrap } from "../../ts/dist/src/index.js";
+import { colleagues, endpoint, feeds } from "./admin.js";
 import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
 
 let v: Visit;
@@ -13,6 +15,18 @@ before(async () => {
   const ts = createRequire(new URL("../../ts/package.json", import.meta.url));
   axe = await readFile(ts.resolve("axe-core/axe.min.js"), "utf8");
   await driver(v, "Seen");
+  const { users, patients } = v.as("dispatcher");
+  const [dispatcher] = unwrap(await users.list({ role: "dispatcher" }).page()).items;
+  const [patient] = unwrap(await patients.list().page()).items;
+  pages
+    .at(-1)![1]
+    .push(
+      `groups/${await colleagues(v)}`,
+      `feeds/${await feeds(v)}`,
+      `webhooks/${await endpoint(v, "https://clinic.example/waybill")}`,
+      `reads/users/${dispatcher!.id}`,
+      `reads/patients/${patient!.id}`,
+    );
   await submitted(v);
 });
 
@@ -41,7 +55,21 @@ const pages: [Role, string[]][] = [
   ["staff", [""]],
   ["hub", [""]],
   ["driver", [""]],
-  ["admin", ["users", "groups", "flags", "nothing"]],
+  [
+    "admin",
+    [
+      "users",
+      "groups",
+      "flags",
+      "facilities",
+      "facilities/new",
+      "feeds",
+      "reads",
+      "webhooks",
+      "webhooks/new",
+      "nothing",
+    ],
+  ],
 ];
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -2,15 +2,20 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { unwrap } from "../../ts/dist/src/index.js";
+import { colleagues, endpoint, feeds, receiver } from "./admin.js";
 import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
 
-// Takes a picture of each page, to be looked at.
+// Takes a picture of each page, or of those that are named, to be looked at.
+
+const named = process.argv.slice(2);
 
 const folder = join(import.meta.dirname, "screenshots");
 
 type Shot = { name: string; role?: Role; path?: string; then?: (page: Page) => Promise<unknown> };
 
 const choose = (page: Page) => page.locator(".cards [role=row]").first().click();
+
+const chosen = (page: Page) => page.locator(".choices a").first().click();
 
 const shots: Shot[] = [
   { name: "login" },
@@ -27,7 +32,23 @@ const shots: Shot[] = [
   { name: "hub", role: "hub" },
   { name: "driver", role: "driver" },
   { name: "users", role: "admin", path: "users" },
-  { name: "groups", role: "admin", path: "groups" },
+  { name: "groups", role: "admin", path: "groups", then: chosen },
+  { name: "facilities", role: "admin", path: "facilities", then: chosen },
+  { name: "feeds", role: "admin", path: "feeds", then: chosen },
+  { name: "webhooks", role: "admin", path: "webhooks", then: chosen },
+  {
+    name: "reads",
+    role: "admin",
+    path: "reads",
+    then: async (page) => {
+      await page.getByRole("searchbox", { name: "Name", exact: true }).fill("Person");
+      await page.getByRole("button", { name: "Search", exact: true }).click();
+      await page
+        .getByRole("link", { name: /Listed Person/ })
+        .first()
+        .click();
+    },
+  },
   {
     name: "accounts",
     role: "admin",
@@ -46,11 +67,19 @@ const places = [
   "66 Folsom St",
 ];
 
+/** Makes what admins look at: lists of appointments, groups, and endpoints of which one answers. */
+async function administration(v: Visit, url: string): Promise<void> {
+  await colleagues(v);
+  await feeds(v);
+  await endpoint(v, "https://hooks.partner.example/v2/pickups");
+  await endpoint(v, url);
+}
+
 /** Makes a day's work: pickups in several statuses, some of them with the demo driver. */
 async function work(v: Visit): Promise<void> {
   const dispatcher = v.as("dispatcher");
   const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
-  for (const name of ["Grace", "Ada", "Edsger"]) await driver(v, name);
+  for (const name of ["Ada", "Edsger", "Barbara"]) await driver(v, name);
   const window = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
   const ids = [];
   for (const [i, place] of places.entries()) {
@@ -60,12 +89,17 @@ async function work(v: Visit): Promise<void> {
   unwrap(await dispatcher.pickups.assign(ids[0]!, { driver_id }));
   unwrap(await v.as("driver").pickups.collect(ids[0]!));
   unwrap(await v.as("hub").pickups.receive(ids[0]!));
+  const late = { window_start: window(-2), window_end: window(-1) };
+  const overdue = await submitted(v, { pickup_address: "77 Noe St, San Francisco", ...late });
+  unwrap(await dispatcher.pickups.assign(overdue, { driver_id }));
+  unwrap(await v.as("driver").pickups.collect(overdue));
   unwrap(await dispatcher.pickups.assign(ids[1]!, { driver_id }));
   unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
 }
 
-const v = await visit();
+const [v, hook] = await Promise.all([visit(), receiver()]);
 try {
+  await administration(v, hook.url);
   await work(v);
   await mkdir(folder, { recursive: true });
   for (const colorScheme of ["light", "dark"] as const) {
@@ -73,7 +107,7 @@ try {
       ["desk", { width: 1440, height: 900 }],
       ["phone", { width: 390, height: 844 }],
     ] as const) {
-      for (const { name, role, path, then } of shots) {
+      for (const { name, role, path, then } of shots.filter((shot) => !named.length || named.includes(shot.name))) {
         const options = { colorScheme, viewport };
         const page = role ? await v.login(role, options) : await v.open(options);
         if (path) await page.goto(`${v.server.url}/board/${path}`);
@@ -85,6 +119,7 @@ try {
     }
   }
 } finally {
+  hook.close();
   await v.close();
 }
 console.log(folder);

@@ -1,13 +1,12 @@
 import { useList, useValue, useWaybill } from "@waybill/client/react";
-import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
 import { fullTimeOf, moneyOf, shortId } from "../format";
-import { Field } from "../parts/form";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
 import { useGate } from "../session";
 import { texts } from "../texts";
+import { useDays } from "./days";
 
 /** The accounts, and the statement of one. */
 export function Accounts({ id }: { id: string | undefined }) {
@@ -39,18 +38,13 @@ export function Accounts({ id }: { id: string | undefined }) {
 const month = 30 * 24 * 3_600_000;
 
 function Statement({ id }: { id: string }) {
-  const [from, setFrom] = useState(() => new Date(Date.now() - month).toISOString().slice(0, 10));
-  const [to, setTo] = useState("");
-  const range = useMemo(() => ({ ...bound("from", from), ...bound("to", to) }), [from, to]);
+  const { range, fields } = useDays(new Date(Date.now() - month).toISOString().slice(0, 10));
   const statement = useValue("get-account-statement", id, range);
   const { data } = statement;
   return (
     <section className="card statement">
       <h2>{texts.admin.statement}</h2>
-      <div className="pair">
-        <Field label={texts.admin.from} type="date" value={from} onChange={setFrom} />
-        <Field label={texts.admin.to} type="date" value={to} onChange={setTo} />
-      </div>
+      {fields}
       <Instead of={statement} />
       {data && (
         <>
@@ -99,14 +93,6 @@ function Statement({ id }: { id: string }) {
       )}
     </section>
   );
-}
-
-/** Days are those of the browser's zone: from the first's begin to the last's end. */
-function bound(name: "from" | "to", day: string): { from?: string; to?: string } {
-  const at = new Date(`${day}T00:00`);
-  if (Number.isNaN(at.getTime())) return {};
-  if (name === "to") at.setDate(at.getDate() + 1);
-  return name === "to" && at.getTime() > Date.now() ? {} : { [name]: at.toISOString() };
 }
 
 /** The same statement as a file. */

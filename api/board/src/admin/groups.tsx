@@ -1,107 +1,80 @@
 import { useCall, useList } from "@waybill/client/react";
-import { Button } from "react-aria-components";
+import { type FormEvent, useState } from "react";
+import { Button, Form } from "react-aria-components";
 
-import { useFacilities, UserName } from "../names";
-import { ChoiceField } from "../parts/form";
+import { Field } from "../parts/form";
 import { useNotices } from "../parts/notices";
 import { Heading, Instead, More } from "../parts/page";
-import { FacilityName } from "../names";
+import { Link, open } from "../router";
 import { texts } from "../texts";
+import { GroupPanel } from "./group";
+import { Matrix } from "./matrix";
+import { type Drawn, useDrawn } from "./sees";
 
-/** Who sees what: the members of each group see its facilities. */
-export function Groups() {
-  const groups = useList("list-groups");
+const words = texts.admin.sees;
+
+/** Who sees what, drawn: which users see which facilities, and by which group. The members of a group see its own. */
+export function Groups({ id }: { id: string | undefined }) {
+  const list = useList("list-groups", { limit: 50 });
+  const drawn = useDrawn(list.data ?? []);
+  const chosen = drawn.groups.find((group) => group.row.id === id);
   return (
     <div>
       <Heading title={texts.admin.groups}>{texts.admin.groups}</Heading>
-      <Instead of={groups} empty={texts.admin.groupNone} />
-      <div className="groups">
-        {groups.data?.map(({ id, name }) => (
-          <section key={id} className="card group" aria-label={name}>
-            <h2>{name}</h2>
-            <Members id={id} />
-            <span className="sees" aria-hidden="true">
-              →
-            </span>
-            <Facilities id={id} />
+      <div className={id === undefined ? "aside-page" : "aside-page chosen-one"}>
+        <nav className="card aside" aria-label={words.groups}>
+          <h2>{words.groups}</h2>
+          <Instead of={list} empty={texts.admin.groupNone} />
+          <Legend groups={drawn.groups} chosen={id} />
+          <More of={list} />
+          <NewGroup />
+        </nav>
+        <div className="endpoint">
+          {chosen && <GroupPanel key={chosen.row.id} group={chosen} drawn={drawn} />}
+          <section className="card">
+            <Instead of={drawn.read} skeleton={5} />
+            {!drawn.read.isPending && !drawn.read.error && <Matrix drawn={drawn} chosen={chosen} />}
           </section>
-        ))}
+        </div>
       </div>
-      <More of={groups} />
     </div>
   );
 }
 
-function Members({ id }: { id: string }) {
-  const members = useList("list-group-members", id);
-  const users = useList("list-users", { role: "staff", active: true, limit: 200 }).data ?? [];
-  const add = useCall("add-group-member");
-  const remove = useCall("remove-group-member");
-  const { refused } = useNotices();
-  const inside = new Set(members.data?.map(({ user_id }) => user_id));
+/** The groups with their marks. The chosen one stands out in the drawing. */
+function Legend({ groups, chosen }: { groups: Drawn["groups"]; chosen: string | undefined }) {
   return (
-    <div>
-      <h3>{texts.admin.members}</h3>
-      <Instead of={members} />
-      <ul className="chips">
-        {members.data?.map(({ user_id }) => (
-          <li key={user_id}>
-            <UserName id={user_id} />
-            <Button
-              className="plain"
-              aria-label={texts.admin.remove}
-              isPending={remove.isPending}
-              onPress={() => remove.mutate([id, user_id], { onError: refused })}
-            >
-              ×
-            </Button>
-          </li>
-        ))}
-      </ul>
-      <More of={members} />
-      <ChoiceField
-        label={texts.admin.addMember}
-        choices={users.filter((user) => !inside.has(user.id))}
-        value={undefined}
-        onChange={(user) => user && add.mutate([id, user], { onError: refused })}
-      />
-    </div>
+    <ul className="choices">
+      {groups.map(({ row, mark, hue, members, facilities }) => (
+        <li key={row.id}>
+          <Link to={row.id === chosen ? ["groups"] : ["groups", row.id]} current={row.id === chosen}>
+            <span className={`mark hue-${hue}`}>{mark}</span> {row.name}{" "}
+            <small>{words.size(members.length, facilities.length)}</small>
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }
 
-function Facilities({ id }: { id: string }) {
-  const listed = useList("list-group-facilities", id);
-  const facilities = useFacilities();
-  const add = useCall("add-group-facility");
-  const remove = useCall("remove-group-facility");
+function NewGroup() {
+  const [name, setName] = useState("");
+  const create = useCall("create-group");
   const { refused } = useNotices();
-  const inside = new Set(listed.data?.map(({ facility_id }) => facility_id));
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const onSuccess = (group: { id: string }) => {
+      setName("");
+      open(["groups", group.id]);
+    };
+    create.mutate([{ name: name.trim() }], { onSuccess, onError: refused });
+  };
   return (
-    <div>
-      <h3>{texts.admin.facilities}</h3>
-      <Instead of={listed} />
-      <ul className="chips">
-        {listed.data?.map(({ facility_id }) => (
-          <li key={facility_id}>
-            <FacilityName id={facility_id} />
-            <Button
-              className="plain"
-              aria-label={texts.admin.remove}
-              isPending={remove.isPending}
-              onPress={() => remove.mutate([id, facility_id], { onError: refused })}
-            >
-              ×
-            </Button>
-          </li>
-        ))}
-      </ul>
-      <More of={listed} />
-      <ChoiceField
-        label={texts.admin.addFacility}
-        choices={facilities.filter((f) => !inside.has(f.id))}
-        value={undefined}
-        onChange={(facility) => facility && add.mutate([id, facility], { onError: refused })}
-      />
-    </div>
+    <Form className="finder" onSubmit={submit}>
+      <Field label={words.newGroup} value={name} onChange={setName} isRequired autoComplete="off" />
+      <Button type="submit" isPending={create.isPending}>
+        {texts.admin.create}
+      </Button>
+    </Form>
   );
 }

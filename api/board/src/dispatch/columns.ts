@@ -24,7 +24,7 @@ export function useColumns(statuses: readonly Status[], sort: Sort, filters: Fil
     useList("list-pickups", {
       status: [status],
       sort,
-      limit: 50,
+      limit: 200,
       ...filters,
     }),
   );
@@ -45,9 +45,13 @@ function byStatus(lists: (Pickup[] | undefined)[], sort: Sort): Map<Status, Pick
     if (rows) rows.push(row);
     else columns.set(row.status, [row]);
   }
-  const since = (row: Pickup) => row.submitted_at ?? row.created_at;
-  for (const rows of columns.values())
-    rows.sort((a, b) => since(a).localeCompare(since(b)) || a.id.localeCompare(b.id));
+  for (const rows of columns.values()) sortByWaiting(rows);
   if (sort === "newest") for (const rows of columns.values()) rows.reverse();
   return columns;
+}
+
+/** Sorts as the server does, by the times of submission, which are read once: there may be thousands. */
+function sortByWaiting(rows: Pickup[]): void {
+  const since = new Map(rows.map((row) => [row, Date.parse(row.submitted_at ?? row.created_at)]));
+  rows.sort((a, b) => since.get(a)! - since.get(b)! || (a.id < b.id ? -1 : 1));
 }

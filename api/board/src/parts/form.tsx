@@ -25,6 +25,7 @@ type FieldProps = {
   hint?: ReactNode;
   error?: string | undefined;
   isRequired?: boolean;
+  isReadOnly?: boolean;
   autoComplete?: string;
   autoFocus?: boolean;
   inputMode?: "decimal" | "text" | "search";

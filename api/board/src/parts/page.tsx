@@ -18,7 +18,7 @@ export function Heading({ children, title, actions }: { children: ReactNode; tit
   );
 }
 
-type Read = Pick<UseQueryResult, "isPending" | "error" | "refetch">;
+type Read = Pick<UseQueryResult, "isPending" | "error"> & { refetch: () => unknown };
 
 /** What stands in the place of a list or a value: that it is being read, why it could not be, or that it is empty. */
 export function Instead({

@@ -1,3 +1,5 @@
+import { useIsMutating } from "@tanstack/react-query";
+
 import { FacilityName, DriverName } from "../names";
 import { spanOf, shortId, timeOf } from "../format";
 import { useNow } from "../now";
@@ -24,8 +26,10 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
       </p>
       <p className="way">
         <span>{pickup.pickup_address}</span>
-        <span aria-hidden="true">→</span>
-        <span>{pickup.dropoff_address}</span>
+        <span className="to">
+          <span className="visually-hidden">{texts.pickup.to} </span>
+          {pickup.dropoff_address}
+        </span>
       </p>
       <p className="more">
         {pickup.window_start && pickup.window_end && (
@@ -39,9 +43,18 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
           </span>
         )}
         {long && pickup.note && <q>{pickup.note}</q>}
+        <Sending id={pickup.id} />
       </p>
     </div>
   );
+}
+
+/** Says that what is shown is not known to be done: a change is on its way, for longer than a moment. */
+export function Sending({ id }: { id: string }) {
+  const sending = useIsMutating({
+    predicate: ({ state }) => Array.isArray(state.variables) && state.variables[0] === id,
+  });
+  return sending ? <span className="sending">{texts.pickup.sending}</span> : null;
 }
 
 function Waiting({ pickup }: { pickup: Pickup }) {
