@@ -88,7 +88,7 @@ test("a change whose answer was lost is told, and sent again it is done once", a
   assert.equal(await page.locator(".notice.refused").count(), 0);
 });
 
-test("a pickup whose step at the hub was not answered does not take the next one when it is scanned again", async () => {
+test("a pickup whose step at the hub was not answered does not take the next one when scanned again", async () => {
   const id = await submitted(v, { pickup_address: "12 Scanned St" });
   const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
   unwrap(await v.as("dispatcher").pickups.assign(id, { driver_id }));
