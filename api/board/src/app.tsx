@@ -1,7 +1,7 @@
 import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react-query";
 import { Refused } from "@waybill/client";
 import { WaybillProvider } from "@waybill/client/react";
-import { type ReactNode, useMemo } from "react";
+import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
 import { Connection } from "./connection";
@@ -65,6 +65,12 @@ function Frame() {
   const { path } = useAddress();
   const pages = pagesFor(user.role);
   const page = pages.find(({ at }) => at === (path[0] ?? ""));
+  const nav = useRef<HTMLElement>(null);
+  // On a phone, the names of the pages stand in one row, which scrolls.
+  useEffect(() => {
+    const current = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (current) nav.current?.scrollTo({ left: current.offsetLeft - nav.current.offsetLeft - 24 });
+  }, [page]);
   return (
     <>
       <a className="skip" href="#content">
@@ -72,7 +78,7 @@ function Frame() {
       </a>
       <header className="bar">
         <strong className="brand">{texts.product}</strong>
-        <nav aria-label={texts.nav.label}>
+        <nav ref={nav} aria-label={texts.nav.label}>
           {pages
             .filter(({ name }) => name !== undefined)
             .map(({ at, name }) => (

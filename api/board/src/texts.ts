@@ -307,6 +307,7 @@ export const texts = {
     accounts: "Accounts",
     balance: "Balance",
     statement: "Statement",
+    statementOf: (account: string) => `Statement of ${account}`,
     opening: "Opening balance",
     closing: "Closing balance",
     booked: "Booked",
