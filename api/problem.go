@@ -30,7 +30,7 @@ type Problem struct {
 	Field         string              `json:"field,omitempty" doc:"The parameter, header or member of the body that was rejected" example:"items[7].account_id"`
 	Item          *int                `json:"item,omitempty" minimum:"0" doc:"Of write-batch: the position of the item that was rejected, from 0"`
 	CurrentStatus db.PickupStatus     `json:"current_status,omitempty" doc:"The status after the request was rejected; it may have changed again"`
-	Allowed       []db.TransitionName `json:"allowed,omitempty" maxItems:"10" doc:"The transitions that you may make from current_status"`
+	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that you may make from current_status"`
 	RequestID     string              `json:"request_id" doc:"Identifies the request in support requests"`
 
 	Blocking
