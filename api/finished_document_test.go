@@ -63,8 +63,8 @@ func TestRequestsAreClosedAndAnswersAreOpen(t *testing.T) {
 	}
 }
 
-// A list of an enum's values in an answer has room for those to come: a limit of as many as there are would be broken by
-// each new status or transition, for all operations that answer with a problem.
+// A list of an enum's values in an answer has room for those to come: a limit of as many as there are would be broken
+// by each new status or transition, for all operations that answer with a problem.
 func TestAnswersHaveRoomForMoreValuesOfAnEnum(t *testing.T) {
 	t.Parallel()
 	d := theDocument()
@@ -89,7 +89,7 @@ func TestAnswersHaveRoomForMoreValuesOfAnEnum(t *testing.T) {
 				}
 				lists++
 				if most := schema["maxItems"].(float64); int(most) < 2*len(values) {
-					t.Errorf("an answer %s of %s lists %v values at most, of %d: %v", status, op.id, most, len(values), items)
+					t.Errorf("an answer %s of %s lists %v at most, of %d: %v", status, op.id, most, len(values), items)
 				}
 			}
 		}
