@@ -294,7 +294,7 @@ WITH asked AS MATERIALIZED (
         2 - p.place + $11::int) AS n
     WHERE p.place <= 1 + $11::int
     UNION ALL
-    SELECT w.term, w.patient_id, true, false FROM wide AS w WHERE NOT w.is_cut
+    SELECT w.term, w.patient_id, NOT w.is_cut, false FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id

@@ -462,7 +462,7 @@ func (c costFixture) patientsFound() (all []readCost) {
 				most := int64(searchCost)
 				// A thousand of the tenant's entries may have one word without the other.
 				if several := strings.Contains(p.Name, " "); several && c.seesAll(name) {
-					most += 2000 * searchFacilityCost
+					most += 1_000 + 2000*searchFacilityCost
 				}
 				what := fmt.Sprintf("%s: facility %v, %+v", name, deref(facility), p)
 				all = append(all, readCost{what, v, most, func(ctx context.Context, q *db.Queries) error {
