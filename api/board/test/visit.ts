@@ -30,6 +30,8 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   const open: Visit["open"] = async ({ url = server.url, ...options } = {}) => {
     const page = await (await browser.newContext(options)).newPage();
     page.setDefaultTimeout(60_000);
+    // As where the server is reached without TLS under another name than localhost.
+    await page.addInitScript("delete Crypto.prototype.randomUUID");
     page.on("console", (message) => {
       const failed = message.text().startsWith("Failed to load resource"); // each answer of 400 and more, each cut
       if (["error", "warning"].includes(message.type()) && !failed) complaints.push(`logs: ${message.text()}`);

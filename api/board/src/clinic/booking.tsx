@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type Body, Refused, unwrap } from "@waybill/client";
+import { type Body, newId, Refused, unwrap } from "@waybill/client";
 import { useList, useWaybill } from "@waybill/client/react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-aria-components";
@@ -171,8 +171,4 @@ function reasonFor(error: unknown, id: string): string {
     default:
       return reasonOf(error);
   }
-}
-
-function newId(): string {
-  return crypto.randomUUID();
 }

@@ -1,4 +1,4 @@
-import { Refused, unwrap } from "@waybill/client";
+import { newId, Refused, unwrap } from "@waybill/client";
 import { useList, useWaybill } from "@waybill/client/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useRef, useState } from "react";
@@ -100,7 +100,7 @@ function useNextStep() {
       const pickup = unwrap(await waybill.pickups.get(id));
       const rule = rules.find((r) => r.from_statuses.includes(pickup.status));
       if (!rule) return { ok: false, text: `${shortId(id)}: ${texts.status[pickup.status]}. ${texts.hub.nothing}` };
-      step = { rule, idempotencyKey: crypto.randomUUID() };
+      step = { rule, idempotencyKey: newId() };
     }
     const { rule, idempotencyKey } = step;
     const make = waybill.pickups[rule.transition] as typeof waybill.pickups.receive;
