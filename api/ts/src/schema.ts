@@ -6508,7 +6508,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8158,7 +8161,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8670,7 +8676,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9108,7 +9117,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9477,7 +9489,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -10520,7 +10535,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -12051,7 +12069,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -14877,7 +14898,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -15932,7 +15956,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -16389,6 +16416,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
+                    /** @description The text */
                     data: {
                         /**
                          * @description Contains no patient data and no price
