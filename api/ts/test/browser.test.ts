@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
@@ -251,4 +253,44 @@ test("hooks read again what they show when the history of the stream has ended, 
 test("the client is small", async () => {
   const bytes = await site.scripts();
   assert(bytes < 40_000, `a page with the client has ${bytes} bytes of scripts`);
+});
+
+test("a bundler leaves out of the client what a page does not use", async () => {
+  const used = await site.alone();
+  assert(used.includes("/livez"), "the page was not built");
+  for (const unused of ["assign-pickup", "Last-Event-ID", "Idempotency-Key"]) {
+    assert(!used.includes(unused), `a page that uses createClient alone has ${unused}`);
+  }
+  assert(used.length < 15_000, `it has ${used.length} characters`);
+});
+
+test("the package has what it exports, source maps with their sources, and the license", async () => {
+  const { folder, files } = site.installed;
+  const text = (path: string) => readFile(join(folder, path), "utf8");
+  const { exports } = JSON.parse(await text("package.json"));
+  for (const { types, default: script } of Object.values<{ types: string; default: string }>(exports)) {
+    for (const path of [types, script]) assert(files.includes(normalize(path)), `${path} is not in the package`);
+  }
+  const scripts = files.filter((path) => path.endsWith(".js"));
+  assert(scripts.length > 10, `only ${scripts}`);
+  for (const script of scripts) {
+    assert.match(await text(script), /\/\/# sourceMappingURL=\S+\.js\.map\n?$/);
+    const { sources } = JSON.parse(await text(`${script}.map`));
+    assert(sources.length > 0, `the map of ${script} has no source`);
+    for (const source of sources) {
+      const path = normalize(join(dirname(script), source));
+      assert(files.includes(path), `${path}, the source of ${script}, is not in the package`);
+    }
+  }
+  assert.equal(await text("LICENSE"), await readFile(join(import.meta.dirname, "../../../../LICENSE"), "utf8"));
+});
+
+test("the package's folder can be installed, which builds it", async () => {
+  const printed = await site.link(`
+    import { createWaybill } from "@waybill/client";
+    import { verifyWebhook } from "@waybill/client/webhooks";
+    const { pickups } = createWaybill({ baseUrl: "https://waybill.example" });
+    console.log(typeof pickups.assign, typeof verifyWebhook);
+  `);
+  assert.equal(printed, "function function\n");
 });
