@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -577,6 +578,11 @@ func (c costFixture) jobCosts() map[string][]readCost {
 			_, err := q.ListUnfoldedTenants(ctx, db.ListUnfoldedTenantsParams{MaxRows: 500})
 			return err
 		}),
+		"ListStuckJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListStuckJobs(ctx,
+				db.ListStuckJobsParams{TenantID: c.TenantID, BeforeID: math.MaxInt64, MaxRows: 50})
+			return err
+		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckAfter: time.Hour, MaxRows: 50})
 			return err
@@ -668,6 +674,21 @@ const queues = `
 		('retryable', 100, false), ('running', 100, false)) AS s (state, jobs, finalized)
 	CROSS JOIN LATERAL generate_series(1, s.jobs) AS n;
 	INSERT INTO river_queue (name, paused_at, updated_at) VALUES ('texts', now(), now())`
+
+// stuckJobs has many jobs of a tenant that will be done, before and after those that are stuck, and many stuck jobs of
+// another tenant.
+const stuckJobs = `
+	INSERT INTO river_job (kind, queue, args, state, finalized_at, attempt, metadata)
+	SELECT 'send_text', 'texts',
+		jsonb_build_object('tenant_id', CASE WHEN s.ours THEN $1::uuid ELSE gen_random_uuid() END,
+			'message_id', CASE WHEN s.ours THEN $2::uuid ELSE gen_random_uuid() END),
+		s.state::river_job_state, CASE WHEN s.finalized THEN now() END, s.attempt, s.metadata::jsonb
+	FROM (VALUES ('available', 20000, false, 0, '{}', true), ('scheduled', 20000, false, 1, '{"snoozes": 1}', true),
+		('discarded', 200, true, 25, '{}', true), ('scheduled', 200, false, 0, '{"snoozes": 5}', true),
+		('completed', 20000, true, 1, '{}', true), ('discarded', 20000, true, 25, '{}', false),
+		('scheduled', 20000, false, 1, '{"snoozes": 1}', true))
+		AS s (state, jobs, finalized, attempt, metadata, ours)
+	CROSS JOIN LATERAL generate_series(1, s.jobs) AS n`
 
 // busyNeighbor has the newest pickups of the tenant, at a facility that no staff see.
 const busyNeighbor = `
@@ -918,6 +939,8 @@ func testReadCosts(t *testing.T, pickups int) {
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
 	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))
+	must(conn.Exec(ctx, stuckJobs, c.TenantID,
+		scan[uuid.UUID](ctx, d.owner, "SELECT id FROM pickup_events WHERE tenant_id = $1 LIMIT 1", c.TenantID)))
 	must(conn.Exec(ctx, webhooks, c.TenantID))
 	must(conn.Exec(ctx, "VACUUM ANALYZE river_job, webhook_endpoints, webhook_queues, webhook_deliveries"))
 	for _, n := range nouns {
