@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // batch returns the body of a batch.
@@ -223,5 +226,37 @@ func TestWritesThatNeedEachOtherKeepTheirOrder(t *testing.T) {
 		create, object{"operation": "submit-pickup", "path": object{"pickup_id": id}})).batched()
 	if status := made[0]["body"].(object)["status"]; status != "DRAFT" {
 		t.Errorf("the replay of the create is answered behind the submit: %v", status)
+	}
+}
+
+// Two batches that make the same two rows in opposite orders wait for each other: one is begun anew, and finds what the
+// other has made. Each row is made once, and everybody is told so.
+func TestBatchesThatMakeTheSameRowsInOppositeOrdersAreBothAnswered(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	for range dbtest.Rounds(12) {
+		ids := []uuid.UUID{newID(), newID()}
+		made := func(id uuid.UUID) object {
+			return object{"operation": "create-group", "body": object{"id": id, "name": "Group " + id.String()}}
+		}
+		answers := atOnce(4, func(n int) *answer {
+			return s.do(s.admin, "POST", "/v1/batch", batch(made(ids[n%2]), made(ids[1-n%2])))
+		})
+		created := map[string]int{}
+		for _, a := range answers {
+			for _, item := range a.batched() {
+				id := item["body"].(object)["id"].(string)
+				switch item["status"] {
+				case 201.0:
+					created[id]++
+				case 200.0:
+				default:
+					t.Errorf("an item is answered %v", item)
+				}
+			}
+		}
+		if created[ids[0].String()] != 1 || created[ids[1].String()] != 1 {
+			t.Errorf("created %v", created)
+		}
 	}
 }

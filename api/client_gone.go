@@ -100,10 +100,11 @@ func (r *request) begin() {
 }
 
 // outcome returns the status and code for metrics and the log. If the client has disconnected, 503 and 504
-// become statusClientGone; a 500 stays one.
-func (r *request) outcome(status int) (int, string) {
-	if (status == http.StatusGatewayTimeout || status == http.StatusServiceUnavailable) && r.gone.Load() {
+// become statusClientGone, and so does what did not reach it; a 500 stays one.
+func (r *request) outcome(rec *recorder) (int, string) {
+	isWait := rec.status == http.StatusGatewayTimeout || rec.status == http.StatusServiceUnavailable
+	if isWait && r.gone.Load() || rec.broken && rec.status != http.StatusInternalServerError {
 		return statusClientGone, ""
 	}
-	return status, r.code
+	return rec.status, r.code
 }

@@ -11,8 +11,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"waybill/api"
 	"waybill/db"
@@ -155,6 +158,32 @@ func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
 	release()
 	if a := s.rename(); a.status != 200 {
 		t.Error(a)
+	}
+}
+
+// departed is an answer's way to a client that has left.
+type departed struct{ http.ResponseWriter }
+
+func (departed) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// A client that leaves in the middle of its answer is no error either, whatever the answer.
+func TestAnAnswerThatDoesNotArriveIsNoErrorOfTheServers(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for operation, path := range map[string]string{
+		"list-users": "/v1/users", "get-user": "/v1/users/" + uuid.NewString(),
+		"get-account-statement": "/v1/accounts/" + s.account.String() + "/statement",
+	} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Authorization", "Bearer "+s.admin.token)
+		func() {
+			defer func() { recover() }() // as net/http does
+			s.api.ServeHTTP(departed{httptest.NewRecorder()}, r)
+		}()
+		observed, errors := s.observedOf(operation, "ERROR")
+		if strings.Join(observed, "") != operation+" 499 " || errors != 0 {
+			t.Errorf("%q, %d errors", observed, errors)
+		}
 	}
 }
 

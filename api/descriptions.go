@@ -74,6 +74,7 @@ func tableOf(schema string) string {
 var tables = map[string]string{
 	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
+	"AdjustmentRule": "pickup_adjustment_rules", "PageAdjustmentRule": "pickup_adjustment_rules",
 	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
 	"Feed": "feed_reports", "PageFeed": "feed_reports", "ListedDriver": "drivers", "PageListedDriver": "drivers",
 }

@@ -18,8 +18,10 @@ import (
 	"waybill/db"
 )
 
-const aboutStream = "Sends a server-sent event for each transition, named after it (`event: submit`), in the " +
-	"order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after " +
+const aboutStream = "Sends a server-sent event for each transition, and each change of what a pickup is charged, " +
+	"named after it (`event: submit`, `event: reprice`), in the order of their ids; the data is that of " +
+	"list-pickup-events, and those who see no price, drivers and hub, are told of no change of it. The stream starts " +
+	"with new events, or after " +
 	"Last-Event-ID without a gap. Ids are opaque.\n\nThe first event is a `checkpoint`, whose data is an empty " +
 	"object. It is sent again after events that you may not see were skipped: store its id for resuming, and " +
 	"otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.\n\nThe " +
@@ -35,7 +37,7 @@ func (a *server) describeStream() {
 	id := &huma.Schema{Type: huma.TypeString, Description: "Opaque position for resuming"}
 	retry := &huma.Schema{Type: huma.TypeInteger, Description: "Milliseconds to wait before reconnecting"}
 	transition := &huma.Schema{
-		Type: huma.TypeObject, Title: "transition", Description: "A transition of a pickup",
+		Type: huma.TypeObject, Title: "transition", Description: "An event of a pickup",
 		Properties: map[string]*huma.Schema{
 			"id": id, "event": schemas.Schema(reflect.TypeFor[db.TransitionName](), true, ""),
 			"data": schemas.Schema(reflect.TypeFor[db.PickupEvent](), true, ""),

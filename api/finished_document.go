@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -52,10 +53,12 @@ func finishDocument(o *huma.OpenAPI) {
 		responses(item.Post.Responses)
 	}
 	for schema := range read {
-		finishSchema(schemas, schema)
+		limitEnums(schemas, schema, 0)
+		finishSchema(schema)
 	}
 	for schema := range written {
-		finishSchema(schemas, schema)
+		limitEnums(schemas, schema, mostToCome)
+		finishSchema(schema)
 		// Requests are strict. Of answers nothing is said, so that a new member does not break clients.
 		if !read[schema] && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil
@@ -76,17 +79,26 @@ func operationsOf(o *huma.OpenAPI) (operations []*huma.Operation) {
 	return operations
 }
 
-// finishSchema removes huma's own keyword, whose messages have been built, and int64, of which some
-// generators make BigInt: every integer is one that JavaScript counts. An array of an enum's values has each
-// at most once.
-func finishSchema(schemas huma.Registry, s *huma.Schema) {
-	s.PatternDescription = ""
-	if s.Type == huma.TypeArray && s.MaxItems == nil && s.Items.Ref != "" {
-		if of := schemas.SchemaFromRef(s.Items.Ref); len(of.Enum) > 0 {
-			most := len(of.Enum)
-			s.MaxItems = &most
-		}
+// mostToCome is the longest array of an enum's values in an answer: a limit that grew with the enum would be broken by
+// each new value, of a status or a transition.
+const mostToCome = 100
+
+// limitEnums limits an array of an enum's values, of which a request has each at most once.
+func limitEnums(schemas huma.Registry, s *huma.Schema, most int) {
+	if s.Type != huma.TypeArray || s.MaxItems != nil || s.Items.Ref == "" {
+		return
 	}
+	if of := schemas.SchemaFromRef(s.Items.Ref); len(of.Enum) > 0 {
+		most = cmp.Or(most, len(of.Enum))
+		s.MaxItems = &most
+		s.PrecomputeMessages() // by which a longer one is rejected
+	}
+}
+
+// finishSchema removes huma's own keyword, whose messages have been built, and int64, of which some
+// generators make BigInt: every integer is one that JavaScript counts.
+func finishSchema(s *huma.Schema) {
+	s.PatternDescription = ""
 	if s.Type != huma.TypeInteger || s.Format == "int32" {
 		return
 	}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http/httptest"
 	"slices"
@@ -59,6 +60,42 @@ func TestRequestsAreClosedAndAnswersAreOpen(t *testing.T) {
 	}
 	if bodies < 20 {
 		t.Errorf("only %d bodies were looked at", bodies)
+	}
+}
+
+// A list of an enum's values in an answer has room for those to come: a limit of as many as there are would be broken
+// by each new status or transition, for all operations that answer with a problem.
+func TestAnswersHaveRoomForMoreValuesOfAnEnum(t *testing.T) {
+	t.Parallel()
+	d := theDocument()
+	requested := map[string]bool{}
+	lists := 0
+	describe := func(o object) string { return fmt.Sprint(o["items"], o["description"]) }
+	for _, op := range d.operations {
+		for _, schema := range d.schemasOf(op.body) {
+			requested[describe(schema)] = true
+		}
+	}
+	for _, op := range d.operations {
+		for status, response := range op.responses {
+			for _, schema := range d.schemasOf(response) {
+				items, _ := schema["items"].(object)
+				if schema["maxItems"] == nil || items["$ref"] == nil || requested[describe(schema)] {
+					continue
+				}
+				values, isEnum := d.schemasOf(items)[1]["enum"].([]any)
+				if !isEnum {
+					continue
+				}
+				lists++
+				if most := schema["maxItems"].(float64); int(most) < 2*len(values) {
+					t.Errorf("an answer %s of %s lists %v at most, of %d: %v", status, op.id, most, len(values), items)
+				}
+			}
+		}
+	}
+	if lists < 100 {
+		t.Errorf("only %d lists were looked at", lists)
 	}
 }
 

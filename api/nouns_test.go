@@ -117,6 +117,7 @@ var servedBy = map[string]string{
 	"list-stuck-jobs":       "primary: as it is now",
 	"list-patient-consents": "primary: who may see a patient", "list-pickup-messages": "primary: with its pickup",
 	"get-session": "primary: the session itself", "list-pickup-transitions": "primary: kept by the process",
-	"stream-pickups": "primary: a stream", "get-account-statement": "primary: a stream", "livez": "no session",
+	"list-pickup-adjustments": "primary: kept by the process",
+	"stream-pickups":          "primary: a stream", "get-account-statement": "primary: a stream", "livez": "no session",
 	"readyz": "no session", "get-error": "no session",
 }

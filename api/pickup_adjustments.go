@@ -8,7 +8,14 @@ import (
 )
 
 func (a *server) registerAdjustments() {
-	offices := []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
+	register(a, operation{
+		id: "list-pickup-adjustments", method: http.MethodGet, path: "/v1/pickup-adjustments", tag: "pickups",
+		summary: "List the adjustment rules",
+		about: "The dictionary of what may be done with the charge of a submitted pickup, beside that of its " +
+			"transitions: in which statuses, and by which roles. Each is an operation of its name, such as " +
+			"reprice-pickup, and an event of the pickup.",
+		roles: everyRole,
+	}, a.listAdjustments)
 	codes := []db.Code{db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.BalanceTooLarge}
 	register(a, operation{
 		id: "reprice-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/reprice", tag: "pickups",
@@ -16,17 +23,39 @@ func (a *server) registerAdjustments() {
 		about: "Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED " +
 			"pickup " +
 			"is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds " +
-			"what is charged then.",
-		roles: offices, codes: append([]db.Code{db.InsufficientFunds, db.PriceBelowRefunds}, codes...),
+			"what is charged then. It is an event of the pickup: `reprice`.",
+		roles: adjusters, codes: append([]db.Code{db.InsufficientFunds, db.PriceBelowRefunds}, codes...),
 	}, a.repricePickup)
 	register(a, operation{
 		id: "refund-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/refund", tag: "pickups",
 		summary: "Refund a part of a pickup's charge",
 		about: "Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to " +
 			"DELIVERED. All " +
-			"refunds of a pickup together are at most what was charged.",
-		roles: offices, codes: append([]db.Code{db.RefundTooLarge}, codes...),
+			"refunds of a pickup together are at most what was charged. It is an event of the pickup: `refund`.",
+		roles: adjusters, codes: append([]db.Code{db.RefundTooLarge}, codes...),
 	}, a.refundPickup)
+}
+
+// adjusters may change what a submitted pickup is charged.
+var adjusters = adminDispatch
+
+// AdjustmentRule is one row of the dictionary of adjustments.
+type AdjustmentRule struct {
+	Adjustment string            `json:"adjustment" enum:"reprice,refund"`
+	Statuses   []db.PickupStatus `json:"statuses"`
+	Roles      []db.UserRole     `json:"roles" doc:"The roles that may make it"`
+}
+
+func (a *server) listAdjustments(ctx context.Context, _ db.Viewer, _ *struct{}) (*ListOf[AdjustmentRule], error) {
+	rows, err := a.store.ListAdjustmentRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := &Page[AdjustmentRule]{Items: make([]AdjustmentRule, len(rows))}
+	for i, r := range rows {
+		page.Items[i] = AdjustmentRule{r.Adjustment, as[db.PickupStatus](r.Statuses), adjusters}
+	}
+	return &ListOf[AdjustmentRule]{page}, nil
 }
 
 // NewPrice is the body of reprice-pickup.

@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"waybill/db"
 )
@@ -50,4 +53,79 @@ func TestAPriceAndRefundsAreChangedAfterSubmit(t *testing.T) {
 	money(canceled, "4000", "0", "4000")
 	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1, "reason": "Late"}).
 		refused(409, "illegal_transition")
+}
+
+// The dictionary says in which statuses each adjustment is allowed, and to whom.
+func TestAdjustmentsAreAllowedWhereTheDictionarySays(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	bodies := map[string]object{"reprice": {"price_cents": 4000}, "refund": {"amount_cents": 1, "reason": "Late"}}
+	rules := s.do(s.hub, "GET", "/v1/pickup-adjustments", nil).want(200).items()
+	if len(rules) != len(bodies) {
+		t.Errorf("%d rules", len(rules))
+	}
+	for _, r := range rules {
+		name := r["adjustment"].(string)
+		for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.tenant.driver, s.hub} {
+			want := 403
+			if slices.Contains(texts(r["roles"]), string(as.role)) {
+				want = 404
+			}
+			s.do(as, "POST", "/v1/pickups/"+newID().String()+"/"+name, bodies[name]).want(want)
+		}
+		for _, status := range db.AllPickupStatusValues() {
+			path := "/v1/pickups/" + s.pickupIn(s.tenant, status, s.facility, uuid.Nil).String() + "/" + name
+			want := 409
+			if slices.Contains(texts(r["statuses"]), string(status)) {
+				want = 200
+			}
+			if a := s.do(s.dispatcher, "POST", path, bodies[name]); a.status != want {
+				t.Errorf("%s in %s: %s", name, status, a)
+			}
+		}
+	}
+}
+
+// A second board is told of a new price like of a transition; drivers and the hub, who see none, are not. A repeated
+// request is told once.
+func TestAnAdjustmentIsAnEvent(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
+	path, url := "/v1/pickups/"+id.String(), s.listen()
+	streams := map[*user]*stream{}
+	for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.tenant.driver, s.hub} {
+		streams[as] = follow(t, url, as, "")
+	}
+	for range 2 {
+		s.do(s.dispatcher, "POST", path+"/reprice", object{"price_cents": 4000}, "Idempotency-Key", "one").want(200)
+	}
+	refunded := s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1000, "reason": "Late"}).want(200)
+	s.do(s.hub, "POST", path+"/receive", nil).want(200)
+	for as, st := range streams {
+		want := []string{"reprice", "refund", "receive"}
+		if as == s.tenant.driver || as == s.hub {
+			want = want[2:]
+		}
+		listed := s.do(as, "GET", path+"/events", nil).want(200).items()
+		listed = listed[len(listed)-len(want):]
+		for i, name := range want {
+			e := st.transition()
+			if e.name != name || e.data["id"] != listed[i]["id"] || listed[i]["transition"] != name {
+				t.Fatalf("%s is told of %v, and listed is %v, want %s", as.role, e, listed[i], name)
+			}
+			if e.name == "refund" && (e.data["version"] != refunded.object()["version"] ||
+				e.data["from_status"] != "COLLECTED" || e.data["to_status"] != "COLLECTED" ||
+				e.data["actor_id"] != s.admin.id.String() || e.data["driver_id"] != s.driverID.String()) {
+				t.Errorf("the refund is %v", e)
+			}
+		}
+	}
+	for _, as := range []*user{s.tenant.driver, s.hub} {
+		for _, e := range s.do(as, "GET", path+"/events", nil).want(200).items() {
+			if e["transition"] == "reprice" || e["transition"] == "refund" {
+				t.Errorf("%s is told of %v", as.role, e)
+			}
+		}
+	}
 }

@@ -16,8 +16,9 @@ func (a *server) registerPickupEvents() {
 	register(a, operation{
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
 		summary: "List the events of a pickup",
-		about: "Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup " +
-			"was assigned to them, since their login was linked with the driver.",
+		about: "Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two " +
+			"statuses are the same. The hub sees transitions from collect on, drivers those of the time in which the " +
+			"pickup was assigned to them, since their login was linked with the driver.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.StreamRestarted},
 	}, a.listPickupEvents)
 	register(a, operation{

@@ -180,7 +180,7 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 
 type listPickupsInput struct {
 	PickupPaging
-	Statuses    []db.PickupStatus `query:"status,explode" maxItems:"9" doc:"Only those with one of these statuses; repeat the parameter for several"`
+	Statuses    []db.PickupStatus `query:"status,explode" doc:"Only those with one of these statuses; repeat the parameter for several"`
 	FacilityID  uuid.UUID         `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
 	DriverID    uuid.UUID         `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
 	AccountID   uuid.UUID         `query:"account_id" format:"uuid" doc:"Only those that are charged to this account. Finds nothing for drivers and the hub, who do not see it"`

@@ -357,6 +357,20 @@ func TestListPickupsFilters(t *testing.T) {
 	}
 }
 
+func TestAListOfEveryStatus(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	draft := s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.facility, uuid.Nil).String()
+	every := "/v1/pickups?limit=200"
+	for _, status := range db.AllPickupStatusValues() {
+		every += "&status=" + string(status)
+	}
+	if got := s.do(s.admin, "GET", every, nil).want(200).ids(); !slices.Equal(got, []string{draft}) {
+		t.Errorf("of every status: %v", got)
+	}
+	s.do(s.admin, "GET", every+"&status=DRAFT", nil).refused(422, "validation_failed", "status")
+}
+
 func TestPickupNotModified(t *testing.T) {
 	t.Parallel()
 	s := start(t)

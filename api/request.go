@@ -73,6 +73,7 @@ type recorder struct {
 	http.ResponseWriter
 	known  *request
 	status int
+	broken bool // the answer did not reach its client
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -82,7 +83,9 @@ func (r *recorder) WriteHeader(status int) {
 
 func (r *recorder) Write(b []byte) (int, error) {
 	r.begin(http.StatusOK)
-	return r.ResponseWriter.Write(b)
+	n, err := r.ResponseWriter.Write(b)
+	r.broken = r.broken || err != nil
+	return n, err
 }
 
 func (r *recorder) begin(status int) {
@@ -115,20 +118,24 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 		w.Header()["Cache-Control"] = noStore
 		rec := &recorder{ResponseWriter: w, known: known}
 		defer func() {
-			if caught := recover(); caught != nil {
-				if caught == http.ErrAbortHandler {
-					panic(caught)
+			caught := recover()
+			aborted := caught == http.ErrAbortHandler // so that its client sees that the answer is not whole
+			if caught != nil && !aborted {
+				if !rec.broken { // of an answer that cannot be written, huma panics with the error
+					log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation,
+						"panic", caught, "stack", string(debug.Stack()))
 				}
-				log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation,
-					"panic", caught, "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					serveProblem(known, rec, problem("internal", "", ""))
 				}
 			}
 			end := time.Now()
-			status, code := known.outcome(rec.status)
+			status, code := known.outcome(rec)
 			observe(known.operation, status, code, end.Sub(start))
 			logRequest(log, r.Method, known, status, start, end)
+			if aborted {
+				panic(caught)
+			}
 		}()
 		next.ServeHTTP(rec, r.WithContext(known))
 	})

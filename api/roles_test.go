@@ -63,7 +63,7 @@ var table = map[string]rights{
 	"create-pickup": {"-AA--", ""}, "create-pickups": {"-AA--", ""},
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
-	"stream-pickups":       {"AAAAA", ""},
+	"list-pickup-adjustments": {"AAAAA", ""}, "stream-pickups": {"AAAAA", ""},
 	"get-pickup-counts":    {"AAAAA", ""},
 	"list-pickup-messages": {"AAOOO", "pickup"},
 	"submit-pickup":        {"-AO--", "pickup"},

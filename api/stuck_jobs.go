@@ -63,7 +63,7 @@ func (in *listStuckJobsInput) Resolve(ctx huma.Context) []error {
 
 func (a *server) listStuckJobs(ctx context.Context, v db.Viewer, in *listStuckJobsInput) (*ListOf[StuckJob], error) {
 	rows, err := a.store.ListStuckJobs(ctx,
-		db.ListStuckJobsParams{TenantID: v.TenantID, BeforeID: in.before, MaxRows: in.more()})
+		db.ListStuckJobsParams{TenantID: v.TenantID, ViewerRole: v.Role, BeforeID: in.before, MaxRows: in.more()})
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (a *server) pingWebhookEndpoint(
 type listWebhookDeliveriesInput struct {
 	WebhookEndpointPath
 	Keyset
-	Status []db.WebhookDeliveryStatus `query:"status,explode" maxItems:"3" doc:"Only deliveries with one of these statuses"`
+	Status []db.WebhookDeliveryStatus `query:"status,explode" doc:"Only deliveries with one of these statuses"`
 }
 
 func (a *server) listWebhookDeliveries(

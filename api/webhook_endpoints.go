@@ -57,7 +57,7 @@ func (a *server) registerWebhookEndpoints() {
 type WebhookEndpoint struct {
 	ID      uuid.UUID           `json:"id" format:"uuid" doc:"Id of the endpoint"`
 	URL     string              `json:"url" doc:"Where events are sent to, by POST" example:"https://clinic.example/waybill"`
-	Events  []db.TransitionName `json:"events" doc:"The transitions whose events are sent; empty for all, also those to come"`
+	Events  []db.TransitionName `json:"events" maxItems:"50" doc:"The names of the events that are sent; empty for all, also those to come"`
 	Version int64               `json:"version" doc:"Raised by every edit" example:"1"`
 	// Only of the answer that makes it.
 	Secret             *string    `json:"secret,omitempty" doc:"Signs the requests: whsec_ and base64. Only in the answer to the creation and to a rotation" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
@@ -87,7 +87,7 @@ func newWebhookSecret() *string {
 type NewWebhookEndpoint struct {
 	ID     *uuid.UUID          `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	URL    string              `json:"url" minLength:"1" maxLength:"2000" doc:"https, without user, password and fragment" example:"https://clinic.example/waybill"`
-	Events []db.TransitionName `json:"events,omitempty" maxItems:"50" doc:"The transitions whose events are sent; none for all, also those to come"`
+	Events []db.TransitionName `json:"events,omitempty" maxItems:"50" doc:"The names of the events that are sent; none for all, also those to come"`
 }
 
 type createWebhookEndpointInput struct {
@@ -189,7 +189,7 @@ func (a *server) getWebhookEndpoint(
 // WebhookEndpointEdit holds the members to change; omitted members keep their value.
 type WebhookEndpointEdit struct {
 	URL          *string             `json:"url,omitempty" minLength:"1" maxLength:"2000" doc:"https, without user, password and fragment" example:"https://clinic.example/waybill"`
-	Events       []db.TransitionName `json:"events,omitempty" maxItems:"50" doc:"The transitions whose events are sent; an empty array for all, also those to come"`
+	Events       []db.TransitionName `json:"events,omitempty" maxItems:"50" doc:"The names of the events that are sent; an empty array for all, also those to come"`
 	RotateSecret bool                `json:"rotate_secret,omitempty" doc:"Makes a new secret, which the answer has"`
 }
 

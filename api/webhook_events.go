@@ -7,8 +7,9 @@ import (
 	"waybill/db"
 )
 
-const aboutPickupEvent = "Sent to each webhook endpoint of the tenant that wants the transition. It has what an " +
-	"admin is " +
+const aboutPickupEvent = "Sent to each webhook endpoint of the tenant that wants events of its name: a " +
+	"transition, or " +
+	"a change of what the pickup is charged. It has what an admin is " +
 	"shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a " +
 	"price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by " +
 	"`@waybill/client/webhooks` or, in Go, `api/client/webhooks`.\n\nEach event is sent at least once: the same " +

@@ -83,8 +83,8 @@ func TestAnIllegalTransitionTellsWhoMovedThePickupIfTheViewerSeesTheEvent(t *tes
 
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameCollect, id))
 	tells("the hub of a collect", w.hub, db.TransitionNameShip, id, &w.dispatcher.UserID)
-	must(w.owner.Exec(ctx, `CREATE OR REPLACE FUNCTION role_sees_event(
-		viewer_role user_role, after pickup_status, driver_id uuid, viewer_driver_id uuid) RETURNS boolean
+	must(w.owner.Exec(ctx, `CREATE OR REPLACE FUNCTION role_sees_event(viewer_role user_role,
+		transition transition_name, after pickup_status, driver_id uuid, viewer_driver_id uuid) RETURNS boolean
 		LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN viewer_role NOT IN ('hub')`))
 	tells("a hub that does not see the event", w.hub, db.TransitionNameShip, id, nil)
 	for _, v := range []db.Viewer{w.stranger, w.driver(ctx, 1, 1)} {
@@ -102,7 +102,8 @@ func TestAnIllegalTransitionTellsWhoMovedThePickupIfTheViewerSeesTheEvent(t *tes
 // lastMove returns when the pickup was last moved.
 func (w *fixture) lastMove(ctx context.Context, id uuid.UUID) (last time.Time) {
 	return scan[time.Time](ctx, w.owner,
-		"SELECT created_at FROM pickup_events WHERE pickup_id = $1 ORDER BY version DESC LIMIT 1", id)
+		"SELECT created_at FROM pickup_events WHERE pickup_id = $1 AND before <> after ORDER BY version DESC LIMIT 1",
+		id)
 }
 
 // The two reads of a refusal are of one state.

@@ -136,6 +136,12 @@ var invariants = []struct{ name, query string }{
 		JOIN pickup_transitions AS t USING (transition)
 		WHERE (NOT e.before = ANY (t.before) OR e.after <> t.after)
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"an adjustment is an event of its pickup, and no other event leaves the status", `
+		SELECT count(*) FROM (
+			SELECT * FROM pickup_events WHERE before = after OR transition IN ('reprice', 'refund')) AS e
+		FULL JOIN pickup_adjustments AS a USING (tenant_id, pickup_id, version)
+		WHERE (e.transition::text, e.before, e.actor_id) IS DISTINCT FROM (a.adjustment, e.after, a.actor_id)
+			AND coalesce($1::uuid, tenant_id) = tenant_id`},
 	{"a text is of an event that owes one, of the same pickup, in the dictionary's words", `
 		SELECT count(*) FROM messages AS m
 		JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
@@ -185,7 +191,7 @@ var invariants = []struct{ name, query string }{
 	{"a pickup that was submitted says when", `
 		SELECT count(*) FROM pickups AS p
 		WHERE (status = 'DRAFT' AND submitted_at IS NOT NULL
-			OR status NOT IN ('DRAFT', 'CANCELED', 'DELIVERED') AND submitted_at IS NULL)
+			OR pickup_waits(status) AND submitted_at IS NULL)
 			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
 	{"a facility's pickups in a status are what was counted and what is not folded yet, and so are a tenant's", `
 		SELECT count(*) FROM (

@@ -160,7 +160,7 @@ func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, 
 
 const listStuckJobs = `-- name: ListStuckJobs :many
 SELECT
-    j.id, j.kind, coalesce(e.pickup_id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
+    j.id, j.kind, coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
     (j.state IN ('cancelled', 'discarded'))::boolean AS has_ended,
     (j.attempt + coalesce((j.metadata ->> 'snoozes')::int, 0))::int AS tries,
     j.created_at, j.attempted_at,
@@ -177,18 +177,22 @@ LEFT JOIN pickup_events AS e ON e.tenant_id = $1::uuid
         WHEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
             THEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id')::uuid
     END
+LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
+    AND p.id = e.pickup_id
+    AND role_sees_pickup($2::user_role, p.status, p.driver_id, NULL)
 WHERE j.args ->> 'tenant_id' = ($1::uuid)::text
     AND (j.state IN ('cancelled', 'discarded')
         OR j.state IN ('retryable', 'scheduled') AND (j.attempt >= 3 OR j.metadata -> 'snoozes' >= '3'))
-    AND j.id < $2
+    AND j.id < $3
 ORDER BY j.id DESC
-LIMIT $3::int
+LIMIT $4::int
 `
 
 type ListStuckJobsParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"tenant_id"`
-	BeforeID int64     `json:"before_id"`
-	MaxRows  int32     `json:"max_rows"`
+	TenantID   uuid.UUID `format:"uuid" json:"tenant_id"`
+	ViewerRole UserRole  `json:"viewer_role"`
+	BeforeID   int64     `json:"before_id"`
+	MaxRows    int32     `json:"max_rows"`
 }
 
 type ListStuckJobsRow struct {
@@ -204,11 +208,16 @@ type ListStuckJobsRow struct {
 }
 
 // Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
-// wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. The error is told
-// by its class alone, since its text may have values.
+// wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. A pickup is named
+// where the viewer sees it. The error is told by its class alone, since its text may have values.
 // A text has the id of the event that it tells of.
 func (q *Queries) ListStuckJobs(ctx context.Context, arg ListStuckJobsParams) ([]ListStuckJobsRow, error) {
-	rows, err := q.db.Query(ctx, listStuckJobs, arg.TenantID, arg.BeforeID, arg.MaxRows)
+	rows, err := q.db.Query(ctx, listStuckJobs,
+		arg.TenantID,
+		arg.ViewerRole,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}

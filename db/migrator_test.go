@@ -131,7 +131,8 @@ func TestMigrateUpLetsRequestsGoBeforeItsLocks(t *testing.T) {
 func TestMigrateUpGivesUpWithTheNameOfWhoHoldsItsLock(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
-	m, _ := migrator(t, d, db.MigratorConfig{LockTimeout: 50 * time.Millisecond, LockAttempts: 2}, addsColumn)
+	// Long enough for a slow machine to look who holds it.
+	m, _ := migrator(t, d, db.MigratorConfig{LockTimeout: 2 * time.Second, LockAttempts: 2}, addsColumn)
 	reader := holding(t, d, readsTenants)
 	_, err := m.Up(t.Context())
 	var step *db.StepError

@@ -369,7 +369,7 @@ func AllPickupStatusValues() []PickupStatus {
 	}
 }
 
-// A transition of a pickup from one status to another
+// What happened to a pickup: a transition from one status to another, or a change of what it is charged
 // submit: Books it and charges the account
 // assign: Gives it to a driver who is named
 // dispatch: Gives it to the nearest free driver on duty
@@ -380,6 +380,8 @@ func AllPickupStatusValues() []PickupStatus {
 // pack: The hub has packed it
 // ship: It has left the hub
 // deliver: It has arrived
+// reprice: Its price was changed, and the difference charged or refunded; it stays in its status
+// refund: A part of its charge was refunded; it stays in its status
 type TransitionName string
 
 const (
@@ -393,6 +395,8 @@ const (
 	TransitionNamePack     TransitionName = "pack"
 	TransitionNameShip     TransitionName = "ship"
 	TransitionNameDeliver  TransitionName = "deliver"
+	TransitionNameReprice  TransitionName = "reprice"
+	TransitionNameRefund   TransitionName = "refund"
 )
 
 func (e *TransitionName) Scan(src interface{}) error {
@@ -441,7 +445,9 @@ func (e TransitionName) Valid() bool {
 		TransitionNameReceive,
 		TransitionNamePack,
 		TransitionNameShip,
-		TransitionNameDeliver:
+		TransitionNameDeliver,
+		TransitionNameReprice,
+		TransitionNameRefund:
 		return true
 	}
 	return false
@@ -459,6 +465,8 @@ func AllTransitionNameValues() []TransitionName {
 		TransitionNamePack,
 		TransitionNameShip,
 		TransitionNameDeliver,
+		TransitionNameReprice,
+		TransitionNameRefund,
 	}
 }
 
@@ -982,22 +990,22 @@ type Pickup struct {
 	SubmittedAt *time.Time `json:"-" nullable:"true"`
 }
 
-// A transition that a pickup made
+// A transition that a pickup made, or a change of what it is charged
 type PickupEvent struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	// Id of the event
 	ID uuid.UUID `format:"uuid" json:"id"`
-	// The pickup that made the transition
+	// The pickup
 	PickupID uuid.UUID `format:"uuid" json:"pickup_id"`
-	// The pickup's version after the transition
+	// The pickup's version afterwards
 	Version int64 `example:"1" json:"version"`
-	// The transition that was made
+	// What happened: the transition, or the change of its charge
 	Transition TransitionName `json:"transition"`
 	// The user who did this
 	ActorID uuid.UUID `format:"uuid" json:"actor_id"`
 	// The status before
 	FromStatus PickupStatus `json:"from_status"`
-	// The status after
+	// The status after; that before, if only the charge was changed
 	ToStatus PickupStatus `json:"to_status"`
 	// The driver that the transition set, kept or removed
 	DriverID       *uuid.UUID `format:"uuid" json:"driver_id" nullable:"true"`

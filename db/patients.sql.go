@@ -255,7 +255,7 @@ WITH asked AS MATERIALIZED (
         nullif($1::text, ''), nullif($2::text, '')::date, nullif($3::text, ''),
         nullif($4::text, '')) AS a
 ), mine AS MATERIALIZED (
-    SELECT m.facility_id, greatest(($5::bigint) / count(*) OVER (), least($5, 500)) AS looks
+    SELECT m.facility_id, greatest(($5::bigint) / count(*) OVER (), least($5::bigint, 500)) AS looks
     FROM (
         SELECT DISTINCT v.facility_id
         FROM facility_viewers AS v
@@ -263,6 +263,19 @@ WITH asked AS MATERIALIZED (
             AND v.user_id = $7
             AND ($8::uuid IS NULL OR v.facility_id = $8)
     ) AS m
+), wide AS MATERIALIZED (
+    SELECT n.term, n.patient_id, n.is_cut
+    FROM asked AS a
+    CROSS JOIN LATERAL next_visible_patient_terms(
+        a.first, a.past, a.patterns, $9::text, $10::uuid, ($5::bigint) / 20,
+        1 + $11::int) AS n
+    WHERE 100 * (SELECT count(*) FROM mine) > $5::bigint AND $8::uuid IS NULL
+), tried AS MATERIALIZED (
+    SELECT
+        100 * (SELECT count(*) FROM mine) > $5::bigint
+        AND $8::uuid IS NULL
+        AND coalesce(NOT bool_or(w.is_cut), true) AS is_enough
+    FROM wide AS w
 ), places AS MATERIALIZED (
     -- Facilities to merge, in the order of their next patients. Several may have the same one.
     SELECT m.facility_id, m.looks, a.first, a.past, a.patterns,
@@ -270,7 +283,8 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN mine AS m
     CROSS JOIN LATERAL next_patient_terms(
-        $6, m.facility_id, a.first, a.past, a.patterns, $9::text, $10::uuid, m.looks, 1) AS n
+        $6, m.facility_id, a.first, a.past, a.patterns, $9, $10, m.looks, 1) AS n
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), found AS MATERIALIZED (
     SELECT n.term, n.patient_id, n.fits, n.is_last
     FROM places AS p
@@ -279,6 +293,8 @@ WITH asked AS MATERIALIZED (
         $6, p.facility_id, p.first, p.past, p.patterns, $9, $10, p.looks,
         2 - p.place + $11::int) AS n
     WHERE p.place <= 1 + $11::int
+    UNION ALL
+    SELECT w.term, w.patient_id, NOT w.is_cut, false FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id
@@ -381,7 +397,9 @@ type FindPatientsRow struct {
 // external id, in the order of the term by which they are looked for: see asked_patient_terms. The cost grows with
 // the page and the viewer's facilities: it merges the first that each facility sees (next_patient_terms). It looks at
 // max_looks entries at most, divided among the facilities, but at 500 of each; where one of them ended there, the
-// page ends too, and the next one continues. Entries have only the beginnings of long words and ids: the rows decide.
+// page ends too, and the next one continues. For viewers of more than max_looks / 100 facilities it first looks at
+// max_looks / 20 of the tenant's entries (next_visible_patient_terms), and merges only if these did not fill the page,
+// and there are more. Entries have only the beginnings of long words and ids: the rows decide.
 // Only returned patients are audited. What is ” is not asked for. A page of none has one row, whose id is nil.
 func (q *Queries) FindPatients(ctx context.Context, arg FindPatientsParams) ([]FindPatientsRow, error) {
 	rows, err := q.db.Query(ctx, findPatients,

@@ -270,6 +270,7 @@ var patientRules = []check{
 	{"FindPatients", "a search of patients is not what its viewer sees", patientSearchesOfEveryViewer},
 	{"FindPatients", "a search finds others than are asked for", patientsAreFoundByWhatIsAskedFor},
 	{"ListPatients", "a list of patients looks at more than it needs", patientListsLookAtFew},
+	{"FindPatients", "a search of patients looks at more than it needs", patientSearchesLookAtFew},
 }
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }

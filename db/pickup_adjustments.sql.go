@@ -68,6 +68,14 @@ WITH asked AS (
         nullif(f.idempotency_key, ''), f.request_digest
     FROM moved AS m
     CROSS JOIN funded AS f
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, request_digest, facility_id)
+    SELECT
+        m.tenant_id, f.move_id, m.id, m.version, f.adjustment::transition_name, f.viewer_id, m.status, m.status,
+        m.driver_id, f.request_digest, m.facility_id
+    FROM moved AS m
+    CROSS JOIN funded AS f
 ), entry AS (
     INSERT INTO ledger_entries (
         tenant_id, id, account_id, kind, amount_cents, pickup_id, note, actor_id, request_digest, created_at,
@@ -118,6 +126,7 @@ type AdjustPickupRow struct {
 // Changes what a pickup is charged, after it was submitted: its price (reprice), or by a refund of a part of the
 // charge (refund), whose reason is the note of its ledger entry. The pickup and its account are locked in this order,
 // as by TransitionPickups. Nothing is refunded that was not charged, and a price is never below what was refunded.
+// It is an event of the pickup, whose status stays; the idempotency key is the adjustment's own.
 // Closes: two callers refund more than was charged
 // Closes: a cancel misses the price that it waited for
 // Closes: a refund or a price of a pickup that was canceled meanwhile
@@ -247,4 +256,36 @@ func (q *Queries) ExplainAdjustPickup(ctx context.Context, arg ExplainAdjustPick
 		&i.SameRequest,
 	)
 	return i, err
+}
+
+const listAdjustmentRules = `-- name: ListAdjustmentRules :many
+SELECT adjustment, statuses::text[] AS statuses
+FROM pickup_adjustment_rules
+ORDER BY adjustment
+LIMIT 100
+`
+
+type ListAdjustmentRulesRow struct {
+	Adjustment string   `json:"adjustment"`
+	Statuses   []string `json:"statuses"`
+}
+
+func (q *Queries) ListAdjustmentRules(ctx context.Context) ([]ListAdjustmentRulesRow, error) {
+	rows, err := q.db.Query(ctx, listAdjustmentRules)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAdjustmentRulesRow{}
+	for rows.Next() {
+		var i ListAdjustmentRulesRow
+		if err := rows.Scan(&i.Adjustment, &i.Statuses); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

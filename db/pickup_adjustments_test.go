@@ -127,6 +127,29 @@ var adjustmentRules = []check{
 		return first(refused(err, db.NotFound), refused(w.refunding(ctx, newID(), 1)(w.Raw), db.NotFound),
 			w.expectMoney(ctx, id, 500, 500, 0))
 	}},
+	{"AdjustPickup", "an adjustment is one event of its pickup", func(ctx context.Context, w *fixture) error {
+		id := w.pickupIn(ctx, db.PickupStatusASSIGNED, uuid.Nil)
+		before := w.row(ctx, id)
+		reprice := db.Adjustment{Name: db.Reprice, PickupID: id, PriceCents: 600, Key: "key", Digest: digest("reprice")}
+		if err := first(w.adjusting(ctx, reprice)(w.Raw), w.adjusting(ctx, reprice)(w.Raw),
+			w.refunding(ctx, id, 20)(w.Raw), refused(w.refunding(ctx, id, 581)(w.Raw), db.RefundTooLarge)); err != nil {
+			return err
+		}
+		events := must(w.ListPickupEvents(ctx, db.ListPickupEventsParams{TenantID: w.tenant, PickupID: id,
+			AfterVersion: before.Version, ViewerID: w.admin.UserID, ViewerRole: w.admin.Role, MaxRows: 10}))
+		for i, want := range []db.TransitionName{"reprice", "refund"} {
+			if len(events) != 2 {
+				return fmt.Errorf("%d events", len(events))
+			}
+			if e := events[i].PickupEvent; e.Transition != want || e.Version != before.Version+1+int64(i) ||
+				e.FromStatus != "ASSIGNED" || e.ToStatus != "ASSIGNED" || e.ActorID != w.dispatcher.UserID ||
+				!isUUID(e.DriverID, *before.DriverID) || !isUUID(e.FacilityID, before.FacilityID) ||
+				e.IdempotencyKey != nil {
+				return fmt.Errorf("the event of the %s is %+v", want, e)
+			}
+		}
+		return nil
+	}},
 	{"AdjustPickup", "an adjustment has the entry that it says", func(ctx context.Context, w *fixture) error {
 		id := w.paid(ctx, 500)
 		moves := func() int {

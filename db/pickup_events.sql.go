@@ -75,11 +75,12 @@ func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([
 const getLastMove = `-- name: GetLastMove :one
 SELECT e.actor_id, e.created_at
 FROM (
-    SELECT x.pickup_id, x.actor_id, x.after, x.driver_id, x.created_at
+    SELECT x.pickup_id, x.actor_id, x.transition, x.after, x.driver_id, x.created_at
     FROM pickup_events AS x
     WHERE x.tenant_id = $1
         AND x.pickup_id = $2
         AND x.version <= $3
+        AND x.before <> x.after -- an adjustment moves nothing
     ORDER BY x.version DESC
     LIMIT 1
 ) AS e
@@ -88,7 +89,7 @@ WHERE (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
         OR $4::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
-    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
+    AND ($4 = 'staff' OR role_sees_event($4, e.transition, e.after, e.driver_id, $5))
     AND ($4 <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
         WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6::uuid))
@@ -369,7 +370,7 @@ WHERE e.tenant_id = $1
         OR $7::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $9))
-    AND ($7 = 'staff' OR role_sees_event($7, e.after, e.driver_id, $8))
+    AND ($7 = 'staff' OR role_sees_event($7, e.transition, e.after, e.driver_id, $8))
     AND ($7 <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
         WHERE d.tenant_id = $1 AND d.id = $8 AND d.user_id = $9))
@@ -569,7 +570,8 @@ WITH mine AS MATERIALIZED (
     SELECT
         e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq, e.facility_id,
         coalesce(
-            (role_sees_event($4::user_role, e.after, e.driver_id, $9::uuid)
+            (role_sees_event(
+                $4::user_role, e.transition, e.after, e.driver_id, $9::uuid)
                 OR $4 = 'staff' AND (
                     e.facility_id IN (SELECT m.facility_id FROM mine AS m)
                     OR e.pickup_id IN (SELECT s.id FROM staffs AS s)))

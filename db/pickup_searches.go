@@ -12,7 +12,7 @@ import (
 const (
 	Newest         = "newest"
 	Oldest         = "oldest"
-	LongestWaiting = "longest_waiting" // of those that wait: submitted, and neither delivered nor canceled
+	LongestWaiting = "longest_waiting" // of those that wait: see pickup_waits
 )
 
 // How far a search looks: see FindPickups.

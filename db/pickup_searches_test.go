@@ -81,7 +81,7 @@ func (k searched) fits(v db.Viewer, p db.FindPickupsParams) bool {
 	if hub {
 		text = k.Addresses
 	}
-	open := k.SubmittedAt != nil && k.Status != db.PickupStatusDELIVERED && k.Status != db.PickupStatusCANCELED
+	open := k.SubmittedAt != nil && waits(k.Status)
 	switch {
 	case (hub || v.Role == db.UserRoleDriver) && p.AccountID != nil, hub && p.PatientID != nil,
 		p.Sort == db.LongestWaiting && !open, p.Text != nil && !hasWords(text, *p.Text),

@@ -16,15 +16,6 @@ import (
 	"waybill/db"
 )
 
-// seenIn lists the statuses in which a role sees a pickup: a driver, their own.
-var seenIn = map[db.UserRole][]db.PickupStatus{
-	db.UserRoleAdmin:      db.AllPickupStatusValues(),
-	db.UserRoleDispatcher: db.AllPickupStatusValues(),
-	db.UserRoleStaff:      db.AllPickupStatusValues(),
-	db.UserRoleHub:        {"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"},
-	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
-}
-
 // sights returns every statement that shows a viewer something of a pickup; each reports whether it does.
 func (w *fixture) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
 	_, err := w.GetOne(ctx, v, id)
@@ -169,6 +160,36 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	}
 	if _, err := w.GetOne(ctx, w.dispatcher, id); err != nil {
 		t.Errorf("the dispatcher: %v", err)
+	}
+}
+
+// Neither driver nor hub, who see no price, are told of a change of it, by the stream or the list; nor of what a later
+// migration adds, until it is listed. Of each transition they are.
+func TestAChangeOfThePriceIsToldToThoseWhoSeeIt(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).fixture(ctx)
+	id := w.at(ctx, db.PickupStatusSHIPPED)
+	w.must(w.repricing(ctx, id, 600)(w.as))
+	w.must(w.refunding(ctx, id, 20)(w.as))
+	for _, v := range []db.Viewer{w.admin, w.dispatcher, w.staff, w.hub, w.driverOf(ctx, id)} {
+		listed, told := w.listEvents(ctx, v, id), must(streamed(ctx, w, v))
+		if !slices.Contains(listed, "ship") || !slices.Contains(told, "ship") {
+			t.Errorf("%s is not told of a transition: the test is void", v.Role)
+		}
+		want := v.Role != db.UserRoleHub && v.Role != db.UserRoleDriver
+		for _, name := range []string{"reprice", "refund"} {
+			if slices.Contains(listed, name) != want || slices.Contains(told, name) != want {
+				t.Errorf("%s by %s: listed %v, streamed %v", name, v.Role, listed, told)
+			}
+		}
+	}
+	if untold := must(pgx.CollectRows(must(w.owner.Query(ctx, `
+		SELECT transition::text FROM pickup_transitions, (SELECT gen_random_uuid() AS id) AS driver
+		WHERE NOT role_sees_event('hub', transition, 'COLLECTED', NULL, NULL)
+			OR NOT role_sees_event('driver', transition, 'ASSIGNED', driver.id, driver.id)`)),
+		pgx.RowTo[string])); len(untold) > 0 {
+		t.Errorf("role_sees_event does not list %v", untold)
 	}
 }
 

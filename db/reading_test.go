@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 	"waybill/db/dbtest"
@@ -23,29 +24,39 @@ func buffers(
 	if !ok {
 		t.Fatalf("there is no %s", query)
 	}
-	explained := func(mode string) int {
-		conn := must(s.Pool().Acquire(ctx))
-		defer conn.Release()
-		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
-		var plan []byte
-		over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
-		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
-			Scan(&plan); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-		must(conn.Exec(ctx, "RESET plan_cache_mode"))
-		var read []struct {
-			Plan struct {
-				Hit  int `json:"Shared Hit Blocks"`
-				Read int `json:"Shared Read Blocks"`
-			}
-		}
+	pages := func(plan []byte) int {
+		var read []struct{ Plan node }
 		if err := json.Unmarshal(plan, &read); err != nil {
 			t.Fatal(err)
 		}
-		return read[0].Plan.Hit + read[0].Plan.Read
+		return int(read[0].Plan.Hit + read[0].Plan.Read)
 	}
-	return explained("force_custom_plan"), explained("force_generic_plan")
+	conn := must(s.Pool().Acquire(ctx))
+	defer conn.Release()
+	var plan []byte
+	over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
+	if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
+		Scan(&plan); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return pages(plan), pages(genericPlan(ctx, t, conn.Conn(), v, text, args...))
+}
+
+// genericPlan executes a statement by the plan that PostgreSQL may choose once it has seen it a few times, which fits
+// any arguments.
+func genericPlan(
+	ctx context.Context, t testing.TB, conn *pgx.Conn, v db.Viewer, sql string, args ...any,
+) (plan []byte) {
+	t.Helper()
+	tx := must(conn.Begin(ctx))
+	defer tx.Rollback(ctx)
+	must(tx.Exec(ctx, "PREPARE planned AS "+sql, pgx.QueryExecModeSimpleProtocol))
+	defer conn.Exec(ctx, "DEALLOCATE planned")
+	must(tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_generic_plan"))
+	must(0, db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
+	explain, args := explainPlanned(args)
+	must(0, tx.QueryRow(ctx, explain, args...).Scan(&plan))
+	return plan
 }
 
 // few fails the test if a query looks at more pages.

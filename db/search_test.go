@@ -259,7 +259,7 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 				{Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
 			} {
 				ask.FacilityID = facility
-				for _, size := range [][2]int{{7, 2}, {7, 20_000}, {200, 20_000}} {
+				for _, size := range [][2]int{{7, 2}, {7, 60}, {7, 2000}, {7, 20_000}, {200, 20_000}} {
 					ask.MaxRows = int32(size[0])
 					if err := w.patientsFoundAre(ctx, v, ask, int64(size[1])); err != nil {
 						return fmt.Errorf("%s asks for %+v: %w", name, ask, err)

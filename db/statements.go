@@ -55,6 +55,7 @@ type statements interface {
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
+	ListAdjustmentRules(context.Context) ([]ListAdjustmentRulesRow, error)
 	GetPickupCounts(context.Context, GetPickupCountsParams) ([]GetPickupCountsRow, error)
 
 	GetWebhookEndpoint(context.Context, GetWebhookEndpointParams) (WebhookEndpoint, error)

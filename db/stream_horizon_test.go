@@ -85,7 +85,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 			}
 		}
 	}
-	return all // TransitionPickups, its two variants, and DispatchPickup
+	return all // TransitionPickups, its two variants, DispatchPickup and AdjustPickup
 }
 
 // marks returns whether a session has an id, and the lock of those who have written events.
@@ -105,7 +105,7 @@ func TestWhoHasWrittenAnEventHasTheLock(t *testing.T) {
 	ctx := t.Context()
 	w := open(t).fixture(ctx)
 	w.driver(ctx, 1, 1)
-	moved := w.submitted(ctx)
+	moved, repriced := w.submitted(ctx), w.submitted(ctx)
 	for what, write := range map[string]func(tx pgx.Tx, id uuid.UUID){
 		"a submit": func(tx pgx.Tx, id uuid.UUID) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
@@ -113,6 +113,7 @@ func TestWhoHasWrittenAnEventHasTheLock(t *testing.T) {
 		"a dispatch": func(tx pgx.Tx, _ uuid.UUID) {
 			w.must(w.moving(ctx, db.TransitionNameDispatch, moved)(w.over(tx)))
 		},
+		"a reprice": func(tx pgx.Tx, _ uuid.UUID) { w.must(w.repricing(ctx, repriced, 600)(w.over(tx))) },
 		"a cancel that skips locked rows": func(tx pgx.Tx, id uuid.UUID) {
 			must(w.over(tx).MovePastLocks(ctx, w.dispatcher, db.TransitionNameCancel, ids(id, w.pickup(ctx)), nil))
 		},
@@ -131,7 +132,7 @@ func TestWhoHasWrittenAnEventHasTheLock(t *testing.T) {
 		}
 		w.must(tx.Rollback(ctx))
 	}
-	if n := len(writersOfEvents(t)); n != 4 {
+	if n := len(writersOfEvents(t)); n != 5 {
 		t.Errorf("%d statements write events", n)
 	}
 }

@@ -34,8 +34,9 @@ func (w *fixture) insertEvents(
 		INSERT INTO pickup_events (
 			tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key,
 			request_digest, facility_id)
-		SELECT p.tenant_id, gen_random_uuid(), p.id, last.version + n, 'cancel', p.requested_by, 'DRAFT',
-			$2::text::pickup_status, $3, gen_random_uuid()::text, 'digest',
+		SELECT p.tenant_id, gen_random_uuid(), p.id, last.version + n,
+			CASE WHEN (last.version + n) % 7 = 0 THEN 'reprice'::transition_name ELSE 'cancel' END,
+			p.requested_by, 'DRAFT', $2::text::pickup_status, $3, gen_random_uuid()::text, 'digest',
 			CASE WHEN (last.version + n) % $5 = 0 THEN p.facility_id END
 		FROM pickups AS p
 		CROSS JOIN (SELECT coalesce(max(version), 1) FROM pickup_events WHERE pickup_id = $1) AS last (version)
@@ -184,7 +185,7 @@ func (w *fixture) seenEvents(ctx context.Context, v db.Viewer) []db.PickupEvent 
 		FROM pickup_events AS e
 		JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 		WHERE e.tenant_id = $1
-			AND (role_sees_event($2::text::user_role, e.after, e.driver_id, $3)
+			AND (role_sees_event($2::text::user_role, e.transition, e.after, e.driver_id, $3)
 				OR $2 = 'staff' AND EXISTS (
 					SELECT FROM facility_viewers AS v
 					WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $4))

@@ -36,6 +36,15 @@ var dictionary = map[db.TransitionName]struct {
 	"deliver": {[]db.PickupStatus{"SHIPPED"}, "DELIVERED", []db.UserRole{"hub", "driver"}, "keep with a driver"},
 }
 
+// seenIn lists the statuses in which a role sees a pickup: a driver, their own.
+var seenIn = map[db.UserRole][]db.PickupStatus{
+	db.UserRoleAdmin:      db.AllPickupStatusValues(),
+	db.UserRoleDispatcher: db.AllPickupStatusValues(),
+	db.UserRoleStaff:      db.AllPickupStatusValues(),
+	db.UserRoleHub:        {"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"},
+	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
+}
+
 func declared(from, to db.PickupStatus) bool {
 	for _, t := range dictionary {
 		if slices.Contains(t.before, from) && t.after == to {
@@ -43,6 +52,15 @@ func declared(from, to db.PickupStatus) bool {
 		}
 	}
 	return false
+}
+
+// waits reports whether a pickup waits in the status: a transition leads to it, and another from it.
+func waits(status db.PickupStatus) bool {
+	isReached, isLeft := false, false
+	for _, t := range dictionary {
+		isReached, isLeft = isReached || t.after == status, isLeft || slices.Contains(t.before, status)
+	}
+	return isReached && isLeft
 }
 
 func TestTheDictionaryIsTheDesigns(t *testing.T) {
@@ -57,8 +75,14 @@ func TestTheDictionaryIsTheDesigns(t *testing.T) {
 			CASE WHEN auto_dispatch THEN 'and dispatched' END)
 		FROM pickup_transitions`)), []any{&name, &does}, func() error { effects[name] = does; return nil }))
 	rows := must(d.ListTransitions(ctx))
-	if len(rows) != len(dictionary) || len(rows) != len(db.AllTransitionNameValues()) {
-		t.Errorf("%d rows, %d in the design", len(rows), len(dictionary))
+	adjustments := must(d.ListAdjustmentRules(ctx))
+	if len(rows) != len(dictionary) || len(rows)+len(adjustments) != len(db.AllTransitionNameValues()) {
+		t.Errorf("%d rows and %d of adjustments, %d in the design", len(rows), len(adjustments), len(dictionary))
+	}
+	for _, r := range adjustments {
+		if !slices.Contains(db.AllTransitionNameValues(), db.TransitionName(r.Adjustment)) {
+			t.Errorf("%s is no name of an event", r.Adjustment)
+		}
 	}
 	for _, r := range rows {
 		want, ok := dictionary[r.Transition]

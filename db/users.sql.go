@@ -475,7 +475,8 @@ WITH kinds AS MATERIALIZED (
     UNION ALL
     SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at
     FROM users AS u
-    WHERE u.tenant_id = $7
+    WHERE $4 IS NOT NULL -- else the addresses of all users might be folded, for nothing
+        AND u.tenant_id = $7
         AND fold_case(u.email) = fold_case($4)
         AND (u.created_at, u.id) < ($8, $9)
         AND ($10::text IS NULL OR name_matches(u.name, $10))

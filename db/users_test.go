@@ -2,10 +2,12 @@ package db_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -348,4 +350,37 @@ func (w *fixture) passwordHash(ctx context.Context, v db.Viewer) string {
 func deactivate(ctx context.Context, s *db.Raw, v db.Viewer) error {
 	_, err := s.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: v.UserID})
 	return err
+}
+
+// Folding an address costs as much as reading a page of users.
+func TestAListOfUsersFoldsNoAddressUnlessOneIsAskedFor(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.fixture(ctx)
+	conn := must(d.Raw.Pool().Acquire(ctx))
+	defer conn.Release()
+	text := genericPlan(ctx, t, conn.Conn(), w.admin, statements(t)["ListUsers"],
+		"admin", w.admin.UserID, 50, nil, nil, nil, w.tenant, endOfTime, uuid.Max, nil)
+	var plan []map[string]any
+	w.must(json.Unmarshal(text, &plan))
+	folds := 0
+	var walk func(node map[string]any)
+	walk = func(node map[string]any) {
+		for _, key := range []string{"Filter", "Index Cond", "Recheck Cond"} {
+			if condition, _ := node[key].(string); strings.Contains(condition, "translate(") {
+				if folds++; node["Actual Loops"] != 0.0 {
+					t.Errorf("a %s is executed: %.200s", node["Node Type"], condition)
+				}
+			}
+		}
+		below, _ := node["Plans"].([]any)
+		for _, n := range below {
+			walk(n.(map[string]any))
+		}
+	}
+	walk(plan[0]["Plan"].(map[string]any))
+	if folds == 0 {
+		t.Error("the plan has no condition that folds an address")
+	}
 }

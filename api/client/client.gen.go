@@ -1228,6 +1228,16 @@ func (s PickupsService) ResendMessage(
 	}.create(false, opts))
 }
 
+// ListAdjustments lists the adjustment rules: list-pickup-adjustments.
+//
+// The dictionary of what may be done with the charge of a submitted pickup, beside that of its transitions: in which
+// statuses, and by which roles. Each is an operation of its name, such as reprice-pickup, and an event of the pickup.
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+func (s PickupsService) ListAdjustments(ctx context.Context) iter.Seq2[*AdjustmentRule, error] {
+	return list[AdjustmentRule](ctx, s.t, request{method: "GET", path: "/v1/pickup-adjustments"})
+}
+
 // GetPickupCountsQuery has the parameters of get-pickup-counts.
 type GetPickupCountsQuery struct {
 	// Only those of this facility.
@@ -1329,9 +1339,10 @@ func (s PickupsService) CreateMany(ctx context.Context, body NewPickups, opts ..
 
 // Stream follows the pickups that you see: stream-pickups.
 //
-// Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data
-// is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are
-// opaque.
+// Sends a server-sent event for each transition, and each change of what a pickup is charged, named after it (`event:
+// submit`, `event: reprice`), in the order of their ids; the data is that of list-pickup-events, and those who see no
+// price, drivers and hub, are told of no change of it. The stream starts with new events, or after Last-Event-ID
+// without a gap. Ids are opaque.
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see
 // were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every
@@ -1456,8 +1467,9 @@ type ListPickupEventsQuery struct {
 
 // ListEvents lists the events of a pickup: list-pickup-events.
 //
-// Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to
-// them, since their login was linked with the driver.
+// Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the
+// same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them,
+// since their login was linked with the driver.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -1531,7 +1543,7 @@ func (s PickupsService) Receive(ctx context.Context, pickupID uuid.UUID, opts ..
 // Refund refunds a part of a pickup's charge: refund-pickup.
 //
 // Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a
-// pickup together are at most what was charged.
+// pickup together are at most what was charged. It is an event of the pickup: `refund`.
 //
 // Roles: admin, dispatcher.
 //
@@ -1561,6 +1573,7 @@ func (s PickupsService) Release(ctx context.Context, pickupID uuid.UUID, opts ..
 //
 // Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only
 // refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+// It is an event of the pickup: `reprice`.
 //
 // Roles: admin, dispatcher.
 //
@@ -1983,6 +1996,16 @@ type AccountStatement struct {
 	OpeningCents int64 `json:"opening_cents"`
 	// Where it ends: as requested, or when it was made.
 	To time.Time `json:"to"`
+}
+
+// AdjustmentRule is a change of what a pickup is charged, and in which statuses it is allowed.
+type AdjustmentRule struct {
+	// The name of the change.
+	Adjustment string `json:"adjustment"`
+	// The roles that may make it.
+	Roles []UserRole `json:"roles"`
+	// The statuses in which it is allowed.
+	Statuses []PickupStatus `json:"statuses"`
 }
 
 // Appointment is an appointment of a patient at a facility, from the facility's records.
@@ -2661,7 +2684,7 @@ type NewUser struct {
 
 // NewWebhookEndpoint is a request to create: an address to which the events of pickups are delivered.
 type NewWebhookEndpoint struct {
-	// The transitions whose events are sent; none for all, also those to come.
+	// The names of the events that are sent; none for all, also those to come.
 	Events []TransitionName `json:"events,omitzero"`
 	// Chosen by the client, so that a retry is safe.
 	ID *uuid.UUID `json:"id,omitempty"`
@@ -2899,7 +2922,7 @@ type PickupEdit struct {
 	WindowStart Nullable[time.Time] `json:"window_start,omitzero"`
 }
 
-// PickupEvent is a transition that a pickup made.
+// PickupEvent is a transition that a pickup made, or a change of what it is charged.
 type PickupEvent struct {
 	// The user who did this.
 	ActorID uuid.UUID `json:"actor_id"`
@@ -2911,13 +2934,13 @@ type PickupEvent struct {
 	FromStatus PickupStatus `json:"from_status"`
 	// Id of the event.
 	ID uuid.UUID `json:"id"`
-	// The pickup that made the transition.
+	// The pickup.
 	PickupID uuid.UUID `json:"pickup_id"`
-	// The status after.
+	// The status after; that before, if only the charge was changed.
 	ToStatus PickupStatus `json:"to_status"`
-	// The transition that was made.
+	// What happened: the transition, or the change of its charge.
 	Transition TransitionName `json:"transition"`
-	// The pickup's version after the transition.
+	// The pickup's version afterwards.
 	Version int64 `json:"version"`
 }
 
@@ -3081,7 +3104,8 @@ type StuckJob struct {
 	Tries int64 `json:"tries"`
 }
 
-// TransitionName is a transition of a pickup from one status to another.
+// TransitionName: What happened to a pickup: a transition from one status to another, or a change of what it is
+// charged.
 type TransitionName string
 
 const (
@@ -3105,6 +3129,10 @@ const (
 	TransitionNameShip TransitionName = "ship"
 	// TransitionNameDeliver: It has arrived.
 	TransitionNameDeliver TransitionName = "deliver"
+	// TransitionNameReprice: Its price was changed, and the difference charged or refunded; it stays in its status.
+	TransitionNameReprice TransitionName = "reprice"
+	// TransitionNameRefund: A part of its charge was refunded; it stays in its status.
+	TransitionNameRefund TransitionName = "refund"
 )
 
 // TransitionRule is a transition that a pickup can make, and what it does.
@@ -3215,7 +3243,7 @@ type WebhookEndpoint struct {
 
 	// When it was created.
 	CreatedAt time.Time `json:"created_at"`
-	// The transitions whose events are sent; empty for all, also those to come.
+	// The names of the events that are sent; empty for all, also those to come.
 	Events []TransitionName `json:"events"`
 	// Until when requests are also signed with the secret before the last rotation.
 	FormerSecretEndsAt *time.Time `json:"former_secret_ends_at"`
@@ -3232,7 +3260,7 @@ type WebhookEndpoint struct {
 // WebhookEndpointEdit is a request to change: an address to which the events of pickups are delivered. An omitted
 // member stays as it is.
 type WebhookEndpointEdit struct {
-	// The transitions whose events are sent; an empty array for all, also those to come.
+	// The names of the events that are sent; an empty array for all, also those to come.
 	Events []TransitionName `json:"events,omitzero"`
 	// Makes a new secret, which the answer has.
 	RotateSecret *bool `json:"rotate_secret,omitempty"`

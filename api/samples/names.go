@@ -6,14 +6,14 @@ import (
 	"unicode"
 )
 
-// methodWords returns the words of an operation's name among those of its tag, whose noun is left out behind the
-// verb: list-pickup-events of the tag pickups is "list events".
-func methodWords(id, tag string) string {
+// methodName returns the name of an operation among those of its tag, whose noun is left out behind the verb:
+// list-pickup-events of the tag pickups is list-events.
+func methodName(id, tag string) string {
 	words := strings.Split(id, "-")
 	if len(words) > 1 && slices.Contains([]string{tag, singular(tag)}, words[1]) {
 		words = slices.Delete(words, 1, 2)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, "-")
 }
 
 func singular(noun string) string {

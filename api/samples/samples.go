@@ -12,6 +12,10 @@ import (
 // Extension is the member of an operation that has its samples. Tools for documentation know it.
 const Extension = "x-codeSamples"
 
+// MethodName is the member of an operation that has its name among those of its tag: list-events of list-pickup-events.
+// The generators of the clients read it, and write it as their languages do.
+const MethodName = "x-method-name"
+
 // Sample is a sample of code.
 type Sample struct {
 	Language string `json:"lang" yaml:"lang"`
@@ -19,11 +23,15 @@ type Sample struct {
 	Source   string `json:"source" yaml:"source"`
 }
 
-// Add adds samples to the operations of a document, but for those whose example is not recorded yet: without a
-// document there is no server that could record it. Their server is the document's first.
+// Add adds to the operations of a document the names of their methods, and samples, but for those whose example is not
+// recorded yet: without a document there is no server that could record it. Their server is the document's first.
 func Add(document *huma.OpenAPI) {
 	all := callsOf(document)
 	for _, c := range all {
+		if c.op.Extensions == nil {
+			c.op.Extensions = map[string]any{}
+		}
+		c.op.Extensions[MethodName] = c.name
 		if !c.isRecorded() {
 			continue
 		}
@@ -31,9 +39,6 @@ func Add(document *huma.OpenAPI) {
 		if !c.isPage() {
 			samples = append(samples, Sample{"TypeScript", "TypeScript", c.typeScript(all)},
 				Sample{"Go", "Go", c.golang(all)})
-		}
-		if c.op.Extensions == nil {
-			c.op.Extensions = map[string]any{}
 		}
 		c.op.Extensions[Extension] = samples
 	}
@@ -45,7 +50,7 @@ type call struct {
 	schemas      huma.Registry
 	server       string
 	method, path string
-	tag, name    string // waybill.{tag}.{name}, in the words of the document: see names.go
+	tag, name    string // waybill.{tag}.{name}, as the document writes names
 }
 
 // callsOf returns the operations in the order of their paths. The second one of a name, like create-pickups
@@ -67,8 +72,8 @@ func callsOf(document *huma.OpenAPI) (all []*call) {
 				continue
 			}
 			c := &call{at.op, document.Components.Schemas, document.Servers[0].URL, at.method, path, at.op.Tags[0], ""}
-			if c.name = methodWords(at.op.OperationID, c.tag); taken[c.tag+" "+c.name] {
-				c.name += " many"
+			if c.name = methodName(at.op.OperationID, c.tag); taken[c.tag+" "+c.name] {
+				c.name += "-many"
 			}
 			taken[c.tag+" "+c.name] = true
 			all = append(all, c)

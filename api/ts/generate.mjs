@@ -1,6 +1,6 @@
 // Writes src/operations.ts from the OpenAPI document: a function for each operation, by its tag, and the
-// table by which src/waybill.ts makes them. Names, parameters and what may be retried are the document's. And
-// src/examples.ts: the document's examples, with which src/msw.ts answers.
+// table by which src/waybill.ts makes them. Names (x-method-name), parameters and what may be retried are the
+// document's. And src/examples.ts: the document's examples, with which src/msw.ts answers.
 import { readFile, writeFile } from "node:fs/promises";
 
 import { parse } from "yaml";
@@ -11,14 +11,6 @@ const resolve = (part) =>
   part?.$ref ? resolve(part.$ref.slice(2).split("/").reduce((at, name) => at[name], document)) : part;
 
 const camel = (words) => words.map((w, i) => (i ? w[0].toUpperCase() + w.slice(1) : w)).join("");
-
-const singular = (noun) => noun.replace(/ies$/, "y").replace(/s$/, "");
-
-/** list-pickup-events of the tag pickups is pickups.listEvents: the tag's noun is left out behind the verb. */
-function nameOf(id, tag) {
-  const [verb, ...rest] = id.split("-");
-  return camel([verb, ...([tag, singular(tag)].includes(rest[0]) ? rest.slice(1) : rest)]);
-}
 
 /** What a retry relies on: see src/attempts.ts. */
 function keyOf(method, headers, body) {
@@ -47,7 +39,7 @@ for (const [path, item] of Object.entries(document.paths)) {
     operations.push({
       id: op.operationId,
       tag,
-      name: nameOf(op.operationId, tag),
+      name: camel(op["x-method-name"].split("-")),
       about: op.summary,
       method: method.toUpperCase(),
       path,
@@ -62,11 +54,9 @@ for (const [path, item] of Object.entries(document.paths)) {
   }
 }
 
-// create-pickups beside create-pickup is pickups.createMany.
 for (const op of operations) {
   const same = operations.filter((o) => o.tag === op.tag && o.name === op.name);
-  for (const o of same.slice(1)) o.name += "Many";
-  if (same.length > 2) throw new Error(`${op.tag}.${op.name} is the name of ${same.length} operations`);
+  if (same.length > 1) throw new Error(`${op.tag}.${op.name} is the name of ${same.length} operations`);
 }
 
 /** The arguments of an operation's function, in front of its options. */

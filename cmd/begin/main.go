@@ -76,7 +76,8 @@ func run(root string, args []string, out io.Writer) error {
 	}
 	fmt.Fprintf(
 		out, "\nNext: do what stands after the word UNFINISHED; \"task generate\" after the SQL, and again after "+
-			"api/.\nWhat is left: go test ./cmd/waybill -run TestNoRecipeIsUnfinished\n")
+			"api/.\nThe document's examples: go test ./cmd/waybill -run TestExamples -update; "+
+			"\"task generate\" again\nWhat is left: go test ./cmd/waybill -run TestNoRecipeIsUnfinished\n")
 	return nil
 }
 

@@ -19,6 +19,7 @@ type document struct {
 
 type operation struct {
 	ID          string      `yaml:"operationId"`
+	Name        string      `yaml:"x-method-name"` // among those of its tag
 	Summary     string      `yaml:"summary"`
 	Description string      `yaml:"description"`
 	Tags        []string    `yaml:"tags"`

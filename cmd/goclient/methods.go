@@ -26,7 +26,7 @@ func (g *generator) methods() ([]method, error) {
 				continue // a page for people
 			}
 			m := method{operation: op, verb: strings.ToUpper(verb), path: path, tag: op.Tags[0]}
-			m.name = methodName(op.ID, m.tag)
+			m.name = exported(words(op.Name)...)
 			if err := g.classify(&m); err != nil {
 				return nil, fmt.Errorf("%s: %w", op.ID, err)
 			}
@@ -37,16 +37,12 @@ func (g *generator) methods() ([]method, error) {
 	return all, distinct(all)
 }
 
-// distinct names the second of two operations of one name, like create-pickups beside create-pickup: CreateMany.
+// distinct fails unless each operation has a name of its own among those of its tag.
 func distinct(all []method) error {
 	taken := map[string]bool{}
-	for i := range all {
-		m := &all[i]
-		if taken[m.tag+m.name] {
-			m.name += "Many"
-		}
-		if taken[m.tag+m.name] {
-			return fmt.Errorf("%s has two methods %s", m.tag, m.name)
+	for _, m := range all {
+		if m.name == "" || taken[m.tag+m.name] {
+			return fmt.Errorf("%s: %q is no method of its own of %s", m.ID, m.name, m.tag)
 		}
 		taken[m.tag+m.name] = true
 	}

@@ -29,23 +29,6 @@ func exported(parts ...string) string {
 // unexported is exported with a first word in lower case: pickup_id is pickupID.
 func unexported(parts ...string) string { return parts[0] + exported(parts[1:]...) }
 
-func singular(noun string) string {
-	if y, ok := strings.CutSuffix(noun, "ies"); ok {
-		return y + "y"
-	}
-	return strings.TrimSuffix(noun, "s")
-}
-
-// methodName returns the name of an operation among those of its tag, whose noun is left out behind the verb:
-// list-pickup-events of the tag pickups is ListEvents.
-func methodName(id, tag string) string {
-	parts := words(id)
-	if len(parts) > 1 && (parts[1] == tag || parts[1] == singular(tag)) {
-		parts = append(parts[:1], parts[2:]...)
-	}
-	return exported(parts...)
-}
-
 // typeName returns the Go name of a schema. The codes of errors are what programs compare: they have a short one.
 func typeName(schema string) string {
 	if schema == "ErrorCode" {

@@ -275,7 +275,7 @@ func TestNoRecipeIsUnfinished(t *testing.T) {
 			return fs.SkipDir
 		case strings.HasSuffix(name, ".sql.go"): // generated
 			return nil
-		case entry.IsDir() || !slices.Contains([]string{".go", ".sql", ".md", ".yaml", ".yml"}, path.Ext(name)):
+		case entry.IsDir() || !slices.Contains([]string{".go", ".sql", ".ts", ".md", ".yaml", ".yml"}, path.Ext(name)):
 			return nil
 		}
 		text, err := os.ReadFile(path.Join(root, name))

@@ -182,6 +182,7 @@ func exampleLifecycle() []exampleStep {
 	submit := exampleStep{operation: "submit-pickup", as: staff, parameters: pickup}
 	return []exampleStep{
 		{operation: "list-pickup-transitions", as: staff},
+		{operation: "list-pickup-adjustments", as: dispatcher},
 		{operation: "create-pickup", as: staff, body: first},
 		{operation: "edit-pickup", as: staff, parameters: pickup, body: in{"note": "Two vials, on ice"}},
 		{operation: "create-pickups", as: staff,

@@ -64,11 +64,11 @@ ORDER BY j.id
 LIMIT @max_rows;
 
 -- Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
--- wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. The error is told
--- by its class alone, since its text may have values.
+-- wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. A pickup is named
+-- where the viewer sees it. The error is told by its class alone, since its text may have values.
 -- name: ListStuckJobs :many
 SELECT
-    j.id, j.kind, coalesce(e.pickup_id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
+    j.id, j.kind, coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
     (j.state IN ('cancelled', 'discarded'))::boolean AS has_ended,
     (j.attempt + coalesce((j.metadata ->> 'snoozes')::int, 0))::int AS tries,
     j.created_at, j.attempted_at,
@@ -86,6 +86,9 @@ LEFT JOIN pickup_events AS e ON e.tenant_id = @tenant_id::uuid
         WHEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
             THEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id')::uuid
     END
+LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
+    AND p.id = e.pickup_id
+    AND role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, NULL)
 WHERE j.args ->> 'tenant_id' = (@tenant_id::uuid)::text
     AND (j.state IN ('cancelled', 'discarded')
         OR j.state IN ('retryable', 'scheduled') AND (j.attempt >= 3 OR j.metadata -> 'snoozes' >= '3'))

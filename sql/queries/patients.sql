@@ -160,7 +160,9 @@ ORDER BY patients.id;
 -- external id, in the order of the term by which they are looked for: see asked_patient_terms. The cost grows with
 -- the page and the viewer's facilities: it merges the first that each facility sees (next_patient_terms). It looks at
 -- max_looks entries at most, divided among the facilities, but at 500 of each; where one of them ended there, the
--- page ends too, and the next one continues. Entries have only the beginnings of long words and ids: the rows decide.
+-- page ends too, and the next one continues. For viewers of more than max_looks / 100 facilities it first looks at
+-- max_looks / 20 of the tenant's entries (next_visible_patient_terms), and merges only if these did not fill the page,
+-- and there are more. Entries have only the beginnings of long words and ids: the rows decide.
 -- Only returned patients are audited. What is '' is not asked for. A page of none has one row, whose id is nil.
 -- name: FindPatients :many
 WITH asked AS MATERIALIZED (
@@ -169,7 +171,7 @@ WITH asked AS MATERIALIZED (
         nullif(@name::text, ''), nullif(@birth_date::text, '')::date, nullif(@phone::text, ''),
         nullif(@external_id::text, '')) AS a
 ), mine AS MATERIALIZED (
-    SELECT m.facility_id, greatest((@max_looks::bigint) / count(*) OVER (), least(@max_looks, 500)) AS looks
+    SELECT m.facility_id, greatest((@max_looks::bigint) / count(*) OVER (), least(@max_looks::bigint, 500)) AS looks
     FROM (
         SELECT DISTINCT v.facility_id
         FROM facility_viewers AS v
@@ -177,6 +179,19 @@ WITH asked AS MATERIALIZED (
             AND v.user_id = @viewer_id
             AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
     ) AS m
+), wide AS MATERIALIZED (
+    SELECT n.term, n.patient_id, n.is_cut
+    FROM asked AS a
+    CROSS JOIN LATERAL next_visible_patient_terms(
+        a.first, a.past, a.patterns, @after_term::text, @after_id::uuid, (@max_looks::bigint) / 20,
+        1 + @max_rows::int) AS n
+    WHERE 100 * (SELECT count(*) FROM mine) > @max_looks::bigint AND sqlc.narg('facility_id')::uuid IS NULL
+), tried AS MATERIALIZED (
+    SELECT
+        100 * (SELECT count(*) FROM mine) > @max_looks::bigint
+        AND sqlc.narg('facility_id')::uuid IS NULL
+        AND coalesce(NOT bool_or(w.is_cut), true) AS is_enough
+    FROM wide AS w
 ), places AS MATERIALIZED (
     -- Facilities to merge, in the order of their next patients. Several may have the same one.
     SELECT m.facility_id, m.looks, a.first, a.past, a.patterns,
@@ -184,7 +199,8 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN mine AS m
     CROSS JOIN LATERAL next_patient_terms(
-        @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term::text, @after_id::uuid, m.looks, 1) AS n
+        @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term, @after_id, m.looks, 1) AS n
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), found AS MATERIALIZED (
     SELECT n.term, n.patient_id, n.fits, n.is_last
     FROM places AS p
@@ -193,6 +209,8 @@ WITH asked AS MATERIALIZED (
         @tenant_id, p.facility_id, p.first, p.past, p.patterns, @after_term, @after_id, p.looks,
         2 - p.place + @max_rows::int) AS n
     WHERE p.place <= 1 + @max_rows::int
+    UNION ALL
+    SELECT w.term, w.patient_id, NOT w.is_cut, false FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id

@@ -1,6 +1,7 @@
 -- Changes what a pickup is charged, after it was submitted: its price (reprice), or by a refund of a part of the
 -- charge (refund), whose reason is the note of its ledger entry. The pickup and its account are locked in this order,
 -- as by TransitionPickups. Nothing is refunded that was not charged, and a price is never below what was refunded.
+-- It is an event of the pickup, whose status stays; the idempotency key is the adjustment's own.
 -- Closes: two callers refund more than was charged
 -- Closes: a cancel misses the price that it waited for
 -- Closes: a refund or a price of a pickup that was canceled meanwhile
@@ -64,6 +65,14 @@ WITH asked AS (
         nullif(f.idempotency_key, ''), f.request_digest
     FROM moved AS m
     CROSS JOIN funded AS f
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, request_digest, facility_id)
+    SELECT
+        m.tenant_id, f.move_id, m.id, m.version, f.adjustment::transition_name, f.viewer_id, m.status, m.status,
+        m.driver_id, f.request_digest, m.facility_id
+    FROM moved AS m
+    CROSS JOIN funded AS f
 ), entry AS (
     INSERT INTO ledger_entries (
         tenant_id, id, account_id, kind, amount_cents, pickup_id, note, actor_id, request_digest, created_at,
@@ -117,3 +126,9 @@ LEFT JOIN pickup_adjustments AS e
 WHERE p.tenant_id = @tenant_id
     AND p.id = @id
     AND role_sees_pickup(@viewer_role, p.status, p.driver_id, NULL);
+
+-- name: ListAdjustmentRules :many
+SELECT adjustment, statuses::text[] AS statuses
+FROM pickup_adjustment_rules
+ORDER BY adjustment
+LIMIT 100;

@@ -60,7 +60,7 @@ WHERE e.tenant_id = @tenant_id
         OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
-    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
+    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.transition, e.after, e.driver_id, @viewer_driver_id))
     AND (@viewer_role <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
         WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id))
@@ -72,11 +72,12 @@ LIMIT @max_rows::int;
 -- name: GetLastMove :one
 SELECT e.actor_id, e.created_at
 FROM (
-    SELECT x.pickup_id, x.actor_id, x.after, x.driver_id, x.created_at
+    SELECT x.pickup_id, x.actor_id, x.transition, x.after, x.driver_id, x.created_at
     FROM pickup_events AS x
     WHERE x.tenant_id = @tenant_id
         AND x.pickup_id = @pickup_id
         AND x.version <= @version
+        AND x.before <> x.after -- an adjustment moves nothing
     ORDER BY x.version DESC
     LIMIT 1
 ) AS e
@@ -85,7 +86,7 @@ WHERE (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_
         OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
-    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
+    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.transition, e.after, e.driver_id, @viewer_driver_id))
     AND (@viewer_role <> 'driver' OR e.created_at >= (
         SELECT d.user_since FROM drivers AS d
         WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id::uuid));
@@ -282,7 +283,8 @@ WITH mine AS MATERIALIZED (
     SELECT
         e.*,
         coalesce(
-            (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid)
+            (role_sees_event(
+                @viewer_role::user_role, e.transition, e.after, e.driver_id, @viewer_driver_id::uuid)
                 OR @viewer_role = 'staff' AND (
                     e.facility_id IN (SELECT m.facility_id FROM mine AS m)
                     OR e.pickup_id IN (SELECT s.id FROM staffs AS s)))

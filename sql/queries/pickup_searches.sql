@@ -49,7 +49,7 @@ WITH asked AS MATERIALIZED (
     CROSS JOIN unnest(enum_range(NULL::pickup_status)) AS s (status)
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
         AND (cardinality(a.statuses) = 0 OR s.status = ANY (a.statuses))
-        AND (a.sort <> 'longest_waiting' OR s.status NOT IN ('DRAFT', 'DELIVERED', 'CANCELED'))
+        AND (a.sort <> 'longest_waiting' OR pickup_waits(s.status))
         AND a.may_ask
 ), statuses AS MATERIALIZED (
     -- A single NULL if all statuses are listed.

@@ -57,7 +57,8 @@ WITH kinds AS MATERIALIZED (
     UNION ALL
     SELECT u.*
     FROM users AS u
-    WHERE u.tenant_id = @tenant_id
+    WHERE sqlc.narg('email') IS NOT NULL -- else the addresses of all users might be folded, for nothing
+        AND u.tenant_id = @tenant_id
         AND fold_case(u.email) = fold_case(sqlc.narg('email'))
         AND (u.created_at, u.id) < (@before_created_at, @before_id)
         AND (sqlc.narg('name')::text IS NULL OR name_matches(u.name, sqlc.narg('name')))

@@ -1,9 +1,10 @@
-import { QueryCache, QueryClient, QueryClientProvider, MutationCache, useQueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react-query";
 import { Refused } from "@waybill/client";
-import { useStream, WaybillProvider } from "@waybill/client/react";
-import { type ReactNode, useEffect, useMemo } from "react";
+import { WaybillProvider } from "@waybill/client/react";
+import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
+import { Connection } from "./connection";
 import { NoticesProvider } from "./parts/notices";
 import { Login } from "./login";
 import { pagesFor } from "./pages";
@@ -32,7 +33,8 @@ function Gate() {
       // Rows come by the stream; what is not in it is read again when it is shown again.
       defaultOptions: {
         queries: { staleTime: 15_000, networkMode: "always" },
-        mutations: { networkMode: "always" },
+        // What was not answered is kept, to be sent again.
+        mutations: { networkMode: "always", gcTime: 3_600_000 },
       },
     });
   }, [session?.token, expire]);
@@ -63,6 +65,12 @@ function Frame() {
   const { path } = useAddress();
   const pages = pagesFor(user.role);
   const page = pages.find(({ at }) => at === (path[0] ?? ""));
+  const nav = useRef<HTMLElement>(null);
+  // On a phone, the names of the pages stand in one row, which scrolls.
+  useEffect(() => {
+    const current = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (current) nav.current?.scrollTo({ left: current.offsetLeft - nav.current.offsetLeft - 24 });
+  }, [page]);
   return (
     <>
       <a className="skip" href="#content">
@@ -70,7 +78,7 @@ function Frame() {
       </a>
       <header className="bar">
         <strong className="brand">{texts.product}</strong>
-        <nav aria-label={texts.nav.label}>
+        <nav ref={nav} aria-label={texts.nav.label}>
           {pages
             .filter(({ name }) => name !== undefined)
             .map(({ at, name }) => (
@@ -101,31 +109,5 @@ function Missing(): ReactNode {
       <h1>{texts.notFound}</h1>
       <Link to={[]}>{texts.pickup.back}</Link>
     </section>
-  );
-}
-
-/** Follows the stream, and says how the connection is. */
-function Connection() {
-  const cache = useQueryClient();
-  const { expire } = useGate();
-  const { state, error } = useStream({
-    // A transition may have given a driver work, or taken it away.
-    onEvent: () => void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-drivers" }),
-  });
-  useEffect(() => {
-    if (error?.problem.code === "unauthenticated") expire();
-  }, [error, expire]);
-  const shown = error ? "ended" : state;
-  return (
-    <>
-      <span className={`connection ${shown}`} role="status">
-        {texts.stream[shown]}
-      </span>
-      {shown === "waiting" && (
-        <p className="offline" role="alert">
-          {texts.stream.waitingLong}
-        </p>
-      )}
-    </>
   );
 }

@@ -16,9 +16,19 @@ export function timeOf(at: string, now = new Date()): string {
     : `${day.format(time)}, ${clock.format(time)}`;
 }
 
-/** Returns date, time and seconds in the browser's zone. */
+/** Returns date, time and seconds in the browser's zone, and its name. */
 export function fullTimeOf(at: string): string {
-  return full.format(new Date(at));
+  const time = new Date(at);
+  const zone = zoned.formatToParts(time).find(({ type }) => type === "timeZoneName");
+  return `${full.format(time)} ${zone?.value ?? ""}`;
+}
+
+const zoned = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
+const exact = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+
+/** Returns a time of day with its seconds, in the browser's zone. */
+export function exactTimeOf(at: Date): string {
+  return exact.format(at);
 }
 
 /** Returns the day of a time in the browser's zone, and the time of that day with its seconds. */
@@ -35,6 +45,13 @@ export function spanOf(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return texts.span.hours(hours, minutes % 60);
   return texts.span.days(Math.floor(hours / 24), hours % 24);
+}
+
+/** Returns how long something took: also less than a minute is of interest. */
+export function tookOf(milliseconds: number): string {
+  return milliseconds < 60_000
+    ? texts.span.seconds(Math.max(0, Math.round(milliseconds / 1_000)))
+    : spanOf(milliseconds);
 }
 
 /** Returns an amount, such as 12.50. Accounts say its currency. */

@@ -6,6 +6,10 @@ type Role = Schema<"UserRole">;
 
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
+/** The texts of names that the server has. One that is newer than this page has more: they are shown as they are. */
+const named = <T extends Record<string, string>>(texts: T): T =>
+  new Proxy(texts, { get: (all, name) => all[name as keyof T] ?? String(name) });
+
 /** Every text of the board, in English. What the server says of an error comes from its own pages of errors. */
 export const texts = {
   locale: "en-GB",
@@ -30,12 +34,13 @@ export const texts = {
     docs: "API",
   },
   span: {
-    now: "under a minute",
+    now: "under 1 min",
+    seconds: (s: number) => `${s} s`,
     minutes: (m: number) => `${m} min`,
     hours: (h: number, m: number) => `${h} h ${m} min`,
     days: (d: number, h: number) => `${plural(d, "day", "days")} ${h} h`,
   },
-  status: {
+  status: named({
     DRAFT: "Draft",
     SUBMITTED: "Waiting",
     ASSIGNED: "Assigned",
@@ -45,8 +50,8 @@ export const texts = {
     SHIPPED: "On its way",
     DELIVERED: "Delivered",
     CANCELED: "Canceled",
-  } satisfies Record<Status, string>,
-  transition: {
+  } satisfies Record<Status, string>),
+  transition: named({
     submit: "Submit",
     assign: "Assign",
     dispatch: "Dispatch nearest",
@@ -57,8 +62,10 @@ export const texts = {
     pack: "Pack",
     ship: "Ship",
     deliver: "Deliver",
-  } satisfies Record<Transition, string>,
-  done: {
+    reprice: "Change price",
+    refund: "Refund",
+  } satisfies Record<Transition, string>),
+  done: named({
     submit: "Submitted",
     assign: "Assigned",
     dispatch: "Dispatched",
@@ -69,7 +76,9 @@ export const texts = {
     pack: "Packed",
     ship: "Shipped",
     deliver: "Delivered",
-  } satisfies Record<Transition, string>,
+    reprice: "Price changed",
+    refund: "Refunded",
+  } satisfies Record<Transition, string>),
   role: {
     admin: "Admin",
     dispatcher: "Dispatcher",
@@ -100,8 +109,37 @@ export const texts = {
     connecting: "Connecting",
     open: "Live",
     waiting: "Reconnecting",
+    offline: "Offline",
     ended: "Not live",
-    waitingLong: "No connection. What you see may be old; what you do is sent when the server answers.",
+    waitingSince: (time: string) => `No connection to the server since ${time}.`,
+    offlineSince: (time: string) => `This device is offline since ${time}.`,
+    asOf: (time: string) => `What you see is as of ${time}.`,
+    keptFor: "What you change is sent, once, when the connection is back. Keep this page open.",
+    endedLong: "This page does not follow changes any more.",
+    reload: "Reload the page",
+  },
+  outbox: {
+    title: "Not done yet",
+    waiting: (time: string) => `waits for the server since ${time}.`,
+    unanswered: (time: string) =>
+      `was not answered (${time}). Nobody knows whether it was done; sent again, it is done once.`,
+    again: "Send again",
+    forget: (what: string) => `Forget: ${what}`,
+    changes: {
+      "submit-pickup": "Submit",
+      "assign-pickup": "Assign",
+      "dispatch-pickup": "Dispatch",
+      "release-pickup": "Release driver of",
+      "cancel-pickup": "Cancel",
+      "collect-pickup": "Collect",
+      "receive-pickup": "Receive",
+      "pack-pickup": "Pack",
+      "ship-pickup": "Ship",
+      "deliver-pickup": "Deliver",
+      "reprice-pickup": "Change the price of",
+      "refund-pickup": "Refund",
+      "resend-message": "Send text again",
+    } satisfies Record<`${Transition}-pickup` | "resend-message", string>,
   },
   list: {
     more: "Show more",
@@ -113,9 +151,10 @@ export const texts = {
   dispatch: {
     title: "Board",
     filters: "Filters",
+    filtersSet: (n: number) => (n === 0 ? "Filters" : `Filters, ${n} set`),
     facility: "Facility",
     driver: "Driver",
-    text: "Words in an address or the note",
+    text: "Words in address or note",
     from: "Window from",
     to: "Window to",
     all: "All",
@@ -126,7 +165,7 @@ export const texts = {
     empty: { SUBMITTED: "Nobody waits.", others: "None." },
     drag: (what: string) => `Drag ${what}`,
     ended: "Recently ended",
-    showEnded: "Show delivered and canceled",
+    showEnded: "Show those that ended",
     pickups: "Pickups",
     selectHint: "Choose a pickup to see who is near. Drag it onto a driver, or press its Assign button.",
   },
@@ -152,6 +191,7 @@ export const texts = {
     window: "Window",
     price: "Price",
     charged: "Charged",
+    account: "Account",
     refunded: "Refunded",
     driver: "Driver",
     patient: "Patient",
@@ -177,12 +217,17 @@ export const texts = {
     cancelHint: "The clinic reads it.",
     keep: "Keep it",
     machine: "Statuses of a pickup: the ones it has had are filled",
-    version: (n: number) => `version ${n}`,
+    sending: "being sent",
   },
   message: { QUEUED: "Waiting to be sent", SENT: "Sent", FAILED: "Failed" } satisfies Record<
     Schema<"MessageStatus">,
     string
   >,
+  messages: {
+    queued: "The text is sent again.",
+    refused: (reason: string) => `The gateway refused it: ${reason}.`,
+    reasons: { no_number: "Whoever booked the pickup has no phone number." } as Record<string, string>,
+  },
   clinic: {
     title: "Book a pickup",
     facility: "Facility",
@@ -192,8 +237,8 @@ export const texts = {
     from: "Collect at",
     to: "Deliver to",
     note: "Note for the driver",
-    start: "From",
-    end: "Until",
+    start: "Collect from",
+    end: "Collect until",
     price: "Price",
     submit: "Book",
     draft: "Save as draft",
@@ -202,12 +247,18 @@ export const texts = {
     last: "Book like",
     lastNone: "Your last bookings appear here.",
     follow: "Your pickups",
+    followNone: "What you book appears here, with what it does next.",
     appointments: "Today's appointments",
     noAppointments: "No appointment today.",
     book: "Book a pickup",
     hasPickup: "has a pickup",
+    without: (n: number) => `${n} without a pickup`,
+    texts: "Texts",
+    textsNone: "The texts of your last pickups appear here.",
     none: "No patient",
     range: "The window ends before it begins.",
+    unanswered: "The server did not answer. Press it again: the pickup is booked once.",
+    changed: (id: string) => `Pickup ${id} is saved already, as it was first. It is under "Your pickups".`,
     priceRule: "An amount, such as 35.00.",
   },
   hub: {
@@ -216,7 +267,10 @@ export const texts = {
     go: "Take the next step",
     done: (step: string, id: string) => `${step}: ${id}`,
     nothing: "Nothing more to do for it here.",
+    ready: "Ready to scan: each scan takes the next step, from receive to deliver.",
     unknown: "No pickup has this id, or it is not on its way to you.",
+    busy: "Its last step is still being sent.",
+    unanswered: "No answer. It may have been taken: scan it again, and the same step is sent once more.",
     notAnId: "This is not an id of a pickup.",
     log: "Just now",
     overdue: "Overdue",
@@ -228,13 +282,14 @@ export const texts = {
   driver: {
     title: "My pickups",
     none: "You have no pickup. Stay on duty, and you get the next one.",
-    off: "You are off duty.",
+    off: "Off duty",
     duty: "On duty",
     share: "Share my location while this page is open",
     shared: (at: string) => `Location sent at ${at}`,
     denied: "The browser does not allow the location.",
     notLinked: "Your user is not linked to a driver. Ask an admin.",
     navigate: "Open in maps",
+    details: "Details",
     done: "Done today",
   },
   admin: {
@@ -253,6 +308,7 @@ export const texts = {
     accounts: "Accounts",
     balance: "Balance",
     statement: "Statement",
+    statementOf: (account: string) => `Statement of ${account}`,
     opening: "Opening balance",
     closing: "Closing balance",
     booked: "Booked",
@@ -483,7 +539,7 @@ export const texts = {
   refused: {
     title: "Refused",
     now: (status: string) => `It is ${status} now.`,
-    no_answer: "The server did not answer. Whether it was done shows when the connection is back.",
+    no_answer: "The server did not answer. Try again: what was done already is not done twice.",
     internal: "Something broke on the server. Try again; if it stays, tell your admin.",
   },
   close: "Close",

@@ -108,14 +108,42 @@ test("a card is assigned by keyboard alone", async () => {
   await row.waitFor();
   // Dragging begins where there is something to drop on.
   await page.locator(".driver-list.free").getByRole("row").filter({ hasText: "Keyboard" }).waitFor();
-  await row.locator("[slot=drag]").focus();
+  // Into the list, down to the row, and right to its grip.
+  const at = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+  await row.focus();
+  for (let i = 0; i < 20 && !(await at()).includes("5 Keyboard"); i++) await page.keyboard.press("ArrowDown");
+  for (let i = 0; i < 5 && !(await at()).startsWith("Drag"); i++) await page.keyboard.press("ArrowRight");
+  assert.match(await at(), /^Drag .*5 Keyboard/);
   await page.keyboard.press("Enter");
   // Every driver in the list has a place to drop; the arrows go from one to the next.
-  const at = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
   await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label")?.startsWith("Drop on"));
   for (let i = 0; i < 20 && (await at()) !== "Drop on Keyboard"; i++) await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await card(page, "ASSIGNED", "5 Keyboard").getByText("Keyboard").waitFor();
+});
+
+test("a status that the rules have anew has its column: among those that wait, or those that ended", async () => {
+  const page = await v.login("dispatcher");
+  await page.route("**/v1/pickup-transitions*", async (route) => {
+    const answer = await route.fetch();
+    const { items, ...others } = await answer.json();
+    const rule = (transition: string, from: string, to_status: string) => {
+      return { transition, from_statuses: [from], to_status, has_driver: false, roles: ["hub"] };
+    };
+    const more = [rule("hold", "SHIPPED", "HELD"), rule("resume", "HELD", "SHIPPED"), rule("lose", "SHIPPED", "LOST")];
+    await route.fulfill({ response: answer, json: { ...others, items: [...items, ...more] } });
+  });
+  for (const status of ["HELD", "LOST"]) {
+    await page.route(`**/v1/pickups?*status=${status}*`, (route) => route.fulfill({ json: { items: [] } }));
+  }
+  await page.reload();
+  const statuses = () => page.locator("[data-status]").evaluateAll((all) => all.map((c) => c.dataset.status));
+  await page.locator("[data-status=HELD]").getByRole("heading", { name: "HELD" }).waitFor();
+  const open = ["SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "HELD"];
+  assert.deepEqual(await statuses(), open);
+  await page.getByRole("button", { name: "Show those that ended" }).click();
+  await page.locator("[data-status=LOST]").waitFor();
+  assert.deepEqual(await statuses(), [...open, "CANCELED", "DELIVERED", "LOST"]);
 });
 
 test("a dispatcher's filters are in the address, and are the same after a reload", async () => {
@@ -123,7 +151,7 @@ test("a dispatcher's filters are in the address, and are the same after a reload
   await submitted(v, { pickup_address: "9 Other Ave" });
   const page = await v.login("dispatcher");
   await card(page, "SUBMITTED", "9 Other").waitFor();
-  await page.getByLabel("Words in an address or the note").fill("filtered");
+  await page.getByLabel("Words in address or note").fill("filtered");
   await card(page, "SUBMITTED", "9 Other").waitFor({ state: "detached" });
   assert.match(page.url(), /text=filtered/);
   await page.reload();

@@ -51,7 +51,7 @@ test("while the server is away the board says so, and what was done is sent once
   await card(page, "SUBMITTED", "30 Away").click();
   await page.getByRole("button", { name: "Assign to Back" }).waitFor();
   proxy.down();
-  await page.getByText("No connection.").waitFor();
+  await page.getByText("No connection to the server since").waitFor();
   // What was read is still there, and what is done is shown as it will be.
   await page.getByRole("button", { name: "Assign to Back" }).click();
   await card(page, "ASSIGNED", "30 Away").waitFor();

@@ -5,7 +5,9 @@ import { unwrap } from "../../ts/dist/src/index.js";
 import { colleagues, endpoint, feeds, receiver } from "./admin.js";
 import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
 
-// Takes a picture of each page, to be looked at.
+// Takes a picture of each page, or of those that are named, to be looked at.
+
+const named = process.argv.slice(2);
 
 const folder = join(import.meta.dirname, "screenshots");
 
@@ -41,7 +43,10 @@ const shots: Shot[] = [
     then: async (page) => {
       await page.getByRole("searchbox", { name: "Name", exact: true }).fill("Person");
       await page.getByRole("button", { name: "Search", exact: true }).click();
-      await chosen(page);
+      await page
+        .getByRole("link", { name: /Listed Person/ })
+        .first()
+        .click();
     },
   },
   {
@@ -74,7 +79,7 @@ async function administration(v: Visit, url: string): Promise<void> {
 async function work(v: Visit): Promise<void> {
   const dispatcher = v.as("dispatcher");
   const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
-  for (const name of ["Grace", "Ada", "Edsger"]) await driver(v, name);
+  for (const name of ["Ada", "Edsger", "Barbara"]) await driver(v, name);
   const window = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
   const ids = [];
   for (const [i, place] of places.entries()) {
@@ -84,6 +89,10 @@ async function work(v: Visit): Promise<void> {
   unwrap(await dispatcher.pickups.assign(ids[0]!, { driver_id }));
   unwrap(await v.as("driver").pickups.collect(ids[0]!));
   unwrap(await v.as("hub").pickups.receive(ids[0]!));
+  const late = { window_start: window(-2), window_end: window(-1) };
+  const overdue = await submitted(v, { pickup_address: "77 Noe St, San Francisco", ...late });
+  unwrap(await dispatcher.pickups.assign(overdue, { driver_id }));
+  unwrap(await v.as("driver").pickups.collect(overdue));
   unwrap(await dispatcher.pickups.assign(ids[1]!, { driver_id }));
   unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
 }
@@ -98,7 +107,7 @@ try {
       ["desk", { width: 1440, height: 900 }],
       ["phone", { width: 390, height: 844 }],
     ] as const) {
-      for (const { name, role, path, then } of shots) {
+      for (const { name, role, path, then } of shots.filter((shot) => !named.length || named.includes(shot.name))) {
         const options = { colorScheme, viewport };
         const page = role ? await v.login(role, options) : await v.open(options);
         if (path) await page.goto(`${v.server.url}/board/${path}`);

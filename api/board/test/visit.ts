@@ -23,12 +23,15 @@ export type Visit = {
   close: () => Promise<void>;
 };
 
-export async function visit(): Promise<Visit> {
-  const [server, browser] = await Promise.all([start(), launch()]);
+/** Starts the server, with some settings, and the browser. */
+export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
+  const [server, browser] = await Promise.all([start(settings), launch()]);
   let complaints: string[] = [];
   const open: Visit["open"] = async ({ url = server.url, ...options } = {}) => {
     const page = await (await browser.newContext(options)).newPage();
     page.setDefaultTimeout(60_000);
+    // As where the server is reached without TLS under another name than localhost.
+    await page.addInitScript("delete Crypto.prototype.randomUUID");
     page.on("console", (message) => {
       const failed = message.text().startsWith("Failed to load resource"); // each answer of 400 and more, each cut
       if (["error", "warning"].includes(message.type()) && !failed) complaints.push(`logs: ${message.text()}`);
@@ -100,6 +103,31 @@ export async function submitted(visit: Visit, change: Partial<Body<"create-picku
   const { id } = unwrap(await visit.as("staff").pickups.create(await order(visit, change)));
   unwrap(await visit.as("staff").pickups.submit(id));
   return id;
+}
+
+/** Creates many pickups, submits them, and returns their ids. */
+export async function many(
+  visit: Visit,
+  count: number,
+  change: Partial<Body<"create-pickup">> = {},
+): Promise<string[]> {
+  const staff = visit.as("staff");
+  const ids: string[] = [];
+  const [perCreate, perBatch] = [1_000, 50]; // as many as one request may have
+  const all = await order(visit, { price_cents: 1 });
+  for (let i = 0; i < count; i += perCreate) {
+    const items = Array.from({ length: Math.min(perCreate, count - i) }, (_, n) => ({
+      ...all,
+      pickup_address: `${i + n + 1} Crowded St`,
+      ...change,
+    }));
+    ids.push(...unwrap(await staff.pickups.createMany({ items })).items.map(({ id }) => id));
+  }
+  for (let i = 0; i < count; i += perBatch) {
+    const submits = ids.slice(i, i + perBatch).map((id) => staff.batch.item("submit-pickup", id));
+    assert.ok((await staff.batch(submits)).ok);
+  }
+  return ids;
 }
 
 /** Creates a driver on duty, and returns the id. */

@@ -108,6 +108,8 @@ export interface Operations {
   pickups: {
     /** Send a failed text again: resend-message. */
     resendMessage(messageId: string, options?: KeyedOptions): Promise<Result<"resend-message">>;
+    /** List the adjustment rules: list-pickup-adjustments. */
+    listAdjustments(options?: CallOptions): Listing<"list-pickup-adjustments">;
     /** Count the pickups that you see by status: get-pickup-counts. */
     getCounts(query?: Query<"get-pickup-counts">, options?: CallOptions): Promise<Result<"get-pickup-counts">>;
     /** List the transition rules: list-pickup-transitions. */
@@ -276,6 +278,7 @@ export interface Arguments {
   "disallow-patient-facility": [patientId: string, facilityId: string];
   "allow-patient-facility": [patientId: string, facilityId: string];
   "list-patient-reads": [patientId: string, query?: Query<"list-patient-reads">];
+  "list-pickup-adjustments": [];
   "get-pickup-counts": [query?: Query<"get-pickup-counts">];
   "list-pickup-transitions": [];
   "list-pickups": [query?: Query<"list-pickups">];
@@ -424,6 +427,7 @@ export const operations = {
   "disallow-patient-facility": {"tag":"patients","name":"disallowFacility","method":"DELETE","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
   "allow-patient-facility": {"tag":"patients","name":"allowFacility","method":"PUT","path":"/v1/patients/{patient_id}/facilities/{facility_id}","kind":"call","key":"none","params":["patient_id","facility_id"],"body":false,"query":false,"dryRun":true},
   "list-patient-reads": {"tag":"patients","name":"listReads","method":"GET","path":"/v1/patients/{patient_id}/reads","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},
+  "list-pickup-adjustments": {"tag":"pickups","name":"listAdjustments","method":"GET","path":"/v1/pickup-adjustments","kind":"list","key":"none","params":[],"body":false,"query":false,"dryRun":false},
   "get-pickup-counts": {"tag":"pickups","name":"getCounts","method":"GET","path":"/v1/pickup-counts","kind":"call","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-pickup-transitions": {"tag":"pickups","name":"listTransitions","method":"GET","path":"/v1/pickup-transitions","kind":"list","key":"none","params":[],"body":false,"query":false,"dryRun":false},
   "list-pickups": {"tag":"pickups","name":"list","method":"GET","path":"/v1/pickups","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},

@@ -9,21 +9,14 @@ import {
   useQueryClient,
   type UseQueryResult,
 } from "@tanstack/react-query";
-import {
-  createContext,
-  createElement,
-  type ReactNode,
-  useContext,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { createContext, createElement, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 
+import { sleep } from "./attempts.js";
 import { type Arguments, operations } from "./operations.js";
 import type { Listing } from "./pages.js";
 import { type NoAnswer, Refused, unwrap } from "./problem.js";
-import type { StreamState } from "./stream.js";
+import { newId } from "./requests.js";
+import type { StreamOptions, StreamState } from "./stream.js";
 import type { Operation, OperationId, Refusal, Result, Schema, Value } from "./types.js";
 import type { Waybill } from "./waybill.js";
 
@@ -116,23 +109,40 @@ export type CallHookOptions<Id extends WriteId> = {
   predict?: (...args: Arguments[Id]) => Partial<Value<Id>>;
   /** Tries each call: nothing is written, and the cache stays as it is, without predict. */
   dryRun?: Table[Id]["dryRun"] extends true ? boolean : false;
+  /** How long to try each call, in milliseconds. */
+  deadline?: number;
+  /** Is told of each failure, also when the component that called is not shown any more. */
+  onError?: (error: Failure<Id>, args: Arguments[Id]) => void;
 };
+
+/** The key of each array of arguments that was called with: one array is one intent, however often it is sent. */
+const keys = new WeakMap<readonly unknown[], string>();
+
+function keyOf(args: readonly unknown[]): string {
+  const key = keys.get(args) ?? newId();
+  keys.set(args, key);
+  return key;
+}
 
 /**
  * Writes: const assign = useCall("assign-pickup", { predict }); assign.mutate([id, { driver_id }]).
  *
  * The row that it answers replaces the cached ones, and the lists of its kind are read again. error.problem
  * has the code of a refusal.
+ *
+ * After no_answer, assign.mutate(assign.variables) sends the same call again: it takes effect once. The mutation has
+ * the key [id], by which a page finds what is on its way in the cache of mutations.
  */
 export function useCall<Id extends WriteId>(
   id: Id,
-  { predict, dryRun = false }: CallHookOptions<Id> = {},
+  { predict, dryRun = false, deadline, onError }: CallHookOptions<Id> = {},
 ): UseMutationResult<Value<Id>, Failure<Id>, Arguments[Id]> {
   const waybill = useWaybill();
   const cache = useQueryClient();
   return useMutation<Value<Id>, Failure<Id>, Arguments[Id], Snapshot | undefined>({
+    mutationKey: [id],
     mutationFn: async (args) => {
-      const written = functionOf(waybill, id)(...withOptions(id, args, dryRun ? { dryRun } : {}));
+      const written = functionOf(waybill, id)(...intentOf(id, args, { ...(dryRun && { dryRun }), deadline }));
       return unwrap((await written) as Result<Id>) as Value<Id>;
     },
     onMutate: async (args) => {
@@ -141,7 +151,8 @@ export function useCall<Id extends WriteId>(
       await cache.cancelQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
       return replace(cache, rowId, (row) => ({ ...row, ...predict(...args) }));
     },
-    onError: (_error, args, before) => {
+    onError: (error, args, before) => {
+      onError?.(error, args);
       const rowId = (args as unknown[])[0];
       if (before === undefined || typeof rowId !== "string") return;
       // A row that has become newer meanwhile, by the stream, is shown as it is.
@@ -158,61 +169,87 @@ export function useCall<Id extends WriteId>(
   });
 }
 
+/** Returns the arguments of a write with what makes all times that it is sent one intent. */
+function intentOf(id: keyof Table, args: unknown[], options: object): unknown[] {
+  const { key, params }: Operation = operations[id];
+  const body = args[params.length] as { id?: string } | undefined;
+  const keyed = key === "key" && body?.id === undefined; // a create whose body has an id needs no key
+  const all = withOptions(id, args, keyed ? { ...options, idempotencyKey: keyOf(args) } : options);
+  if (key === "id") all[params.length] = { ...body, id: body?.id ?? keyOf(args) };
+  return all;
+}
+
 export type StreamHookOptions = {
   /** Is told of each event, after the cached pickups have been changed: for what else depends on pickups. */
   onEvent?: (event: Schema<"PickupEvent">) => void;
 };
 
+/** How the event stream is: its state, the refusal that ended it, and while it is not open, the last sign of life. */
+export type Connection = { state: StreamState; error: Refused | undefined; aliveAt: Date | undefined };
+
 /**
  * Follows the event stream, and keeps the cached pickups as it tells: rows change at once, and lists, whose
- * members may be others now, are read again, at most every quarter of a second. Returns the state of the
- * connection, and the refusal that ended it.
+ * members may be others now, are read again, at most every quarter of a second, and not while they are being read.
  */
-export function useStream({ onEvent }: StreamHookOptions = {}): { state: StreamState; error: Refused | undefined } {
+export function useStream({ onEvent }: StreamHookOptions = {}): Connection {
   const waybill = useWaybill();
   const cache = useQueryClient();
-  const [state, setState] = useState<StreamState>("connecting");
-  const [error, setError] = useState<Refused>();
+  const [connection, setConnection] = useState<Connection>(connecting);
   const told = useRef(onEvent);
   useEffect(() => {
     told.current = onEvent;
   });
   useEffect(() => {
     const stop = new AbortController();
-    const readLists = atMostEvery(250, stop.signal, () => {
-      void cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") });
-    });
+    const readLists = atMostEvery(250, stop.signal, () =>
+      cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") }),
+    );
+    let aliveAt: Date | undefined;
+    const options: StreamOptions = {
+      signal: stop.signal,
+      onAlive: () => (aliveAt = new Date()),
+      onState: (state) => setConnection({ state, error: undefined, aliveAt: state === "open" ? undefined : aliveAt }),
+      onRestart: () => cache.invalidateQueries(), // versions of the former history say nothing now
+    };
     const follow = async () => {
-      const onRestart = () => cache.invalidateQueries(); // versions of the former history say nothing now
-      for await (const { event } of waybill.pickups.stream({ signal: stop.signal, onState: setState, onRestart })) {
+      for await (const { event } of waybill.pickups.stream(options)) {
         if (!event) continue;
         apply(cache, event);
         readLists();
         told.current?.(event);
       }
     };
-    setError(undefined);
-    follow().catch((reason) => setError(reason));
+    setConnection(connecting);
+    follow().catch((error) => setConnection(({ state }) => ({ state, error, aliveAt })));
     return () => stop.abort();
   }, [waybill, cache]);
-  return useMemo(() => ({ state, error }), [state, error]);
+  return connection;
 }
 
-/** Returns a function that runs another one at once, and once more at the end of a pause in which it was called. */
-function atMostEvery(milliseconds: number, until: AbortSignal, run: () => void): () => void {
+const connecting: Connection = { state: "connecting", error: undefined, aliveAt: undefined };
+
+/** The longest that is waited for what is being read: it may hang where the server is away. */
+const longestRead = 5_000;
+
+/**
+ * Returns a function that runs another one at once, and once more at the end of a pause in which it was called. The
+ * pause begins when what was run has ended: a long list, were it begun anew each time, would never be read.
+ */
+function atMostEvery(milliseconds: number, until: AbortSignal, run: () => Promise<void>): () => void {
   let pausing = false;
   let again = false;
-  const pause = () => {
-    if (until.aborted) return;
-    pausing = again;
-    if (!again) return;
-    again = false;
-    run();
-    setTimeout(pause, milliseconds);
+  const go = async () => {
+    pausing = true;
+    while (again && !until.aborted) {
+      again = false;
+      await Promise.race([run(), sleep(longestRead, until).catch(() => {})]);
+      await sleep(milliseconds, until).catch(() => {});
+    }
+    pausing = false;
   };
   return () => {
     again = true;
-    if (!pausing) pause();
+    if (!pausing) void go();
   };
 }
 

@@ -890,6 +890,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickup-adjustments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the adjustment rules
+         * @description The dictionary of what may be done with the charge of a submitted pickup, beside that of its transitions: in which statuses, and by which roles. Each is an operation of its name, such as reprice-pickup, and an event of the pickup.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["list-pickup-adjustments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-counts": {
         parameters: {
             query?: never;
@@ -993,7 +1015,7 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
+         * @description Sends a server-sent event for each transition, and each change of what a pickup is charged, named after it (`event: submit`, `event: reprice`), in the order of their ids; the data is that of list-pickup-events, and those who see no price, drivers and hub, are told of no change of it. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
          *
          *     The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
          *
@@ -1157,7 +1179,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
+         * @description Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1269,7 +1291,7 @@ export interface paths {
         put?: never;
         /**
          * Refund a part of a pickup's charge
-         * @description Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged.
+         * @description Returns the amount to the account; the reason is the note of its entry. From SUBMITTED to DELIVERED. All refunds of a pickup together are at most what was charged. It is an event of the pickup: `refund`.
          *
          *     Roles: admin, dispatcher.
          */
@@ -1313,7 +1335,7 @@ export interface paths {
         put?: never;
         /**
          * Change the price of a submitted pickup
-         * @description Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then.
+         * @description Charges or refunds the difference. From SUBMITTED to SHIPPED; a DRAFT is edited, and a DELIVERED pickup is only refunded. The price cannot be less than what refund-pickup has refunded. A later cancel refunds what is charged then. It is an event of the pickup: `reprice`.
          *
          *     Roles: admin, dispatcher.
          */
@@ -1743,7 +1765,7 @@ export interface webhooks {
         put?: never;
         /**
          * An event of a pickup
-         * @description Sent to each webhook endpoint of the tenant that wants the transition. It has what an admin is shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`.
+         * @description Sent to each webhook endpoint of the tenant that wants events of its name: a transition, or a change of what the pickup is charged. It has what an admin is shown in stream-pickups: ids, the status, times and the version, and neither names, addresses and notes nor a price. It is signed as Standard Webhooks says, with the endpoint's secret: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`.
          *
          *     Each event is sent at least once: the same `Webhook-Id` may come again, so do once what is to be done once. The events of one pickup come in the order of its versions, the next one when the one before was accepted or given up; those of different pickups in any order. Every answer but a 2xx is a failure, also a redirect, and so is none within 10 seconds. It is tried up to 15 times within about three days, with exponential backoff and jitter, and no sooner than Retry-After asks for; then it is a dead letter, which redeliver-webhook sends again. The body of the answer is not looked at.
          */
@@ -1961,6 +1983,18 @@ export interface components {
                  */
                 user_id: string;
             };
+        };
+        /** @description A change of what a pickup is charged, and in which statuses it is allowed */
+        AdjustmentRule: {
+            /**
+             * @description The name of the change
+             * @enum {string}
+             */
+            adjustment: "reprice" | "refund";
+            /** @description The roles that may make it */
+            roles: components["schemas"]["UserRole"][];
+            /** @description The statuses in which it is allowed */
+            statuses: components["schemas"]["PickupStatus"][];
         };
         /** @description Record a patient's consent that a facility sees them: allow-patient-facility, in a batch */
         AllowPatientFacilityWrite: {
@@ -3389,7 +3423,7 @@ export interface components {
         };
         /** @description A request to create: an address to which the events of pickups are delivered */
         NewWebhookEndpoint: {
-            /** @description The transitions whose events are sent; none for all, also those to come */
+            /** @description The names of the events that are sent; none for all, also those to come */
             events?: components["schemas"]["TransitionName"][];
             /**
              * Format: uuid
@@ -3444,6 +3478,13 @@ export interface components {
         PageAccountFacility: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["AccountFacility"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
+        PageAdjustmentRule: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["AdjustmentRule"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
@@ -3961,7 +4002,7 @@ export interface components {
              */
             window_start?: string | null;
         };
-        /** @description A transition that a pickup made */
+        /** @description A transition that a pickup made, or a change of what it is charged */
         PickupEvent: {
             /**
              * Format: uuid
@@ -3987,15 +4028,15 @@ export interface components {
             id: string;
             /**
              * Format: uuid
-             * @description The pickup that made the transition
+             * @description The pickup
              */
             pickup_id: string;
-            /** @description The status after */
+            /** @description The status after; that before, if only the charge was changed */
             to_status: components["schemas"]["PickupStatus"];
-            /** @description The transition that was made */
+            /** @description What happened: the transition, or the change of its charge */
             transition: components["schemas"]["TransitionName"];
             /**
-             * @description The pickup's version after the transition
+             * @description The pickup's version afterwards
              * @example 1
              */
             version: number;
@@ -4555,10 +4596,10 @@ export interface components {
             };
         };
         /**
-         * @description A transition of a pickup from one status to another
+         * @description What happened to a pickup: a transition from one status to another, or a change of what it is charged
          * @enum {string}
          */
-        TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver";
+        TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver" | "reprice" | "refund";
         /** @description A transition that a pickup can make, and what it does */
         TransitionRule: {
             /** @description The statuses from which it is allowed */
@@ -4688,7 +4729,7 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** @description The transitions whose events are sent; empty for all, also those to come */
+            /** @description The names of the events that are sent; empty for all, also those to come */
             events: components["schemas"]["TransitionName"][];
             /**
              * Format: date-time
@@ -4718,7 +4759,7 @@ export interface components {
         };
         /** @description A request to change: an address to which the events of pickups are delivered. An omitted member stays as it is */
         WebhookEndpointEdit: {
-            /** @description The transitions whose events are sent; an empty array for all, also those to come */
+            /** @description The names of the events that are sent; an empty array for all, also those to come */
             events?: components["schemas"]["TransitionName"][];
             /** @description Makes a new secret, which the answer has */
             rotate_secret?: boolean;
@@ -6011,6 +6052,7 @@ export interface operations {
                      *     <li><a href="/docs/operations/ship-pickup"><span>Ship a pickup</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/submit-pickup"><span>Submit a pickup</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/resend-message"><span>Send a failed text again</span> <span class="method POST">POST</span></a></li>
+                     *     <li><a href="/docs/operations/list-pickup-adjustments"><span>List the adjustment rules</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/get-pickup-counts"><span>Count the pickups that you see by status</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/list-pickup-transitions"><span>List the transition rules</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
@@ -6127,12 +6169,6 @@ export interface operations {
                      *     <li><a href="/docs/operations/list-webhook-deliveries"><span>List the deliveries of a webhook endpoint</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/redeliver-webhook"><span>Send a delivery again</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/ping-webhook-endpoint"><span>Send a ping to a webhook endpoint</span> <span class="method POST">POST</span></a></li>
-                     *     </ul>
-                     *     </details>
-                     *     <details>
-                     *     <summary>Jobs</summary>
-                     *     <ul>
-                     *     <li><a href="/docs/operations/list-stuck-jobs"><span>List the jobs that are stuck</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
                      *     <details>
@@ -10007,7 +10043,7 @@ export interface operations {
             path: {
                 /**
                  * @description The text
-                 * @example 019b8d5a-7000-7000-8000-000000000015
+                 * @example 019b8d5a-7000-7000-8000-000000000016
                  */
                 message_id: string;
             };
@@ -10031,7 +10067,7 @@ export interface operations {
                      * @example {
                      *       "body": "Your pickup has been delivered.",
                      *       "created_at": "2026-01-05T09:00:00Z",
-                     *       "id": "019b8d5a-7000-7000-8000-000000000015",
+                     *       "id": "019b8d5a-7000-7000-8000-000000000016",
                      *       "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *       "reason": null,
                      *       "sent_at": null,
@@ -11031,6 +11067,72 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-pickup-adjustments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "adjustment": "refund",
+                     *           "roles": [
+                     *             "admin",
+                     *             "dispatcher"
+                     *           ],
+                     *           "statuses": [
+                     *             "SUBMITTED",
+                     *             "ASSIGNED",
+                     *             "COLLECTED",
+                     *             "RECEIVED",
+                     *             "PACKED",
+                     *             "SHIPPED",
+                     *             "DELIVERED"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "adjustment": "reprice",
+                     *           "roles": [
+                     *             "admin",
+                     *             "dispatcher"
+                     *           ],
+                     *           "statuses": [
+                     *             "SUBMITTED",
+                     *             "ASSIGNED",
+                     *             "COLLECTED",
+                     *             "RECEIVED",
+                     *             "PACKED",
+                     *             "SHIPPED"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageAdjustmentRule"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -13101,15 +13203,37 @@ export interface operations {
                      *           "version": 10
                      *         },
                      *         {
-                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
                      *           "created_at": "2026-01-05T09:00:00Z",
                      *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
                      *           "from_status": "SHIPPED",
                      *           "id": "019b8d5a-7000-7000-8000-000000000015",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SHIPPED",
+                     *           "transition": "reprice",
+                     *           "version": 11
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SHIPPED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000016",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "to_status": "DELIVERED",
                      *           "transition": "deliver",
                      *           "version": 12
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "DELIVERED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000017",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "DELIVERED",
+                     *           "transition": "refund",
+                     *           "version": 13
                      *         }
                      *       ]
                      *     }
@@ -13162,7 +13286,7 @@ export interface operations {
                      *         {
                      *           "body": "Your pickup has been delivered.",
                      *           "created_at": "2026-01-05T09:00:00Z",
-                     *           "id": "019b8d5a-7000-7000-8000-000000000015",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000016",
                      *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
                      *           "reason": null,
                      *           "sent_at": null,
@@ -16321,7 +16445,7 @@ export interface operations {
                      * @description What happened
                      * @enum {string}
                      */
-                    type: "pickup.submit" | "pickup.assign" | "pickup.dispatch" | "pickup.release" | "pickup.cancel" | "pickup.collect" | "pickup.receive" | "pickup.pack" | "pickup.ship" | "pickup.deliver";
+                    type: "pickup.submit" | "pickup.assign" | "pickup.dispatch" | "pickup.release" | "pickup.cancel" | "pickup.collect" | "pickup.receive" | "pickup.pack" | "pickup.ship" | "pickup.deliver" | "pickup.reprice" | "pickup.refund";
                 };
             };
         };

@@ -16,6 +16,8 @@ export type StreamOptions = {
   signal?: AbortSignal;
   /** Is told of each change of the state, such as to show that the page is offline. */
   onState?: (state: StreamState) => void;
+  /** Is told of each sign of life, heartbeats too: what was read before is as the server has it, up to then. */
+  onAlive?: () => void;
   /**
    * Is awaited when the history of events has ended, because the database was restored or another server took over
    * after a failure: read again what you keep of the pickups. The stream goes on with the events since the call. If
@@ -48,7 +50,7 @@ export class Stream implements AsyncIterable<Message> {
   ) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    const { signal, onState, onRestart, silence = longestSilence } = this.options;
+    const { signal, onState, onAlive, onRestart, silence = longestSilence } = this.options;
     let { after } = this.options;
     let isRestarted = false;
     for (let failures = 0; !signal?.aborted; failures++) {
@@ -57,7 +59,11 @@ export class Stream implements AsyncIterable<Message> {
       const watch = new Watch(lost, silence);
       try {
         const connection = signal ? AbortSignal.any([signal, lost.signal]) : lost.signal;
-        for await (const message of follow(this.client, { after, signal: connection, onBytes: () => watch.reset() })) {
+        const onBytes = () => {
+          watch.reset();
+          onAlive?.();
+        };
+        for await (const message of follow(this.client, { after, signal: connection, onBytes })) {
           if (failures !== -1) onState?.("open");
           failures = -1; // counted up to 0 when the connection ends: the first pause is short again
           after = message.id;

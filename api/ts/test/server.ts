@@ -8,18 +8,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** What "waybill dev" writes when it serves. */
 export type Ready = {
   url: string;
+  database_url: string; // as its owner
   tenant: string;
   users: { email: string; password: string; role: string; token: string }[];
 };
 
 export type Server = Ready & { stop: () => Promise<void> };
 
-/** Starts the real server on a database of its own, with the demo tenant. */
-export async function start(): Promise<Server> {
+/** Starts the real server on a database of its own, with the demo tenant and some settings. */
+export async function start(settings: NodeJS.ProcessEnv = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "waybill-ts-"));
   await chmod(folder, 0o755); // PostgreSQL may run as another user
   const readyFile = join(folder, "ready.json");
-  const env: NodeJS.ProcessEnv = { ...process.env, WAYBILL_LOG_LEVEL: "warn" };
+  const env: NodeJS.ProcessEnv = { ...process.env, WAYBILL_LOG_LEVEL: "warn", ...settings };
   delete env["DATABASE_URL"]; // the demo tenant is not for that one
   const child = spawn(
     "go",

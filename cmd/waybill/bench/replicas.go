@@ -32,7 +32,8 @@ type replicasRow struct {
 	Callers   int         `json:"callers"`
 	Alone     replicasUse `json:"alone"`
 	Replica   replicasUse `json:"replica"`
-	// Ratio is that of the primary's CPU time: how many times the reads it could bear, were it the limit.
+	// Ratio is that of the primary's CPU time: how many times the reads it could bear, were it the limit. It is 0 if
+	// that time, which is counted in hundredths of a second, was too short with a replica.
 	Ratio   float64 `json:"primary_ratio"`
 	Machine Machine `json:"machine"`
 }
@@ -90,7 +91,9 @@ func benchReplicas(ctx context.Context, env *Env, args []string) error {
 		}
 		row.Alone.average(b.rounds)
 		row.Replica.average(b.rounds)
-		row.Ratio = row.Alone.Primary / row.Replica.Primary
+		if row.Replica.Primary > 0 {
+			row.Ratio = row.Alone.Primary / row.Replica.Primary
+		}
 		if err := env.Report(row, row.text()); err != nil {
 			return err
 		}

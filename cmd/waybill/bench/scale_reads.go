@@ -150,6 +150,7 @@ func pickupReads() (all []ScaleRead) {
 			Path: "/v1/pickups/{delivered}/patient",
 		},
 		ScaleRead{Operation: "list-pickup-transitions", Viewers: everyone, Path: "/v1/pickup-transitions"},
+		ScaleRead{Operation: "list-pickup-adjustments", Viewers: everyone, Path: "/v1/pickup-adjustments"},
 		ScaleRead{Operation: "get-pickup-counts", Which: "all facilities",
 			Viewers: everyone, Path: "/v1/pickup-counts"},
 		ScaleRead{Operation: "get-pickup-counts", Which: "facility, the busiest", Viewers: everyone,

@@ -308,6 +308,35 @@ func TestAWebhookHasIDsStatusAndTimesAlone(t *testing.T) {
 	}
 }
 
+// A change of what a pickup is charged is sent like a transition, without any price, to the endpoints that want it.
+func TestAChangeOfThePriceIsSentToWebhooks(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	all, refunds := receive(t, accepting), receive(t, accepting)
+	c.endpoint(all.URL)
+	c.endpoint(refunds.URL, "refund")
+	id := c.submit(1)[0]
+	for _, a := range []db.Adjustment{
+		{Name: db.Reprice, PriceCents: 7171},
+		{Name: db.Refund, AmountCents: 6161, Reason: "7171"},
+	} {
+		a.PickupID, a.Digest = id, []byte("x")
+		_, _, err := c.store.AdjustPickup(t.Context(), c.dispatcher, a)
+		c.must(err)
+	}
+	c.work(texts.Log{Logger: quiet}, hooking)
+	c.eventually("the events came", func() bool { return all.count() == 3 && refunds.count() == 1 })
+	for i, want := range []string{"pickup.submit", "pickup.reprice", "pickup.refund"} {
+		if e := all.accepted[i]; e.Type != want || e.Data.ToStatus != "SUBMITTED" || e.Data.Version != int64(2+i) ||
+			strings.Contains(all.bodies[i], "7171") || strings.Contains(all.bodies[i], "6161") {
+			t.Errorf("the event of the %s is %s", want, all.bodies[i])
+		}
+	}
+	if e := refunds.accepted[0]; e.Type != "pickup.refund" || e.Data.FromStatus != "SUBMITTED" {
+		t.Errorf("the refund is %+v", e)
+	}
+}
+
 // Without the setting, nothing is sent to a private address, and the delivery says why.
 func TestAWebhookToAPrivateAddressIsRefused(t *testing.T) {
 	t.Parallel()

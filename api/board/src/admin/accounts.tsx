@@ -29,7 +29,11 @@ export function Accounts({ id }: { id: string | undefined }) {
           </ul>
           <More of={list} />
         </section>
-        {id === undefined ? <p className="hint">{texts.admin.choose}</p> : <Statement key={id} id={id} />}
+        {id === undefined ? (
+          <p className="hint">{texts.admin.choose}</p>
+        ) : (
+          <Statement key={id} id={id} name={list.data?.find((account) => account.id === id)?.name} />
+        )}
       </div>
     </div>
   );
@@ -37,54 +41,66 @@ export function Accounts({ id }: { id: string | undefined }) {
 
 const month = 30 * 24 * 3_600_000;
 
-function Statement({ id }: { id: string }) {
+function Statement({ id, name }: { id: string; name: string | undefined }) {
   const { range, fields } = useDays(new Date(Date.now() - month).toISOString().slice(0, 10));
   const statement = useValue("get-account-statement", id, range);
   const { data } = statement;
   return (
     <section className="card statement">
-      <h2>{texts.admin.statement}</h2>
+      <h2>{name === undefined ? texts.admin.statement : texts.admin.statementOf(name)}</h2>
       {fields}
       <Instead of={statement} />
       {data && (
         <>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{texts.admin.booked}</th>
-                <th scope="col">{texts.admin.kind}</th>
-                <th scope="col" className="number">
+          <table className="table of-lines" role="table">
+            <thead role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">
+                  {texts.admin.booked}
+                </th>
+                <th scope="col" role="columnheader">
+                  {texts.admin.kind}
+                </th>
+                <th scope="col" role="columnheader" className="number">
                   {texts.admin.amount}
                 </th>
-                <th scope="col" className="number">
+                <th scope="col" role="columnheader" className="number">
                   {texts.admin.after}
                 </th>
               </tr>
             </thead>
-            <tbody>
-              <tr className="sum">
-                <th scope="row" colSpan={3}>
+            <tbody role="rowgroup">
+              <tr role="row" className="sum">
+                <th scope="row" role="rowheader" colSpan={3}>
                   {texts.admin.opening}
                 </th>
-                <td className="number">{moneyOf(data.opening_cents, data.currency)}</td>
+                <td role="cell" className="number">
+                  {moneyOf(data.opening_cents, data.currency)}
+                </td>
               </tr>
               {data.items.map((line, i) => (
-                <tr key={i}>
-                  <td>{fullTimeOf(line.created_at)}</td>
-                  <td>
+                <tr key={i} role="row">
+                  <td role="cell">{fullTimeOf(line.created_at)}</td>
+                  <td role="cell">
                     {texts.admin.entry[line.kind] ?? line.kind}{" "}
-                    {line.pickup_id && <Link to={["pickups", line.pickup_id]}>{shortId(line.pickup_id)}</Link>}{" "}
-                    {line.note}
+                    {line.pickup_id && <Link to={["pickups", line.pickup_id]}>{shortId(line.pickup_id)}</Link>}
+                    {line.note && <small className="note">{line.note}</small>}
                   </td>
-                  <td className="number">{moneyOf(line.delta_cents, data.currency)}</td>
-                  <td className="number">{moneyOf(line.balance_cents, data.currency)}</td>
+                  <td role="cell" className="number">
+                    {moneyOf(line.delta_cents, data.currency)}
+                  </td>
+                  <td role="cell" className="number">
+                    {moneyOf(line.balance_cents, data.currency)}
+                  </td>
                 </tr>
               ))}
-              <tr className="sum">
-                <th scope="row" colSpan={3}>
+              <tr role="row" className="sum">
+                <th scope="row" role="rowheader" colSpan={3}>
                   {texts.admin.closing}
                 </th>
-                <td className="number">{moneyOf(data.closing_cents, data.currency)}</td>
+                <td role="cell" className="number">
+                  {moneyOf(data.closing_cents, data.currency)}
+                </td>
               </tr>
             </tbody>
           </table>

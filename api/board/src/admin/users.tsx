@@ -36,18 +36,24 @@ export function Users() {
       <div className="halves">
         <section className="card">
           <Instead of={list} />
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{texts.admin.name}</th>
-                <th scope="col">{texts.admin.email}</th>
-                <th scope="col">{texts.admin.role}</th>
-                <th scope="col">
+          <table className="table of-users" role="table">
+            <thead role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">
+                  {texts.admin.name}
+                </th>
+                <th scope="col" role="columnheader">
+                  {texts.admin.email}
+                </th>
+                <th scope="col" role="columnheader">
+                  {texts.admin.role}
+                </th>
+                <th scope="col" role="columnheader">
                   <span className="visually-hidden">{texts.admin.active}</span>
                 </th>
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {list.data?.map((user) => (
                 <Row key={user.id} user={user} />
               ))}
@@ -67,13 +73,13 @@ function Row({ user }: { user: Schema<"User"> }) {
   const deactivate = useCall("deactivate-user");
   const reactivate = useCall("reactivate-user");
   return (
-    <tr className={user.active ? "" : "inactive"}>
-      <th scope="row">
+    <tr role="row" className={user.active ? "" : "inactive"}>
+      <th scope="row" role="rowheader">
         {user.name} {!user.active && <small>{texts.admin.inactive}</small>}
       </th>
-      <td>{user.email}</td>
-      <td>{texts.role[user.role]}</td>
-      <td>
+      <td role="cell">{user.email}</td>
+      <td role="cell">{texts.role[user.role]}</td>
+      <td role="cell">
         {user.id !== me.id &&
           (user.active ? (
             <Button

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type Body, unwrap } from "@waybill/client";
+import { type Body, newId, Refused, unwrap } from "@waybill/client";
 import { useList, useWaybill } from "@waybill/client/react";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-aria-components";
 
 import { localOf, shortId } from "../format";
@@ -14,7 +14,7 @@ import { PatientField, type PatientChoice } from "./patient";
 /** What a new booking begins with. */
 export type Template = Partial<
   Pick<Body<"create-pickup">, "facility_id" | "account_id" | "pickup_address" | "dropoff_address" | "price_cents">
-> & { patient?: PatientChoice };
+> & { patient?: PatientChoice; start?: string };
 
 const hour = 3_600_000;
 
@@ -32,13 +32,21 @@ export function Booking({ template }: { template: Template | undefined }) {
   const [from, setFrom] = useState(template?.pickup_address ?? "");
   const [to, setTo] = useState(template?.dropoff_address ?? "");
   const [note, setNote] = useState("");
-  const [start, setStart] = useState(() => localOf(new Date(Date.now() + hour / 2)));
-  const [end, setEnd] = useState(() => localOf(new Date(Date.now() + 2.5 * hour)));
+  const first = template?.start === undefined ? Date.now() + hour / 2 : Date.parse(template.start);
+  const [start, setStart] = useState(() => localOf(new Date(first)));
+  const [end, setEnd] = useState(() => localOf(new Date(first + 2 * hour)));
   const [price, setPrice] = useState(
     template?.price_cents === undefined ? "" : (template.price_cents / 100).toFixed(2),
   );
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<string>();
+
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (!template) return;
+    form.current?.scrollIntoView({ block: "nearest" });
+    form.current?.querySelector("input")?.focus({ preventScroll: true });
+  }, [template]);
 
   // Where there is no choice, none is asked for.
   const [onlyFacility, onlyAccount] = [
@@ -84,7 +92,9 @@ export function Booking({ template }: { template: Template | undefined }) {
       setNote("");
       setPatient(undefined);
     } catch (error) {
-      setRefused(reasonOf(error));
+      setRefused(reasonFor(error, id));
+      // What was saved with this id is another booking than what the form has now.
+      if (codeOf(error) === "id_reused") setId(newId());
     } finally {
       setBusy(false);
       void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-pickups" });
@@ -95,7 +105,7 @@ export function Booking({ template }: { template: Template | undefined }) {
     void book(true);
   };
   return (
-    <Form className="card booking" onSubmit={submit}>
+    <Form ref={form} className="card booking" onSubmit={submit}>
       {refused && (
         <p className="refused" role="alert">
           {refused}
@@ -148,6 +158,17 @@ export function Booking({ template }: { template: Template | undefined }) {
   );
 }
 
-function newId(): string {
-  return crypto.randomUUID();
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Refused ? error.problem.code : undefined;
+}
+
+function reasonFor(error: unknown, id: string): string {
+  switch (codeOf(error)) {
+    case "no_answer":
+      return texts.clinic.unanswered;
+    case "id_reused":
+      return texts.clinic.changed(shortId(id));
+    default:
+      return reasonOf(error);
+  }
 }

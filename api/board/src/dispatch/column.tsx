@@ -1,5 +1,7 @@
+import { useEffect, useMemo } from "react";
 import {
   Button,
+  Collection,
   GridList,
   GridListItem,
   GridListLoadMoreItem,
@@ -7,7 +9,6 @@ import {
   useDragAndDrop,
   Virtualizer,
 } from "react-aria-components";
-
 import { shortId } from "../format";
 import { Instead } from "../parts/page";
 import { PickupCard } from "../pickup/card";
@@ -32,6 +33,25 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
     getItems: (keys) => [...keys].map((key) => ({ [pickupType]: String(key), "text/plain": shortId(String(key)) })),
     getAllowedDropOperations: () => ["move"],
   });
+  useFirstRows(rows, list);
+  // Of thousands, only the cards of pickups that have changed are made again, and none when something else has.
+  const cards = useMemo(
+    () => (
+      <Collection items={rows} dependencies={[mayAssign]}>
+        {(pickup) => (
+          <GridListItem id={pickup.id} textValue={textOf(pickup)} className="card pickup">
+            <PickupCard pickup={pickup} />
+            {mayAssign && (
+              <Button slot="drag" className="grip" aria-label={texts.dispatch.drag(textOf(pickup))}>
+                ⠿
+              </Button>
+            )}
+          </GridListItem>
+        )}
+      </Collection>
+    ),
+    [rows, mayAssign],
+  );
   const shown = count ?? (list.hasNextPage ? `${rows.length}+` : rows.length);
   const label = texts.dispatch.column(texts.status[status], String(shown));
   return (
@@ -41,7 +61,7 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
       </h2>
       {rows.length === 0 ? (
         <Instead
-          of={{ ...list, data: list.data && [] }}
+          of={{ ...list, data: list.data && [], isPending: list.isPending || list.hasNextPage }}
           empty={status === "SUBMITTED" ? texts.dispatch.empty.SUBMITTED : texts.dispatch.empty.others}
         />
       ) : (
@@ -56,16 +76,7 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
             onSelectionChange={(keys) => choose(keys === "all" ? undefined : ([...keys][0] as string | undefined))}
             {...(mayAssign && { dragAndDropHooks })}
           >
-            {rows.map((pickup) => (
-              <GridListItem key={pickup.id} id={pickup.id} textValue={textOf(pickup)} className="card pickup">
-                <PickupCard pickup={pickup} />
-                {mayAssign && (
-                  <Button slot="drag" className="grip" aria-label={texts.dispatch.drag(textOf(pickup))}>
-                    ⠿
-                  </Button>
-                )}
-              </GridListItem>
-            ))}
+            {cards}
             {list.hasNextPage && (
               <GridListLoadMoreItem
                 isLoading={list.isFetchingNextPage}
@@ -79,6 +90,14 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
       )}
     </section>
   );
+}
+
+/** Reads on while no page has had a row: with filters a page can be empty although the list goes on. */
+function useFirstRows(rows: unknown[], { hasNextPage, isFetching, isError, fetchNextPage }: Column["list"]): void {
+  const goOn = rows.length === 0 && hasNextPage && !isFetching && !isError;
+  useEffect(() => {
+    if (goOn) void fetchNextPage();
+  }, [goOn]);
 }
 
 function textOf(pickup: { id: string; pickup_address?: string }): string {

@@ -4,21 +4,13 @@ import { useMemo } from "react";
 
 import type { Pickup, Status } from "../pickup/transitions";
 
-/** The statuses of pickups that wait for something, in the order in which they have them. */
-export const open = [
-  "SUBMITTED",
-  "ASSIGNED",
-  "COLLECTED",
-  "RECEIVED",
-  "PACKED",
-  "SHIPPED",
-] as const satisfies Status[];
-export const ended = ["DELIVERED", "CANCELED"] as const satisfies Status[];
-
 export type Filters = Pick<
   Query<"list-pickups"> & object,
   "facility_id" | "driver_id" | "text" | "window_from" | "window_to"
 >;
+
+/** Those that wait come by how long they do, the longest first; those that ended, the newest first. */
+type Sort = "longest_waiting" | "newest";
 
 export type Column = { status: Status; rows: Pickup[]; list: ReturnType<typeof useList<"list-pickups">> };
 
@@ -26,22 +18,22 @@ export type Column = { status: Status; rows: Pickup[]; list: ReturnType<typeof u
  * Returns a column for each status. A row stands where its present status says, whichever list has read it: so
  * a card that was moved stands in its new column before any list has been read again.
  */
-export function useColumns(statuses: readonly Status[], filters: Filters): Column[] {
+export function useColumns(statuses: readonly Status[], sort: Sort, filters: Filters): Column[] {
   // The statuses of a page do not change: the hooks are always as many, in the same order.
   const lists = statuses.map((status) =>
     useList("list-pickups", {
       status: [status],
-      sort: (ended as readonly Status[]).includes(status) ? "newest" : "longest_waiting",
-      limit: 50,
+      sort,
+      limit: 200,
       ...filters,
     }),
   );
   const data = lists.map((list) => list.data);
-  const rows = useMemo(() => byStatus(data), data);
+  const rows = useMemo(() => byStatus(data, sort), data);
   return statuses.map((status, i) => ({ status, rows: rows.get(status) ?? [], list: lists[i]! }));
 }
 
-function byStatus(lists: (Pickup[] | undefined)[]): Map<Status, Pickup[]> {
+function byStatus(lists: (Pickup[] | undefined)[], sort: Sort): Map<Status, Pickup[]> {
   const newest = new Map<string, Pickup>();
   for (const row of lists.flatMap((rows) => rows ?? [])) {
     const known = newest.get(row.id);
@@ -53,9 +45,13 @@ function byStatus(lists: (Pickup[] | undefined)[]): Map<Status, Pickup[]> {
     if (rows) rows.push(row);
     else columns.set(row.status, [row]);
   }
-  const since = (row: Pickup) => row.submitted_at ?? row.created_at;
-  for (const rows of columns.values())
-    rows.sort((a, b) => since(a).localeCompare(since(b)) || a.id.localeCompare(b.id));
-  for (const status of ended) columns.get(status)?.reverse();
+  for (const rows of columns.values()) sortByWaiting(rows);
+  if (sort === "newest") for (const rows of columns.values()) rows.reverse();
   return columns;
+}
+
+/** Sorts as the server does, by the times of submission, which are read once: there may be thousands. */
+function sortByWaiting(rows: Pickup[]): void {
+  const since = new Map(rows.map((row) => [row, Date.parse(row.submitted_at ?? row.created_at)]));
+  rows.sort((a, b) => since.get(a)! - since.get(b)! || (a.id < b.id ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 import { useList } from "@waybill/client/react";
-import { useEffect, useState } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { Button } from "react-aria-components";
 
 import { localOf } from "../format";
@@ -9,8 +9,34 @@ import type { Query } from "../router";
 import { texts } from "../texts";
 import type { Filters } from "./columns";
 
-/** The filters, which are in the address: whoever opens it sees the same. */
-export function FilterBar({ filters, change }: { filters: Filters; change: (query: Query) => void }) {
+type Props = { filters: Filters; change: (query: Query) => void };
+
+/** The filters, which are in the address: whoever opens it sees the same. On a phone they are opened when wanted. */
+export function FilterBar(props: Props) {
+  const isNarrow = useNarrow();
+  if (!isNarrow) return <FilterForm {...props} />;
+  const set = Object.values(props.filters).filter((value) => value !== undefined).length;
+  return (
+    <details className="filter-box">
+      <summary>{texts.dispatch.filtersSet(set)}</summary>
+      <FilterForm {...props} />
+    </details>
+  );
+}
+
+const narrow = matchMedia("(max-width: 40rem)");
+
+function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      narrow.addEventListener("change", changed);
+      return () => narrow.removeEventListener("change", changed);
+    },
+    () => narrow.matches,
+  );
+}
+
+function FilterForm({ filters, change }: Props) {
   const facilities = useFacilities();
   const drivers = useList("list-drivers", { limit: 200 }).data ?? [];
   const any = Object.values(filters).some((value) => value !== undefined);

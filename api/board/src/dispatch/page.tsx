@@ -1,25 +1,33 @@
-import { useValue } from "@waybill/client/react";
+import { useList, useValue } from "@waybill/client/react";
 import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
 import { FacilityName } from "../names";
-import { Heading } from "../parts/page";
+import { Heading, Instead } from "../parts/page";
 import { PickupCard } from "../pickup/card";
-import { Transitions } from "../pickup/transitions";
+import { type Statuses, useStatuses } from "../pickup/statuses";
+import { type Status, Transitions } from "../pickup/transitions";
 import { Link, useQueryParameters } from "../router";
 import { shortId } from "../format";
 import { texts } from "../texts";
-import { type Column, ended, type Filters, open, useColumns } from "./columns";
+import { type Column, type Filters, useColumns } from "./columns";
 import { ColumnList } from "./column";
 import { Drivers } from "./drivers";
 import { FilterBar } from "./filters";
 
 /** The dispatchers' page: the pickups that wait for something, by status, and the drivers beside them. */
 export function Dispatch() {
+  const rules = useList("list-pickup-transitions");
+  const statuses = useStatuses();
+  if (!rules.data) return <Instead of={rules} skeleton={6} />;
+  return <Board key={statuses.open.join()} statuses={statuses} />; // with other statuses it has other hooks
+}
+
+function Board({ statuses }: { statuses: Statuses }) {
   const [query, setQuery] = useQueryParameters();
   const filters = useMemo(() => filtersOf(query), [query]);
   const [showEnded, setShowEnded] = useState(false);
-  const columns = useColumns(open, filters);
+  const columns = useColumns(statuses.open, "longest_waiting", filters);
   const chosenId = query.get("pickup") ?? undefined;
   const chosen = columns.flatMap(({ rows }) => rows).find(({ id }) => id === chosenId);
   const choose = (id: string | undefined) => setQuery({ pickup: id });
@@ -30,7 +38,13 @@ export function Dispatch() {
       <section className="columns" aria-label={texts.dispatch.pickups}>
         <Columns columns={columns} filters={filters} chosen={chosenId} choose={choose} />
         {showEnded ? (
-          <Ended filters={filters} chosen={chosenId} choose={choose} />
+          <Ended
+            key={statuses.ended.join()}
+            statuses={statuses.ended}
+            filters={filters}
+            chosen={chosenId}
+            choose={choose}
+          />
         ) : (
           <Button className="column-toggle" onPress={() => setShowEnded(true)}>
             {texts.dispatch.showEnded}
@@ -74,8 +88,9 @@ function Columns({ columns, filters, chosen, choose }: Choosing & { columns: Col
   });
 }
 
-function Ended({ filters, chosen, choose }: Choosing) {
-  return <Columns columns={useColumns(ended, filters)} filters={filters} chosen={chosen} choose={choose} />;
+function Ended({ statuses, filters, chosen, choose }: Choosing & { statuses: Status[] }) {
+  const columns = useColumns(statuses, "newest", filters);
+  return <Columns columns={columns} filters={filters} chosen={chosen} choose={choose} />;
 }
 
 function filtersOf(query: URLSearchParams): Filters {

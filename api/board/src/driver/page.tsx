@@ -1,13 +1,14 @@
+import { type NoAnswer, type Problem, Refused } from "@waybill/client";
 import { useCall, useList, useValue } from "@waybill/client/react";
 import { useWaybill } from "@waybill/client/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { Switch } from "react-aria-components";
 
-import { timeOf } from "../format";
+import { shortId, timeOf } from "../format";
 import { Heading, Instead, More } from "../parts/page";
 import { reasonOf, useNotices } from "../parts/notices";
-import { PickupCard } from "../pickup/card";
+import { Sending } from "../pickup/card";
 import { type Pickup, Transitions } from "../pickup/transitions";
 import { Link } from "../router";
 import { useSession } from "../session";
@@ -24,18 +25,53 @@ export function Driver() {
       <Instead of={mine} empty={texts.driver.none} />
       <ul className="tasks">
         {mine.data?.map((pickup) => (
-          <li key={pickup.id} className={`card s-${pickup.status}`}>
-            <p className={`status s-${pickup.status}`}>{texts.status[pickup.status]}</p>
-            <PickupCard pickup={pickup} long />
-            <div className="transitions">
-              <Maps pickup={pickup} />
-              <Transitions pickup={pickup} />
-            </div>
-            <Link to={["pickups", pickup.id]}>{texts.pickup.open}</Link>
-          </li>
+          <Task key={pickup.id} pickup={pickup} />
         ))}
       </ul>
       <More of={mine} />
+    </div>
+  );
+}
+
+/** What a driver needs to know of a pickup at a glance, and the step that is next, under a thumb. */
+function Task({ pickup }: { pickup: Pickup }) {
+  const { id, status, pickup_address, dropoff_address, window_start, window_end, note } = pickup;
+  return (
+    <li className={`card task s-${status}`}>
+      <p className="top">
+        <span className={`status s-${status}`}>{texts.status[status]}</span>
+        <Link to={["pickups", id]}>
+          {texts.driver.details} {shortId(id)}
+        </Link>
+      </p>
+      <dl className="stops">
+        <Stop name={texts.pickup.from} isNext={status === "ASSIGNED"}>
+          {pickup_address}
+        </Stop>
+        <Stop name={texts.pickup.to} isNext={status !== "ASSIGNED"}>
+          {dropoff_address}
+        </Stop>
+        {window_start && window_end && (
+          <Stop name={texts.pickup.window}>
+            {timeOf(window_start)} – {timeOf(window_end)}
+          </Stop>
+        )}
+        {note && <Stop name={texts.pickup.note}>{note}</Stop>}
+      </dl>
+      <Sending id={id} />
+      <div className="transitions">
+        <Maps pickup={pickup} />
+        <Transitions pickup={pickup} />
+      </div>
+    </li>
+  );
+}
+
+function Stop({ name, isNext, children }: { name: string; isNext?: boolean; children: ReactNode }) {
+  return (
+    <div className={isNext ? "next" : ""}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
     </div>
   );
 }
@@ -60,7 +96,7 @@ function Duty({ driverId }: { driverId: string }) {
   const change = async (on_duty: boolean) => {
     if (!driver) return;
     const edited = await waybill.drivers.edit(driver, { on_duty }, { merge: () => ({ on_duty }) });
-    if (!edited.ok) refused(new Error());
+    if (!edited.ok) refused(new Refused<Problem | NoAnswer>(edited.error));
     await cache.invalidateQueries({ queryKey: ["get-driver", driverId] });
   };
   if (!driver) return <Instead of={read} skeleton={1} />;
@@ -110,7 +146,9 @@ function Location({ driverId }: { driverId: string }) {
         <span className="switch" aria-hidden="true" />
         {texts.driver.share}
       </Switch>
-      <small role="status">{said}</small>
+      <small className="said" role="status">
+        {said}
+      </small>
     </>
   );
 }

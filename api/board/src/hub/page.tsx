@@ -1,4 +1,4 @@
-import { Refused, unwrap, type Schema } from "@waybill/client";
+import { newId, Refused, unwrap } from "@waybill/client";
 import { useList, useWaybill } from "@waybill/client/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useRef, useState } from "react";
@@ -7,13 +7,20 @@ import { Button, Form } from "react-aria-components";
 import { shortId, spanOf, timeOf } from "../format";
 import { useNow } from "../now";
 import { Field } from "../parts/form";
+import { isUnanswered } from "../outbox";
 import { reasonOf } from "../parts/notices";
 import { Heading, Instead, More } from "../parts/page";
+import { useWhole } from "../parts/whole";
 import { PickupCard } from "../pickup/card";
-import { type Pickup, Transitions, useRules } from "../pickup/transitions";
+import { type Pickup, type Rule, type Status, Transitions, useRules } from "../pickup/transitions";
 import { texts } from "../texts";
 
-type Outcome = { key: number; ok: boolean; text: string; at: string };
+const comingIn: Status[] = ["COLLECTED"];
+const here: Status[] = ["RECEIVED", "PACKED", "SHIPPED"];
+const atHub = [...comingIn, ...here];
+
+type Told = { ok: boolean; text: string };
+type Outcome = Told & { key: number; at: string };
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 
@@ -25,8 +32,8 @@ export function Hub() {
       <Scanner />
       <div className="halves">
         <Overdue />
-        <Here title={texts.hub.expected} status={["COLLECTED"]} />
-        <Here title={texts.hub.here} status={["RECEIVED", "PACKED", "SHIPPED"]} />
+        <Here title={texts.hub.expected} status={comingIn} />
+        <Here title={texts.hub.here} status={here} />
       </div>
     </div>
   );
@@ -60,6 +67,7 @@ function Scanner() {
       >
         {newest?.text}
       </p>
+      {!newest && <p className="hint">{texts.hub.ready}</p>}
       {older.length > 0 && (
         <ol className="log" aria-label={texts.hub.log}>
           {older.map((outcome) => (
@@ -73,28 +81,52 @@ function Scanner() {
   );
 }
 
-/** Returns a function that makes the transition which the rules have next for a pickup, and says what came of it. */
+/** A step whose answer did not come. */
+type Step = { rule: Rule; idempotencyKey: string };
+
+/**
+ * Returns a function that makes the transition which the rules have next for a pickup, and says what came of it. After
+ * a step that was not answered, the next scan sends that one again: it may have been taken, and is not taken twice.
+ */
 function useNextStep() {
   const waybill = useWaybill();
   const cache = useQueryClient();
   const rules = useRules();
-  return async (id: string): Promise<{ ok: boolean; text: string }> => {
-    try {
+  const unanswered = useRef(new Map<string, Step>());
+  const busy = useRef(new Set<string>());
+  const take = async (id: string): Promise<Told> => {
+    let step = unanswered.current.get(id);
+    if (!step) {
       const pickup = unwrap(await waybill.pickups.get(id));
       const rule = rules.find((r) => r.from_statuses.includes(pickup.status));
       if (!rule) return { ok: false, text: `${shortId(id)}: ${texts.status[pickup.status]}. ${texts.hub.nothing}` };
-      const make = waybill.pickups[rule.transition] as (id: string) => ReturnType<typeof waybill.pickups.receive>;
-      unwrap(await make(id));
-      void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-pickups" });
-      return { ok: true, text: texts.hub.done(texts.done[rule.transition], shortId(id)) };
+      step = { rule, idempotencyKey: newId() };
+    }
+    const { rule, idempotencyKey } = step;
+    const make = waybill.pickups[rule.transition] as typeof waybill.pickups.receive;
+    unanswered.current.set(id, step);
+    const made = await make(id, { idempotencyKey });
+    if (made.ok || !isUnanswered(new Refused(made.error))) unanswered.current.delete(id);
+    unwrap(made);
+    void cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === "list-pickups" });
+    return { ok: true, text: texts.hub.done(texts.done[rule.transition], shortId(id)) };
+  };
+  return async (id: string): Promise<Told> => {
+    if (busy.current.has(id)) return { ok: false, text: `${shortId(id)}: ${texts.hub.busy}` };
+    busy.current.add(id);
+    try {
+      return await take(id);
     } catch (error) {
       const gone = error instanceof Refused && error.problem.code === "not_found";
-      return { ok: false, text: `${shortId(id)}: ${gone ? texts.hub.unknown : reasonOf(error)}` };
+      const why = gone ? texts.hub.unknown : isUnanswered(error) ? texts.hub.unanswered : reasonOf(error);
+      return { ok: false, text: `${shortId(id)}: ${why}` };
+    } finally {
+      busy.current.delete(id);
     }
   };
 }
 
-function Here({ title, status }: { title: string; status: Schema<"PickupStatus">[] }) {
+function Here({ title, status }: { title: string; status: Status[] }) {
   const list = useList("list-pickups", { status, sort: "longest_waiting", limit: 50 });
   return (
     <section className="card">
@@ -105,6 +137,9 @@ function Here({ title, status }: { title: string; status: Schema<"PickupStatus">
       <ul className="rows">
         {list.data?.map((pickup) => (
           <li key={pickup.id} className={`row s-${pickup.status}`}>
+            {status.length > 1 && (
+              <span className={`status s-${pickup.status}`}>{texts.status[pickup.status]}</span>
+            )}
             <PickupCard pickup={pickup} />
             <Transitions pickup={pickup} />
           </li>
@@ -118,23 +153,25 @@ function Here({ title, status }: { title: string; status: Schema<"PickupStatus">
 /** What should have been delivered by now, as its window says. */
 function Overdue() {
   const now = useNow();
-  const list = useList("list-pickups", {
-    status: ["RECEIVED", "PACKED", "SHIPPED"],
-    sort: "longest_waiting",
-    limit: 200,
-  });
+  const list = useList("list-pickups", { status: atHub, sort: "longest_waiting", limit: 200 });
+  const isWhole = useWhole(list);
   const late = (list.data ?? []).filter(isLate(now));
   return (
     <section className="card overdue">
       <h2>
         {texts.hub.overdue} <output>{late.length}</output>
       </h2>
-      {late.length === 0 && <p className="empty">{texts.hub.noOverdue}</p>}
+      {late.length === 0 && isWhole && <p className="empty">{texts.hub.noOverdue}</p>}
+      {!isWhole && <Instead of={{ ...list, data: undefined, isPending: !list.isError }} skeleton={1} />}
       <ul className="rows">
         {late.map((pickup) => (
           <li key={pickup.id} className="row">
+            <p className="top">
+              <b className="hot">{texts.hub.due(spanOf(now - Date.parse(pickup.window_end!)))}</b>
+              <span className={`status s-${pickup.status}`}>{texts.status[pickup.status]}</span>
+            </p>
             <PickupCard pickup={pickup} />
-            <b className="hot">{texts.hub.due(spanOf(now - Date.parse(pickup.window_end!)))}</b>
+            <Transitions pickup={pickup} />
           </li>
         ))}
       </ul>

@@ -1,9 +1,11 @@
+import { useIsMutating } from "@tanstack/react-query";
+
 import { FacilityName, DriverName } from "../names";
 import { spanOf, shortId, timeOf } from "../format";
 import { useNow } from "../now";
 import { texts } from "../texts";
-import { ended } from "../dispatch/columns";
-import type { Pickup, Status } from "./transitions";
+import { useStatuses } from "./statuses";
+import type { Pickup } from "./transitions";
 
 /** After how many minutes of waiting a card asks for attention, and for help. */
 const thresholds = { warm: 30, hot: 60 };
@@ -24,8 +26,10 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
       </p>
       <p className="way">
         <span>{pickup.pickup_address}</span>
-        <span aria-hidden="true">→</span>
-        <span>{pickup.dropoff_address}</span>
+        <span className="to">
+          <span className="visually-hidden">{texts.pickup.to} </span>
+          {pickup.dropoff_address}
+        </span>
       </p>
       <p className="more">
         {pickup.window_start && pickup.window_end && (
@@ -39,14 +43,24 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
           </span>
         )}
         {long && pickup.note && <q>{pickup.note}</q>}
+        <Sending id={pickup.id} />
       </p>
     </div>
   );
 }
 
+/** Says that what is shown is not known to be done: a change is on its way, for longer than a moment. */
+export function Sending({ id }: { id: string }) {
+  const sending = useIsMutating({
+    predicate: ({ state }) => Array.isArray(state.variables) && state.variables[0] === id,
+  });
+  return sending ? <span className="sending">{texts.pickup.sending}</span> : null;
+}
+
 function Waiting({ pickup }: { pickup: Pickup }) {
   const now = useNow();
-  if ((ended as readonly Status[]).includes(pickup.status)) {
+  const { ended } = useStatuses();
+  if (ended.includes(pickup.status)) {
     return <span className="since">{texts.dispatch.since(spanOf(now - Date.parse(pickup.updated_at)))}</span>;
   }
   if (!pickup.submitted_at) return null;

@@ -1,7 +1,8 @@
 import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
+import { useEffect, useRef } from "react";
 
-import { spanOf } from "../format";
+import { timeOf, tookOf } from "../format";
 import { texts } from "../texts";
 import type { Rule, Status } from "./transitions";
 
@@ -10,20 +11,32 @@ type Event = Schema<"PickupEvent">;
 const step = 104;
 const lane = 34;
 const box = { width: 88, height: 30 };
+const top = 20; // for the times above the first lane
 
 /**
  * The state machine as the server has it, with the way that a pickup took: the statuses it has had are filled, and
- * the arrows it went are drawn thick, with how long it stayed before.
+ * the arrows it went are drawn thick. Above each status stands when the pickup came to it last.
  */
 export function Machine({ status, events }: { status: Status; events: Event[] }) {
   const rules = useList("list-pickup-transitions").data ?? [];
   const layout = layoutOf(rules);
+  const figure = useRef<HTMLElement>(null);
+  const isDrawn = layout.size > 0;
+  // On a phone the drawing is wider than the page: where the pickup is now is in sight.
+  useEffect(() => {
+    figure.current?.querySelector(".now")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [isDrawn, status]);
   if (layout.size === 0) return null;
   const had = new Set<Status>([status, ...events.flatMap((e) => [e.from_status, e.to_status])]);
+  const times = timesOf(events);
   const width = Math.max(...[...layout.values()].map(({ x }) => x)) + box.width + 8;
   return (
-    <figure className="machine" tabIndex={0} aria-label={texts.pickup.way}>
-      <svg viewBox={`0 0 ${width} ${3 * lane + 20}`} role="img" aria-label={describe(events, status)}>
+    <figure ref={figure} className="machine" tabIndex={0} aria-label={texts.pickup.way}>
+      <svg
+        viewBox={`0 0 ${width} ${top + 2 * lane + box.height + 8}`}
+        role="img"
+        aria-label={describe(events, status)}
+      >
         <defs>
           <marker
             id="arrow"
@@ -52,6 +65,9 @@ export function Machine({ status, events }: { status: Status; events: Event[] })
             <text x={x + box.width / 2} y={y + 19}>
               {texts.status[name]}
             </text>
+            <text className="when" x={x + box.width / 2} y={y - 6}>
+              {times.get(name)}
+            </text>
           </g>
         ))}
       </svg>
@@ -59,11 +75,17 @@ export function Machine({ status, events }: { status: Status; events: Event[] })
   );
 }
 
+/** Returns when a pickup came to each status that it has had, the last time. */
+function timesOf(events: Event[]): Map<Status, string> {
+  const sorted = [...events].sort((a, b) => a.version - b.version);
+  return new Map(sorted.map(({ to_status, created_at }) => [to_status, timeOf(created_at)]));
+}
+
 function describe(events: Event[], status: Status): string {
   const sorted = [...events].sort((a, b) => a.version - b.version);
   const taken = sorted.map((event, i) => {
     const before = sorted[i - 1];
-    const after = before && texts.pickup.took(spanOf(Date.parse(event.created_at) - Date.parse(before.created_at)));
+    const after = before && texts.pickup.took(tookOf(Date.parse(event.created_at) - Date.parse(before.created_at)));
     return [texts.done[event.transition], after].filter(Boolean).join(" ");
   });
   return [texts.pickup.machine, ...taken, texts.status[status]].join(". ");
@@ -91,7 +113,7 @@ function layoutOf(rules: Rule[]): Map<Status, Place> {
   for (const [status, steps] of order) {
     const used = lanes.get(steps) ?? 0;
     lanes.set(steps, used + 1);
-    places.set(status, { x: 4 + steps * step, y: 8 + used * 2 * lane });
+    places.set(status, { x: 4 + steps * step, y: top + used * 2 * lane });
   }
   return places;
 }
@@ -117,7 +139,5 @@ function pathOf(from: Place, to: Place): string {
   const [x1, x2] = [from.x + box.width / 2, to.x + box.width / 2];
   const below = from.y + box.height;
   if (from.y === to.y) return `M${x1} ${below}Q${(x1 + x2) / 2} ${below + lane} ${x2} ${below + 1}`;
-  return from.y < to.y
-    ? `M${x1} ${below}L${x2} ${to.y - 1}`
-    : `M${x1} ${from.y}L${x2} ${to.y + box.height + 1}`;
+  return from.y < to.y ? `M${x1} ${below}L${x2} ${to.y - 1}` : `M${x1} ${from.y}L${x2} ${to.y + box.height + 1}`;
 }

@@ -1,16 +1,16 @@
 import type { Schema } from "@waybill/client";
-import { useCall, useList, useValue } from "@waybill/client/react";
+import { useList, useValue } from "@waybill/client/react";
 import { type ReactNode, useState } from "react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, moneyOf, shortId, spanOf, timeOf } from "../format";
+import { fullTimeOf, moneyOf, shortId, timeOf, tookOf } from "../format";
 import { DriverName, FacilityName, UserName } from "../names";
-import { useNotices } from "../parts/notices";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { texts } from "../texts";
 import { Machine } from "./machine";
+import { MessageList } from "./messages";
 import { Transitions } from "./transitions";
 
 type Event = Schema<"PickupEvent">;
@@ -54,8 +54,7 @@ export function PickupPage({ id }: { id: string }) {
 }
 
 function Facts({ pickup }: { pickup: Schema<"Pickup"> }) {
-  const { price_cents, charged_cents, refunded_cents, window_start, window_end, note, cancel_reason, driver_id } =
-    pickup;
+  const { window_start, window_end, note, cancel_reason, driver_id } = pickup;
   return (
     <>
       <h2>
@@ -70,12 +69,28 @@ function Facts({ pickup }: { pickup: Schema<"Pickup"> }) {
         <Fact name={texts.pickup.note}>{note}</Fact>
         <Fact name={texts.pickup.reason}>{cancel_reason}</Fact>
         <Fact name={texts.pickup.driver}>{driver_id && <DriverName id={driver_id} />}</Fact>
-        <Fact name={texts.pickup.price}>{price_cents !== undefined && moneyOf(price_cents)}</Fact>
-        <Fact name={texts.pickup.charged}>{charged_cents !== undefined && moneyOf(charged_cents)}</Fact>
-        <Fact name={texts.pickup.refunded}>{refunded_cents ? moneyOf(refunded_cents) : null}</Fact>
       </dl>
+      {pickup.account_id && <Money pickup={pickup} accountId={pickup.account_id} />}
       {pickup.patient_id && <Patient pickupId={pickup.id} />}
     </>
+  );
+}
+
+/** The money of a pickup, in the currency of the account that pays it. */
+function Money({ pickup, accountId }: { pickup: Schema<"Pickup">; accountId: string }) {
+  const { role } = useSession().user;
+  const account = useValue("get-account", accountId).data;
+  const money = (cents: number | undefined) => cents !== undefined && moneyOf(cents, account?.currency);
+  const { price_cents, charged_cents, refunded_cents } = pickup;
+  return (
+    <dl className="facts money">
+      <Fact name={texts.pickup.price}>{money(price_cents)}</Fact>
+      <Fact name={texts.pickup.charged}>{money(charged_cents)}</Fact>
+      <Fact name={texts.pickup.refunded}>{refunded_cents ? money(refunded_cents) : null}</Fact>
+      <Fact name={texts.pickup.account}>
+        {role === "staff" ? account?.name : <Link to={["accounts", accountId]}>{account?.name ?? "…"}</Link>}
+      </Fact>
+    </dl>
   );
 }
 
@@ -128,7 +143,7 @@ function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) 
         </small>
       </li>
       {sorted.map((event) => {
-        const span = spanOf(Date.parse(event.created_at) - Date.parse(before));
+        const span = tookOf(Date.parse(event.created_at) - Date.parse(before));
         before = event.created_at;
         return (
           <li key={event.id} className={`s-${event.to_status}`}>
@@ -153,37 +168,11 @@ function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) 
 /** The texts of a pickup, for those who may see them. */
 function Messages({ id }: { id: string }) {
   const { role } = useSession().user;
-  return role === "admin" || role === "dispatcher" || role === "staff" ? <MessageList id={id} /> : null;
-}
-
-function MessageList({ id }: { id: string }) {
-  const messages = useList("list-pickup-messages", id);
-  const resend = useCall("resend-message");
-  const { refused } = useNotices();
-  return (
+  return role === "admin" || role === "dispatcher" || role === "staff" ? (
     <section className="card">
-      <h2>{texts.pickup.messages}</h2>
-      <Instead of={messages} empty={texts.pickup.noMessages} skeleton={1} />
-      <ul className="messages">
-        {messages.data?.map((message) => (
-          <li key={message.id} className={message.status.toLowerCase()}>
-            <p>{message.body}</p>
-            <small>
-              {texts.message[message.status]} {timeOf(message.sent_at ?? message.created_at)} {message.reason}
-            </small>
-            {message.status === "FAILED" && (
-              <Button
-                className="small"
-                isPending={resend.isPending}
-                onPress={() => resend.mutate([message.id], { onError: refused })}
-              >
-                {texts.pickup.resend}
-              </Button>
-            )}
-          </li>
-        ))}
-      </ul>
-      <More of={messages} />
+      <MessageList pickupId={id}>
+        <h2>{texts.pickup.messages}</h2>
+      </MessageList>
     </section>
-  );
+  ) : null;
 }

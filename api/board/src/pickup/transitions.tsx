@@ -3,6 +3,7 @@ import { useCall, useList, type WriteId } from "@waybill/client/react";
 import { type FormEvent, useState } from "react";
 import { Button, Dialog, DialogTrigger, Form, Heading, Modal, ModalOverlay } from "react-aria-components";
 
+import { isUnanswered, longestAway } from "../outbox";
 import { Field } from "../parts/form";
 import { useNotices } from "../parts/notices";
 import { useSession } from "../session";
@@ -24,13 +25,15 @@ type TransitionId = WriteId & `${Schema<"TransitionName">}-pickup`;
 export function useTransition({ transition, to_status, has_driver }: Rule) {
   const { refused } = useNotices();
   const make = useCall(`${transition}-pickup` as TransitionId, {
+    deadline: longestAway,
+    onError: (error) => isUnanswered(error) || refused(error), // the outbox has what was not answered
     predict: (_id, body?: object) => ({
       status: to_status,
       ...(body && "driver_id" in body && { driver_id: body.driver_id as string }),
       ...(!has_driver && { driver_id: null }),
     }),
   });
-  const run = (...args: Parameters<typeof make.mutate>[0]) => make.mutate(args, { onError: refused });
+  const run = (...args: Parameters<typeof make.mutate>[0]) => make.mutate(args);
   return { run, isPending: make.isPending };
 }
 
