@@ -3082,7 +3082,7 @@ type StatementLine struct {
 	PickupID *uuid.UUID `json:"pickup_id"`
 }
 
-// StuckJob:
+// StuckJob is a job of the tenant's background work that does not get done.
 type StuckJob struct {
 	// When it was tried last.
 	AttemptedAt *time.Time `json:"attempted_at"`

@@ -3607,6 +3607,7 @@ export interface components {
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageStuckJob: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["StuckJob"][];
@@ -4524,6 +4525,7 @@ export interface components {
              */
             pickup_id: string | null;
         };
+        /** @description A job of the tenant's background work that does not get done */
         StuckJob: {
             /**
              * Format: date-time
