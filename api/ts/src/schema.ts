@@ -6174,6 +6174,12 @@ export interface operations {
                      *     </ul>
                      *     </details>
                      *     <details>
+                     *     <summary>Jobs</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-stuck-jobs"><span>List the jobs that are stuck</span> <span class="method GET">GET</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
                      *     <summary>Batches</summary>
                      *     <ul>
                      *     <li><a href="/docs/operations/write-batch"><span>Make up to 50 writes at once</span> <span class="method POST">POST</span></a></li>
