@@ -31,7 +31,7 @@ type StuckJob struct {
 	Kind        string     `json:"kind" doc:"What is to be done" example:"send_text"`
 	PickupID    *uuid.UUID `json:"pickup_id" format:"uuid" nullable:"true" doc:"The pickup that it is for; null if there is none"`
 	HasEnded    bool       `json:"has_ended" doc:"True: it is not tried again by itself"`
-	Tries       int32      `json:"tries" minimum:"0" doc:"How often it was tried" example:"5"`
+	Tries       int32      `json:"tries" minimum:"0" maximum:"2147483647" doc:"How often it was tried" example:"5"`
 	LastError   string     `json:"last_error,omitempty" enum:"failed,canceled,panic" doc:"How the last try ended; absent if it waits for something, such as the gateway or a free driver"`
 	CreatedAt   time.Time  `json:"created_at" doc:"When it was created"`
 	AttemptedAt *time.Time `json:"attempted_at" nullable:"true" doc:"When it was tried last"`

@@ -3101,7 +3101,7 @@ type StuckJob struct {
 	// The pickup that it is for; null if there is none.
 	PickupID *uuid.UUID `json:"pickup_id"`
 	// How often it was tried.
-	Tries int64 `json:"tries"`
+	Tries int `json:"tries"`
 }
 
 // TransitionName: What happened to a pickup: a transition from one status to another, or a change of what it is
