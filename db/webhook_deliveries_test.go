@@ -29,8 +29,10 @@ func (w *fixture) events(ctx context.Context, pickups int) (all []event) {
 	for range pickups {
 		w.submitted(ctx)
 	}
-	rows := must(w.owner.Query(ctx, `SELECT id, pickup_id, xid::text, seq, transition::text FROM pickup_events
-		WHERE tenant_id = $1 ORDER BY xid, seq`, w.tenant))
+	rows := must(w.owner.Query(ctx, `SELECT id, pickup_id, xid::text, seq, transition::text
+		FROM pickup_events AS e
+		WHERE tenant_id = $1
+		ORDER BY e.xid, e.seq -- bare, xid would be the text of the output`, w.tenant))
 	defer rows.Close()
 	for rows.Next() {
 		var e event

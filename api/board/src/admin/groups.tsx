@@ -16,7 +16,7 @@ const words = texts.admin.sees;
 /** Who sees what, drawn: which users see which facilities, and by which group. The members of a group see its own. */
 export function Groups({ id }: { id: string | undefined }) {
   const list = useList("list-groups", { limit: 50 });
-  const drawn = useDrawn(list.data ?? []);
+  const drawn = useDrawn(list.data);
   const chosen = drawn.groups.find((group) => group.row.id === id);
   return (
     <div>

@@ -26,8 +26,9 @@ export type Drawn = {
 
 const hues = 6;
 
-/** Reads the members and the facilities of groups, whole, and brings them together. */
-export function useDrawn(rows: Schema<"Group">[]): Drawn {
+/** Reads the members and the facilities of groups, once they are there, whole, and brings them together. */
+export function useDrawn(known: Schema<"Group">[] | undefined): Drawn {
+  const rows = known ?? [];
   const waybill = useWaybill();
   const users = useList("list-users", { active: true, limit: 200 });
   const facilities = useList("list-facilities", { limit: 200 });
@@ -59,7 +60,8 @@ export function useDrawn(rows: Schema<"Group">[]): Drawn {
     facilities: facilities.data ?? [],
     everyone,
     read: {
-      isPending: reads.some((read) => read.isPending),
+      // Of no group yet, it would be drawn that nobody sees anything.
+      isPending: !known || reads.some((read) => read.isPending),
       error: reads.find((read) => read.error)?.error ?? null,
       refetch: () => Promise.all(reads.filter((read) => read.error).map((read) => read.refetch())),
     },
