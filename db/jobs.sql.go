@@ -171,7 +171,16 @@ SELECT
         WHEN j.state = 'cancelled' THEN 'canceled'
         ELSE 'failed'
     END::text AS last_error
-FROM river_job AS j
+FROM (
+    SELECT id, state, attempt, max_attempts, attempted_at, created_at, finalized_at, scheduled_at, priority, args, attempted_by, errors, kind, metadata, queue, tags, unique_key, unique_states
+    FROM river_job AS s
+    WHERE s.args ->> 'tenant_id' = ($1::uuid)::text
+        AND (s.state IN ('cancelled', 'discarded')
+            OR s.state IN ('retryable', 'scheduled') AND (s.attempt >= 3 OR s.metadata -> 'snoozes' >= '3'))
+        AND s.id < $2
+    ORDER BY s.id DESC
+    LIMIT $3::int
+) AS j
 LEFT JOIN pickup_events AS e ON e.tenant_id = $1::uuid
     AND e.id = CASE
         WHEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -179,20 +188,15 @@ LEFT JOIN pickup_events AS e ON e.tenant_id = $1::uuid
     END
 LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
     AND p.id = e.pickup_id
-    AND role_sees_pickup($2::user_role, p.status, p.driver_id, NULL)
-WHERE j.args ->> 'tenant_id' = ($1::uuid)::text
-    AND (j.state IN ('cancelled', 'discarded')
-        OR j.state IN ('retryable', 'scheduled') AND (j.attempt >= 3 OR j.metadata -> 'snoozes' >= '3'))
-    AND j.id < $3
+    AND role_sees_pickup($4::user_role, p.status, p.driver_id, NULL)
 ORDER BY j.id DESC
-LIMIT $4::int
 `
 
 type ListStuckJobsParams struct {
 	TenantID   uuid.UUID `format:"uuid" json:"tenant_id"`
-	ViewerRole UserRole  `json:"viewer_role"`
 	BeforeID   int64     `json:"before_id"`
 	MaxRows    int32     `json:"max_rows"`
+	ViewerRole UserRole  `json:"viewer_role"`
 }
 
 type ListStuckJobsRow struct {
@@ -208,15 +212,16 @@ type ListStuckJobsRow struct {
 }
 
 // Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
-// wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. A pickup is named
-// where the viewer sees it. The error is told by its class alone, since its text may have values.
+// wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing, and what a job is
+// for is looked up for those of the page alone. A pickup is named where the viewer sees it. The error is told by its
+// class alone, since its text may have values.
 // A text has the id of the event that it tells of.
 func (q *Queries) ListStuckJobs(ctx context.Context, arg ListStuckJobsParams) ([]ListStuckJobsRow, error) {
 	rows, err := q.db.Query(ctx, listStuckJobs,
 		arg.TenantID,
-		arg.ViewerRole,
 		arg.BeforeID,
 		arg.MaxRows,
+		arg.ViewerRole,
 	)
 	if err != nil {
 		return nil, err

@@ -686,14 +686,14 @@ const queues = `
 // another tenant.
 const stuckJobs = `
 	INSERT INTO river_job (kind, queue, args, state, finalized_at, attempt, metadata)
-	SELECT 'send_text', 'texts',
+	SELECT 'send_text', 'stuck_texts',
 		jsonb_build_object('tenant_id', CASE WHEN s.ours THEN $1::uuid ELSE gen_random_uuid() END,
 			'message_id', CASE WHEN s.ours THEN $2::uuid ELSE gen_random_uuid() END),
 		s.state::river_job_state, CASE WHEN s.finalized THEN now() END, s.attempt, s.metadata::jsonb
-	FROM (VALUES ('available', 20000, false, 0, '{}', true), ('scheduled', 20000, false, 1, '{"snoozes": 1}', true),
+	FROM (VALUES ('available', 2000, false, 0, '{}', true), ('scheduled', 2000, false, 1, '{"snoozes": 1}', true),
 		('discarded', 200, true, 25, '{}', true), ('scheduled', 200, false, 0, '{"snoozes": 5}', true),
-		('completed', 20000, true, 1, '{}', true), ('discarded', 20000, true, 25, '{}', false),
-		('scheduled', 20000, false, 1, '{"snoozes": 1}', true))
+		('completed', 2000, true, 1, '{}', true), ('discarded', 2000, true, 25, '{}', false),
+		('scheduled', 2000, false, 1, '{"snoozes": 1}', true))
 		AS s (state, jobs, finalized, attempt, metadata, ours)
 	CROSS JOIN LATERAL generate_series(1, s.jobs) AS n`
 
@@ -955,7 +955,7 @@ func testReadCosts(t *testing.T, pickups int) {
 	must(conn.Exec(ctx, stuckJobs, c.TenantID,
 		scan[uuid.UUID](ctx, d.owner, "SELECT id FROM pickup_events WHERE tenant_id = $1 LIMIT 1", c.TenantID)))
 	must(conn.Exec(ctx, webhooks, c.TenantID))
-	must(conn.Exec(ctx, "VACUUM ANALYZE river_job, webhook_endpoints, webhook_queues, webhook_deliveries"))
+	vacuum(ctx, conn, "river_job", "webhook_endpoints", "webhook_queues", "webhook_deliveries")
 	for _, n := range nouns {
 		if n.rows != "" {
 			must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))

@@ -64,8 +64,9 @@ ORDER BY j.id
 LIMIT @max_rows;
 
 -- Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
--- wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing. A pickup is named
--- where the viewer sees it. The error is told by its class alone, since its text may have values.
+-- wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing, and what a job is
+-- for is looked up for those of the page alone. A pickup is named where the viewer sees it. The error is told by its
+-- class alone, since its text may have values.
 -- name: ListStuckJobs :many
 SELECT
     j.id, j.kind, coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
@@ -79,7 +80,16 @@ SELECT
         WHEN j.state = 'cancelled' THEN 'canceled'
         ELSE 'failed'
     END::text AS last_error
-FROM river_job AS j
+FROM (
+    SELECT *
+    FROM river_job AS s
+    WHERE s.args ->> 'tenant_id' = (@tenant_id::uuid)::text
+        AND (s.state IN ('cancelled', 'discarded')
+            OR s.state IN ('retryable', 'scheduled') AND (s.attempt >= 3 OR s.metadata -> 'snoozes' >= '3'))
+        AND s.id < @before_id
+    ORDER BY s.id DESC
+    LIMIT @max_rows::int
+) AS j
 -- A text has the id of the event that it tells of.
 LEFT JOIN pickup_events AS e ON e.tenant_id = @tenant_id::uuid
     AND e.id = CASE
@@ -89,12 +99,7 @@ LEFT JOIN pickup_events AS e ON e.tenant_id = @tenant_id::uuid
 LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
     AND p.id = e.pickup_id
     AND role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, NULL)
-WHERE j.args ->> 'tenant_id' = (@tenant_id::uuid)::text
-    AND (j.state IN ('cancelled', 'discarded')
-        OR j.state IN ('retryable', 'scheduled') AND (j.attempt >= 3 OR j.metadata -> 'snoozes' >= '3'))
-    AND j.id < @before_id
-ORDER BY j.id DESC
-LIMIT @max_rows::int;
+ORDER BY j.id DESC;
 
 -- Makes the jobs of killed workers available again: those that have been running for longer than a job may, by
 -- the database's clock. River's own rescue goes by the clock of the process that happens to be its leader: one
