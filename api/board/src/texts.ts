@@ -454,7 +454,7 @@ export const texts = {
     },
     jobs: {
       title: "Stuck jobs",
-      none: "Nothing is stuck: all texts are sent or on their way, and no pickup waits to be dispatched for long.",
+      none: "No job has failed for good, and none waits after three tries. Jobs that no worker has begun are not here.",
       hint: "What was tried three times and waits, and what is not tried again. Operators know a job by its number.",
       ended: "Given up",
       waits: "Waiting",

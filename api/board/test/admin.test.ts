@@ -180,7 +180,7 @@ test("a pickup that waits for a free driver is among the stuck jobs until it is 
   }
   const page = await v.login("admin");
   await menu(page, "Jobs");
-  await page.getByText(/Nothing is stuck/).waitFor();
+  await page.getByText(/No job has failed for good/).waitFor();
   const set = async (enabled: boolean) => {
     const flag = unwrap(await flags.list().page()).items.find(({ name }) => name === "auto_dispatch")!;
     unwrap(await flags.set(flag, { enabled }));
@@ -195,7 +195,7 @@ test("a pickup that waits for a free driver is among the stuck jobs until it is 
   assert.equal(await stuck.getByRole("link").getAttribute("href"), `/board/pickups/${id}`);
   await driver(v, "Rescue");
   for (; (await stuck.count()) > 0; await page.waitForTimeout(500)) await refresh.click();
-  await page.getByText(/Nothing is stuck/).waitFor();
+  await page.getByText(/No job has failed for good/).waitFor();
 });
 
 test("a facility is added and moved, and an edit of an outdated one is refused with the reason", async () => {
