@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -106,7 +105,7 @@ func longLines(t *testing.T, tree fs.FS) (long []string, files int) {
 
 func TestLinesAreShort(t *testing.T) {
 	t.Parallel()
-	long, files := longLines(t, os.DirFS("../.."))
+	long, files := longLines(t, repository())
 	for _, l := range long {
 		t.Error(l)
 	}

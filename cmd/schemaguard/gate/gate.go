@@ -37,7 +37,8 @@ type Result struct {
 // Run compares the working tree with the base. It returns an error if it could not judge; what it refuses is
 // in the result.
 func Run(ctx context.Context, o Options) (r *Result, err error) {
-	base, err := tree.FindBase(ctx, o.Settings.Root, o.Base)
+	base, err := tree.FindBase(ctx, o.Settings.Root, tree.Wanted{Ref: o.Base, Landed: o.Settings.Landed,
+		CI: o.Measure.InCI})
 	if err != nil {
 		return nil, err
 	}

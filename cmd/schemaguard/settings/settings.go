@@ -23,6 +23,7 @@ type Settings struct {
 	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
 	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
 	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
+	Landed     string  `yaml:"landed"`     // a file with the commit that landed last
 	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
 
 	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
