@@ -175,11 +175,11 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 				base = withDocument(t, base)
 			}
 			head := c.apply(t, base, old[len(old)-1].Number)
-			found, _, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, c.measure())
+			r, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, c.measure())
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, c, c.depth(), found)
+			check(t, c, c.depth(), r.Findings)
 		})
 	}
 }

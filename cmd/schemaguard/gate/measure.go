@@ -36,6 +36,7 @@ type Measure struct {
 	Quick bool // no program of the base is built
 	InCI  bool // what is not installed is refused, where elsewhere it is told
 	load.Options
+	clock *clock
 }
 
 // Fill makes rows in a database of the base, as the owner of the schema. statements are the files of the
@@ -71,11 +72,15 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
 	if len(c.New) > 0 {
 		var through bool
-		if all, through, err = load.Check(ctx, c, d, m.Options); err != nil || !through {
+		end := m.clock.begin("rows")
+		all, through, err = load.Check(ctx, c, d, m.Options)
+		end()
+		if err != nil || !through {
 			return all, err
 		}
 	}
 	if changed {
+		defer m.clock.begin("plans")()
 		found, err := queries.CheckPlans(ctx, c, d)
 		return append(all, found...), err
 	}
@@ -90,6 +95,7 @@ func (m Measure) filled(ctx context.Context, c *change.Change, s *server.Server)
 	}
 	key := empty.Schema + " with rows " + strconv.Itoa(m.Rows)
 	schema := empty.Schema
+	defer m.clock.begin("making rows")()
 	filled, err := s.Prepared(ctx, key, func() (*server.Database, error) { return empty, m.fill(ctx, c, empty) })
 	if err == nil {
 		filled.Schema = schema

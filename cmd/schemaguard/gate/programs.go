@@ -71,6 +71,7 @@ func (j *judgement) tryServers(ctx context.Context, refused bool) error {
 	if !j.try("callers of the base's servers", len(j.base.Settings.Callers) > 0, refused) {
 		return nil
 	}
+	defer j.measure.clock.begin("the base's servers")()
 	found, err := load.CheckServers(ctx, j.change, j.base, j.measure.Options, func() (*server.Database, error) {
 		return j.measure.filled(ctx, j.change, j.server)
 	})
@@ -86,6 +87,7 @@ func (j *judgement) tryRaces(ctx context.Context, refused bool) error {
 	if !j.try("the base's race tests", len(j.base.Settings.Replay.Run) > 0, refused) {
 		return nil
 	}
+	defer j.measure.clock.begin("its race tests")()
 	failure, err := j.base.Replay(ctx)
 	if err != nil {
 		return fmt.Errorf("the base's race tests: %w", err)
@@ -103,6 +105,7 @@ func (j *judgement) tryClients(ctx context.Context, refused bool) error {
 	if !j.try("the base's clients", can, refused) {
 		return nil
 	}
+	defer j.measure.clock.begin("its clients")()
 	failures, err := j.base.TryClients(ctx)
 	if err != nil {
 		return fmt.Errorf("the base's clients: %w", err)
