@@ -25,7 +25,7 @@ var (
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,
-		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name,
+		queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name, load.CallerFails.Name, load.Waits.Name,
 		contract.Broken.Name, contract.Changed.Name, contract.BadBreak.Name}
 )
 
@@ -70,7 +70,8 @@ const manyRows = 20_000
 func (c testCase) measure() gate.Measure {
 	m := at(c.depth())
 	if slices.ContainsFunc(c.refused, func(e expected) bool {
-		return e.rule == queries.WholeTable.Name || e.rule == queries.WholeTenant.Name
+		return slices.Contains([]string{queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name},
+			e.rule)
 	}) || c.many {
 		m.Rows = manyRows
 	}

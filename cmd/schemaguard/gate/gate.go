@@ -78,7 +78,7 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.
 	waivers, all := c.Waivers()
 	measure.clock = &clock{}
 	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
-		checkTexts(c), statements.CheckReleases(c)), nil, true}
+		checkTexts(c), statements.CheckReleases(c), statements.CheckCompatibility(c)), nil, true}
 	complete := false
 	if !history.Ambiguous(j.found) {
 		more, through, err := onServer(ctx, c, s, measure)

@@ -70,7 +70,11 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	var before queries.Plans
 	if len(c.New) > 0 {
+		if before, err = m.plans(ctx, c, d); err != nil {
+			return nil, err
+		}
 		var through bool
 		end := m.clock.begin("rows")
 		all, through, err = load.Check(ctx, c, d, m.Options)
@@ -79,12 +83,21 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 			return all, err
 		}
 	}
-	if changed {
+	if changed || len(before) > 0 {
 		defer m.clock.begin("plans")()
-		found, err := queries.CheckPlans(ctx, c, d)
+		found, err := queries.CheckPlans(ctx, c, d, before)
 		return append(all, found...), err
 	}
 	return all, nil
+}
+
+// plans returns the plans of the base's statements on the rows, none if there are no rows.
+func (m Measure) plans(ctx context.Context, c *change.Change, d *server.Database) (queries.Plans, error) {
+	if m.Rows == 0 {
+		return nil, nil
+	}
+	defer m.clock.begin("plans")()
+	return queries.Before(ctx, c, d)
 }
 
 // filled returns a database of the base with rows.

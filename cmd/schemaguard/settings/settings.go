@@ -22,6 +22,7 @@ type Settings struct {
 	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
 	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
 	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
+	Compatible string  `yaml:"compatible"` // in which comment a migration says from which one on programs may serve
 	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
 	Landed     string  `yaml:"landed"`     // a file with the commit that landed last
 	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more

@@ -46,6 +46,7 @@ func CheckSides(ctx context.Context, c *change.Change, d *server.Database) (all 
 		if sets[i].shape, err = look(ctx, d, sets[i].queries); err != nil {
 			return nil, err
 		}
+		all = append(all, sets[i].unproved()...)
 	}
 	applied := slices.Clone(c.Old)
 	for _, m := range c.New {
@@ -69,6 +70,18 @@ type set struct {
 	name    string
 	queries []query.Query
 	shape   map[string]shape // what they were before
+	isProof bool             // migrations may declare that its programs can serve
+}
+
+// unproved returns the statements that fail already: nothing proves that programs which send them can serve.
+func (s *set) unproved() (all []finding.Finding) {
+	for _, q := range s.queries {
+		if e := s.shape[q.Name].err; s.isProof && e != nil {
+			all = append(all, Old.At(q.Path, q.Line, q.Name, fmt.Sprintf(
+				"%s, a statement of %s, fails on the schema of the base already: %s", q.Name, s.name, describe(e))))
+		}
+	}
+	return all
 }
 
 // oldSets returns the statements of the base, and those of the last releases.
@@ -79,7 +92,7 @@ func oldSets(c *change.Change) ([]set, error) {
 	}
 	sets := []set{{name: "the base", queries: base}}
 	for _, r := range Releases(c.Head, c.Settings.Releases) {
-		sets = append(sets, set{name: "release " + r.Version, queries: r.Queries})
+		sets = append(sets, set{name: "release " + r.Version, queries: r.Queries, isProof: r.Newest > 0})
 	}
 	return sets, nil
 }
