@@ -4,6 +4,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,6 +77,8 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.Source, measure Measure,
 ) (*Result, error) {
 	waivers, all := c.Waivers()
+	asked := measure.Rows
+	measure = measure.sharing(len(c.New))
 	measure.clock = &clock{}
 	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
 		checkTexts(c), statements.CheckReleases(c), statements.CheckCompatibility(c)), nil, true}
@@ -86,6 +89,9 @@ func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.
 			return nil, err
 		}
 		j.found, complete = append(j.found, more...), through
+	}
+	if measure.Rows < asked {
+		j.skip(fmt.Sprintf("%d rows: %d new migrations are tried on %d", asked, len(c.New), measure.Rows))
 	}
 	if err := j.askTools(ctx); err != nil {
 		return nil, err

@@ -47,6 +47,22 @@ type Fill func(ctx context.Context, conn *pgx.Conn, statements fs.FS, rows int) 
 // had the processor.
 const attempts = 3
 
+// Many migrations at once are tried on fewer rows: each is tried alone, so that they would take as much longer as there
+// are more of them, and CI would not end. Two have all the rows, more share twice as many, and none has less than a
+// sixth: what rewrites or reads a table under its lock holds it for more than the time allowed there, too.
+const (
+	withAllRows = 2
+	leastShare  = 6
+)
+
+// sharing returns the measure for a number of migrations.
+func (m Measure) sharing(migrations int) Measure {
+	if migrations > withAllRows {
+		m.Rows = max(m.Rows*withAllRows/migrations, m.Rows/leastShare)
+	}
+	return m
+}
+
 // check tries the new migrations.
 func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
 	for range attempts {
