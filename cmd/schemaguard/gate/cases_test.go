@@ -29,6 +29,7 @@ import (
 //	note: RULE: words of the note
 //	rows: some                      whatever the rules, the change is tried on rows; "many": on so many that plans count
 //	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
+//	-- base sql/migrations/NEXT_y.sql --    a file that the base has, too
 //
 // The body of "replace" has the old text, a line "=>", and the new text.
 type testCase struct {
@@ -49,7 +50,7 @@ func readCase(t *testing.T, path string) (c testCase) {
 	}
 	for line := range strings.Lines(string(text)) {
 		if header, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(line, " --\n") {
-			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace"},
+			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace", "base"},
 				words[0]) {
 				c.edits = append(c.edits, edit{verb: words[0], path: words[1]})
 				continue
@@ -104,18 +105,32 @@ func withDocument(t *testing.T, base tree.Tree) tree.Tree {
 	return other
 }
 
+// before returns the base of the case.
+func (c testCase) before(base tree.Tree, last int64) tree.Tree {
+	base = maps.Clone(base)
+	for _, e := range c.edits {
+		if e.verb == "base" {
+			base[numbers(last).Replace(e.path)] = e.body
+		}
+	}
+	return base
+}
+
+func numbers(last int64) *strings.Replacer {
+	return strings.NewReplacer("NEXT2", fmt.Sprintf("%05d", last+2), "NEXT3", fmt.Sprintf("%05d", last+3),
+		"NEXT", fmt.Sprintf("%05d", last+1))
+}
+
 // apply returns the tree after the case's edits.
 func (c testCase) apply(t *testing.T, base tree.Tree, last int64) tree.Tree {
 	t.Helper()
-	head := tree.Tree{}
-	for p, text := range base {
-		head[p] = text
-	}
-	numbers := strings.NewReplacer("NEXT2", fmt.Sprintf("%05d", last+2), "NEXT3", fmt.Sprintf("%05d", last+3),
-		"NEXT", fmt.Sprintf("%05d", last+1))
+	head := maps.Clone(base)
 	for _, e := range c.edits {
-		p := numbers.Replace(e.path)
+		p := numbers(last).Replace(e.path)
 		_, there := head[p]
+		if e.verb == "base" {
+			continue
+		}
 		if there != (e.verb != "write") {
 			t.Fatalf("%s %s: the file is there: %v", e.verb, p, there)
 		}
@@ -178,7 +193,9 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 				dbtest.Thorough(t, "oasdiff is built for it")
 				base = withDocument(t, base)
 			}
-			head := c.apply(t, base, old[len(old)-1].Number)
+			last := old[len(old)-1].Number
+			base = c.before(base, last)
+			head := c.apply(t, base, last)
 			r, err := gate.Judge(t.Context(), change.Of(&s, base, head, today), shared(t), nil, c.measure())
 			if err != nil {
 				t.Fatal(err)

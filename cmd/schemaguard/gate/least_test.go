@@ -2,6 +2,6 @@ package gate_test
 
 // The least number of cases: one that is lost is told.
 const (
-	leastPlanted  = 122
-	leastHarmless = 46
+	leastPlanted  = 124
+	leastHarmless = 47
 )
