@@ -10,6 +10,7 @@ import (
 	"waybill/cmd/schemaguard/load"
 	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/statements"
+	"waybill/db/dbtest"
 )
 
 // whole has all checks run on every case. Otherwise a mistake is shown to the checks that are to find it, and to
@@ -39,11 +40,11 @@ func depthOf(rule string) gate.Depth {
 	return gate.TextsOnly
 }
 
-// depth is how deep a case is judged: as its first rule needs; a harmless change without rows,
-// unless it is of the document.
+// depth is how deep a case is judged: as its first rule needs. A harmless change is shown to all rules, as any could
+// refuse it; without rows, unless tests are to spare nothing, or it is of the document.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case *whole || c.rows || c.api():
+	case *whole || c.rows || c.api() || len(c.refused) == 0 && dbtest.IsThorough():
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows
