@@ -27,7 +27,7 @@ import (
 //	Why this is a mistake.
 //	refused: RULE: words of the finding
 //	note: RULE: words of the note
-//	rows: some                      whatever the rules, the change is tried on rows; "many": on so many that plans count
+//	rows: some                      the change is tried on rows, whatever the rules; many: so many that plans count
 //	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
 //	-- base sql/migrations/NEXT_y.sql --    a file that the base has, too
 //
@@ -50,7 +50,8 @@ func readCase(t *testing.T, path string) (c testCase) {
 	}
 	for line := range strings.Lines(string(text)) {
 		if header, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(line, " --\n") {
-			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace", "base"},
+			if words := strings.Fields(header); slices.Contains([]string{"write",
+				"append", "delete", "replace", "base"},
 				words[0]) {
 				c.edits = append(c.edits, edit{verb: words[0], path: words[1]})
 				continue

@@ -26,7 +26,8 @@ var (
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,
-		queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name, load.CallerFails.Name, load.Waits.Name,
+		queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name,
+		load.CallerFails.Name, load.Waits.Name,
 		contract.Broken.Name, contract.Changed.Name, contract.BadBreak.Name}
 )
 

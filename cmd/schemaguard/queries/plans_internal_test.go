@@ -49,7 +49,8 @@ func TestABitmapAsksWhatItsPartsAsk(t *testing.T) {
 		}
 	}
 	p := &planner{tables: []string{"t"}}
-	if f, got := p.fault(query.Query{}, node{Type: "Index Scan", Relation: "t", Index: "x", Filter: "(a = $1)"}); !got ||
+	if f, got := p.fault(query.Query{},
+		node{Type: "Index Scan", Relation: "t", Index: "x", Filter: "(a = $1)"}); !got ||
 		f.Rule != WholeTable.Name {
 		t.Errorf("an index that is read from end to end: %v", f)
 	}

@@ -20,7 +20,7 @@ type Settings struct {
 	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
 	Migrations string  `yaml:"migrations"` // a folder of goose's files
 	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
-	Backfills  string  `yaml:"backfills"`  // a folder of statements that workers send until all rows are done, a file each
+	Backfills  string  `yaml:"backfills"`  // a folder of statements that workers send batch by batch
 	Requires   string  `yaml:"requires"`   // in which comment a migration says which of them is done before it
 	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
 	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each

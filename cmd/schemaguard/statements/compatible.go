@@ -44,7 +44,8 @@ func CheckCompatibility(c *change.Change) (all []finding.Finding) {
 			continue
 		}
 		if from, err := strconv.ParseInt(declared[1], 10, 64); err != nil || from < oldest {
-			all = append(all, Unproved.At(m.Path, 1+strings.Count(m.Text[:strings.Index(m.Text, declared[0])], "\n"), "", fmt.Sprintf(
+			line := 1 + strings.Count(m.Text[:strings.Index(m.Text, declared[0])], "\n")
+			all = append(all, Unproved.At(m.Path, line, "", fmt.Sprintf(
 				"it says that programs from %s on may serve, and the oldest whose statements are tried is %s, of %05d",
 				declared[1], state, oldest)))
 		}
