@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -13,7 +14,10 @@ type Spent struct {
 }
 
 // clock notes how long the parts of the gate take. A nil clock notes nothing.
-type clock struct{ spent []Spent }
+type clock struct {
+	mu    sync.Mutex
+	spent []Spent
+}
 
 // begin begins a part, which ends when the function that it returns is called. A part that is tried again counts once.
 func (c *clock) begin(part string) (end func()) {
@@ -23,6 +27,8 @@ func (c *clock) begin(part string) (end func()) {
 	began := time.Now()
 	return func() {
 		took := time.Since(began)
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		for i := range c.spent {
 			if c.spent[i].Part == part {
 				c.spent[i].Time += took
