@@ -85,7 +85,8 @@ func withHint(err error) string {
 // apply makes a migration, or reverts it. One in a transaction is tried again as a whole if it does not
 // get its locks, others statement by statement.
 func (m *Migrator) apply(ctx context.Context, f migrationFile, up bool) (result *goose.MigrationResult, err error) {
-	s := &step{name: f.name, verb: "up", inTx: f.inTx, place: m.place, lock: f.lockTimeout, statement: f.statementTimeout}
+	s := &step{name: f.name, verb: "up", inTx: f.inTx, place: m.place,
+		lock: f.lockTimeout, statement: f.statementTimeout}
 	if !up {
 		s.verb = "down"
 	}
