@@ -5,6 +5,7 @@ import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
 import { Connection } from "./connection";
+import { LocationNote, LocationProvider } from "./driver/location";
 import { NoticesProvider } from "./parts/notices";
 import { Login } from "./login";
 import { pagesFor } from "./pages";
@@ -44,7 +45,13 @@ function Gate() {
       <WaybillProvider waybill={waybill}>
         <RouterProvider navigate={openHref}>
           <NoticesProvider>
-            <Frame />
+            {session.user.role === "driver" && session.driverId !== undefined ? (
+              <LocationProvider driverId={session.driverId}>
+                <Frame />
+              </LocationProvider>
+            ) : (
+              <Frame />
+            )}
           </NoticesProvider>
         </RouterProvider>
       </WaybillProvider>
@@ -88,6 +95,7 @@ function Frame() {
             ))}
         </nav>
         <Connection />
+        <LocationNote />
         <span className="who">
           <Link to={["password"]}>{user.name}</Link>
           <small>{texts.role[user.role]}</small>
