@@ -91,9 +91,14 @@ export const texts = {
     email: "Email",
     password: "Password",
     submit: "Log in",
-    expired: "Your session has ended. Log in to go on where you were.",
-    loggedOut: "You are logged out.",
-    required: "Fill this in.",
+    ended: {
+      expired: "Your session has ended. Log in to go on where you were.",
+      logged_out: "You are logged out.",
+      password_changed: "The password is changed, and all sessions have ended. Log in with the new one.",
+    },
+    unsent: (n: number) =>
+      `${plural(n, "change", "changes")} had no answer when the session ended, and will not be sent again. ` +
+      "Look whether it was done:",
   },
   logout: "Log out",
   password: {
@@ -102,7 +107,6 @@ export const texts = {
     next: "New password",
     rule: "At least 8 characters.",
     submit: "Change the password",
-    done: "The password is changed, and all sessions have ended.",
   },
   stream: {
     connecting: "Connecting",
@@ -124,6 +128,12 @@ export const texts = {
       `was not answered (${time}). Nobody knows whether it was done; sent again, it is done once.`,
     again: "Send again",
     forget: (what: string) => `Forget: ${what}`,
+    other: "A form that was just sent",
+    leaveTitle: "Log out before all is sent?",
+    leave: (n: number) =>
+      `${plural(n, "change is", "changes are")} not known to be done, and will not be sent after the logout:`,
+    leaveNone: "All is sent now.",
+    stay: "Stay",
     changes: {
       "submit-pickup": "Submit",
       "assign-pickup": "Assign",

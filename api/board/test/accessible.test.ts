@@ -104,7 +104,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByRole("link", { name: "Open", exact: true }).click();
       await page.locator(".way-taken li").nth(1).waitFor();
       await check(page, "pickup");
-      assert.deepEqual(v.complaints(), []);
+      assert.deepEqual(await v.complaints(), []);
     });
   }
 }

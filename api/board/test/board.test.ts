@@ -12,7 +12,7 @@ before(async () => {
 
 after(() => v?.close());
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 /** Types an id as a scanner does. */
 async function scan(hub: Page, id: string): Promise<void> {
@@ -130,7 +130,11 @@ test("a status that the rules have anew has its column: among those that wait, o
     const rule = (transition: string, from: string, to_status: string) => {
       return { transition, from_statuses: [from], to_status, has_driver: false, roles: ["hub"] };
     };
-    const more = [rule("hold", "SHIPPED", "HELD"), rule("resume", "HELD", "SHIPPED"), rule("lose", "SHIPPED", "LOST")];
+    const more = [
+      rule("hold", "SHIPPED", "HELD"),
+      rule("resume", "HELD", "SHIPPED"),
+      rule("lose", "SHIPPED", "LOST"),
+    ];
     await route.fulfill({ response: answer, json: { ...others, items: [...items, ...more] } });
   });
   for (const status of ["HELD", "LOST"]) {
@@ -172,28 +176,6 @@ test("a cancellation has its reason, which the clinic reads", async () => {
   const staff = await v.login("staff");
   await staff.goto(`${v.server.url}/board/pickups/${id}`);
   await staff.getByText("Road closed").waitFor();
-});
-
-test("a revoked session ends on every open page, which forgets what it showed", async () => {
-  const user = {
-    name: "Leaving",
-    email: "leaving@demo.example",
-    password: "waybill-demo",
-    role: "dispatcher",
-  } as const;
-  const { id } = unwrap(await v.as("admin").users.create(user));
-  await submitted(v, { pickup_address: "1 Revoked Rd" });
-  const page = await v.open();
-  await page.getByLabel("Organisation").fill(v.server.tenant);
-  await page.getByLabel("Email").fill(user.email);
-  await page.getByLabel("Password").fill(user.password);
-  await page.getByRole("button", { name: "Log in" }).click();
-  await card(page, "SUBMITTED", "1 Revoked").waitFor();
-  unwrap(await v.as("admin").users.deactivate(id));
-  await submitted(v, { pickup_address: "2 Revoked Rd" }); // lists are read again
-  await page.getByText("Your session has ended").waitFor();
-  assert.equal(await page.getByText("Revoked Rd").count(), 0);
-  assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
 });
 
 test("staff get nothing of a foreign facility; no patient is in an address, a title or a storage", async () => {

@@ -19,7 +19,7 @@ after(async () => {
   await v?.close();
 });
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 test("the stream is cut twenty times in a lifecycle, and the board shows each step", async () => {
   const page = await v.login("dispatcher", { url: proxy.url });

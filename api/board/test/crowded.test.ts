@@ -19,7 +19,7 @@ before(async () => {
 
 after(() => v?.close());
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 test("of a thousand pickups only the cards in sight are in the page, from the first to the last", async () => {
   const page = await v.login("dispatcher", { viewport: { width: 1440, height: 900 } });
