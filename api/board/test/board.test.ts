@@ -100,6 +100,40 @@ test("of two dispatchers who drag the same card at once one wins, and the other 
   for (const page of [left, right]) await card(page, "ASSIGNED", "12 Contested").getByText(winner).waitFor();
 });
 
+test("of two pickups for one driver the second comes back to its column, with the reason and the way to the first", async () => {
+  const name = "Wanted";
+  await driver(v, name);
+  const [first] = [
+    await submitted(v, { pickup_address: "1 Wanted St" }),
+    await submitted(v, { pickup_address: "2 Wanted St" }),
+  ];
+  const page = await v.login("dispatcher");
+  // The second request is sent when the first is done, and is shown as it will be until then.
+  let done = () => {};
+  const isDone = new Promise<void>((resolve) => (done = resolve));
+  let sent = 0;
+  await page.route("**/assign", async (route) => {
+    if (++sent === 2) await isDone;
+    await route.continue();
+  });
+  for (const word of ["1 Wanted", "2 Wanted"]) {
+    await card(page, "SUBMITTED", word).click();
+    await page.getByRole("button", { name: `Assign to ${name}` }).click();
+    await card(page, "ASSIGNED", word).waitFor();
+    if (word === "1 Wanted")
+      await card(page, "ASSIGNED", word).getByText("being sent").waitFor({ state: "detached" });
+  }
+  assert.equal(await card(page, "SUBMITTED", "2 Wanted").count(), 0);
+  done();
+  const notice = page.locator(".notice.refused");
+  await notice.getByText(/driver/i).waitFor();
+  await card(page, "SUBMITTED", "2 Wanted").waitFor();
+  assert.equal(await card(page, "ASSIGNED", "2 Wanted").count(), 0);
+  await card(page, "ASSIGNED", "1 Wanted").getByText(name).waitFor();
+  await notice.getByRole("link", { name: "Open the pickup that the driver has" }).click();
+  await page.getByRole("heading", { name: `Pickup ${first.slice(-6).toUpperCase()}` }).waitFor();
+});
+
 test("a card is assigned by keyboard alone", async () => {
   await driver(v, "Keyboard");
   await submitted(v, { pickup_address: "5 Keyboard Row" });

@@ -55,9 +55,13 @@ export async function plant(
   const { id: strangerId } = unwrap(await dispatcher.patients.create({ ...stranger, birth_date: "1971-01-01" }));
   const { id: patientId } = unwrap(await dispatcher.patients.create({ ...patient, birth_date: "1972-02-02" }));
   const { id } = unwrap(await dispatcher.pickups.create({ ...foreignOrder, patient_id: strangerId }));
-  unwrap(
-    await dispatcher.pickups.create({ ...foreignOrder, facility_id: own.id, note: "own", patient_id: patientId }),
-  );
+  const ownOrder = {
+    ...foreignOrder,
+    facility_id: own.id,
+    pickup_address: "68 Own St",
+    dropoff_address: "69 Own St",
+  };
+  unwrap(await dispatcher.pickups.create({ ...ownOrder, note: "own", patient_id: patientId }));
   const facility = [foreign.id, foreign.name, strangerId, id, "Yevgenia", "Foreignborn", "a canary sings"];
   const patients = unwrap(await dispatcher.patients.list({ limit: 200 }).page()).items;
   const names = patients.flatMap(({ given_name, family_name }) => [

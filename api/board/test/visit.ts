@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Body, createWaybill, unwrap, type Waybill } from "../../ts/dist/src/index.js";
 import { launch } from "../../ts/dist/test/browser.js";
 import { type Server, start } from "../../ts/dist/test/server.js";
-import { plant } from "./canaries.js";
+import { type Canaries, plant } from "./canaries.js";
 import { type Watch, watch } from "./watch.js";
 
 type Browser = Awaited<ReturnType<typeof launch>>;
@@ -17,6 +17,7 @@ type Opening = ContextOptions & { url?: string; measured?: boolean };
 /** The real server, a browser, and those who visit the board with it. */
 export type Visit = {
   server: Server;
+  canaries: Canaries;
   /** The client of a role, to prepare what a page shows and to see what it did. */
   as: (role: Role) => Waybill;
   /** Opens the board in a context of its own. */
@@ -74,6 +75,7 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   };
   return {
     server,
+    canaries,
     as,
     open: async (options) => (await openAs(undefined, options)).page,
     login: async (role, options) => {

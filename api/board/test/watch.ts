@@ -10,7 +10,8 @@ export type Watch = {
   search: () => Promise<string[]>;
 };
 
-type Heard = { where: string; text: string };
+/** unhidden: what of it is kept by others, such as the logs of proxies, or outlives the page. */
+type Heard = { where: string; text: string; unhidden?: string };
 
 /** What runs in the page from its beginning: what is shown or stored for a moment only is found, too. */
 function observe({ foreign, patients }: { foreign: string[]; patients: string[] }): void {
@@ -23,7 +24,8 @@ function observe({ foreign, patients }: { foreign: string[]; patients: string[] 
       if (type !== "childList") complain("the page", (target as Element).outerHTML ?? target.textContent, foreign);
       for (const node of addedNodes) complain("the page", (node as Element).outerHTML ?? node.textContent, foreign);
     }
-    complain("the title or address", `${document.title} ${decodeURI(location.href)}`, patients);
+    const address = decodeURIComponent(location.href.replaceAll("+", " "));
+    complain("the title or address", `${document.title} ${address}`, patients);
   };
   const options = { subtree: true, childList: true, characterData: true, attributes: true };
   new MutationObserver(look).observe(document, options);
@@ -39,6 +41,11 @@ async function storages(): Promise<string> {
   const databases = await indexedDB.databases();
   const cached = "caches" in globalThis ? await caches.keys() : [];
   return JSON.stringify([{ ...sessionStorage }, { ...localStorage }, databases, cached, document.cookie]);
+}
+
+/** Returns an address as it is read: with spaces, in whichever way they were written. */
+function plain(url: string): string {
+  return decodeURIComponent(url.replaceAll("+", " ").replaceAll(/%(?![0-9a-f]{2})/gi, "%25"));
 }
 
 function isStream(url: string): boolean {
@@ -65,12 +72,16 @@ export async function watch(
     void done.then(() => pending.delete(done));
   };
   page.on("request", (request) => {
-    const text = `${decodeURI(request.url())} ${request.postData() ?? ""}`;
-    heard.push({ where: `the request ${request.method()} ${request.url()}`, text });
+    const where = `the request ${request.method()} ${request.url()}`;
+    const address = plain(request.url());
+    heard.push({ where, text: `${address} ${request.postData() ?? ""}`, unhidden: address });
   });
-  page.on("response", (response) => {
-    if (isStream(response.url())) return;
-    const answer = async () => ({ where: `the answer of ${response.url()}`, text: await response.text() });
+  page.on("requestfinished", (request) => {
+    if (isStream(request.url())) return;
+    const answer = async () => ({
+      where: `the answer of ${request.url()}`,
+      text: (await (await request.response())?.text()) ?? "",
+    });
     later(answer());
   });
   await followStream(page, (text) => {
@@ -86,7 +97,8 @@ export async function watch(
     search: async () => {
       if (!page.isClosed()) {
         heard.push({ where: "the page", text: await page.content() });
-        heard.push({ where: "a storage", text: await page.evaluate(storages) });
+        const text = await page.evaluate(storages);
+        heard.push({ where: "a storage", text, unhidden: text });
       }
       await Promise.all(pending);
       const found = heard.flatMap((one) => searched(one, foreignTo(role), canaries.patients));
@@ -96,13 +108,13 @@ export async function watch(
   };
 }
 
-/** Returns the canaries in what was heard. A search by a name is a request's body, of which no log is kept. */
-function searched({ where, text }: Heard, foreign: string[], patients: string[]): string[] {
-  const isHidden = where.startsWith("the request") ? text.split(" ")[0]! : where === "a storage" ? text : "";
-  return [
+/** Returns the canaries in what was heard. */
+function searched({ where, text, unhidden = "" }: Heard, foreign: string[], patients: string[]): string[] {
+  const found = [
     ...foreign.filter((word) => text.includes(word)),
-    ...patients.filter((word) => isHidden.includes(word) || isHidden.includes(encodeURIComponent(word))),
-  ].map((word) => `a canary is in ${where}: ${word}`);
+    ...patients.filter((word) => unhidden.includes(word)),
+  ];
+  return found.map((word) => `a canary is in ${where}: ${word}`);
 }
 
 /** Reads what the page's streams get, as they get it: their answers never end. */
