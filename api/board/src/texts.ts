@@ -526,7 +526,7 @@ export const texts = {
     },
   },
   refused: {
-    title: "Refused",
+    blockedBy: "Open the pickup that the driver has",
     now: (status: string) => `It is ${status} now.`,
     no_answer: "The server did not answer. Try again: what was done already is not done twice.",
     internal: "Something broke on the server. Try again; if it stays, tell your admin.",

@@ -101,7 +101,7 @@ test("of two dispatchers who drag the same card at once one wins, and the other 
 });
 
 test("of two pickups for one driver the second comes back to its column, with the reason and the way to the first", async () => {
-  const name = "Wanted";
+  const name = "Both want me";
   await driver(v, name);
   const [first] = [
     await submitted(v, { pickup_address: "1 Wanted St" }),

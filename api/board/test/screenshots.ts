@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { unwrap } from "../../ts/dist/src/index.js";
-import { colleagues, endpoint, feeds, receiver } from "./admin.js";
-import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
+import { receiver } from "./admin.js";
+import { type Page, type Role, visit } from "./visit.js";
+import { administration, work } from "./work.js";
 
 // Takes a picture of each page, or of those that are named, to be looked at.
 
@@ -57,45 +57,6 @@ const shots: Shot[] = [
   },
   { name: "flags", role: "admin", path: "flags" },
 ];
-
-const places = [
-  "1 Mission St",
-  "22 Castro St",
-  "303 Valencia St",
-  "4 Dolores St",
-  "55 Guerrero St",
-  "66 Folsom St",
-];
-
-/** Makes what admins look at: lists of appointments, groups, and endpoints of which one answers. */
-async function administration(v: Visit, url: string): Promise<void> {
-  await colleagues(v);
-  await feeds(v);
-  await endpoint(v, "https://hooks.partner.example/v2/pickups");
-  await endpoint(v, url);
-}
-
-/** Makes a day's work: pickups in several statuses, some of them with the demo driver. */
-async function work(v: Visit): Promise<void> {
-  const dispatcher = v.as("dispatcher");
-  const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
-  for (const name of ["Ada", "Edsger", "Barbara"]) await driver(v, name);
-  const window = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
-  const ids = [];
-  for (const [i, place] of places.entries()) {
-    const when = { window_start: window(1 + i / 2), window_end: window(2 + i / 2) };
-    ids.push(await submitted(v, { pickup_address: `${place}, San Francisco`, note: "Two vials, on ice", ...when }));
-  }
-  unwrap(await dispatcher.pickups.assign(ids[0]!, { driver_id }));
-  unwrap(await v.as("driver").pickups.collect(ids[0]!));
-  unwrap(await v.as("hub").pickups.receive(ids[0]!));
-  const late = { window_start: window(-2), window_end: window(-1) };
-  const overdue = await submitted(v, { pickup_address: "77 Noe St, San Francisco", ...late });
-  unwrap(await dispatcher.pickups.assign(overdue, { driver_id }));
-  unwrap(await v.as("driver").pickups.collect(overdue));
-  unwrap(await dispatcher.pickups.assign(ids[1]!, { driver_id }));
-  unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
-}
 
 const [v, hook] = await Promise.all([visit(), receiver()]);
 try {
