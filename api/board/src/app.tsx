@@ -5,6 +5,7 @@ import { Button, RouterProvider } from "react-aria-components";
 
 import { Connection } from "./connection";
 import { NoticesProvider } from "./parts/notices";
+import { Heading } from "./parts/page";
 import { Login } from "./login";
 import { AskToLeave, unsentIn } from "./outbox";
 import { pagesFor } from "./pages";
@@ -93,7 +94,7 @@ function Frame() {
 function Missing(): ReactNode {
   return (
     <section className="narrow">
-      <h1>{texts.notFound}</h1>
+      <Heading title={texts.notFound}>{texts.notFound}</Heading>
       <Link to={[]}>{texts.pickup.back}</Link>
     </section>
   );

@@ -13,6 +13,7 @@ const named = <T extends Record<string, string>>(texts: T): T =>
 /** Every text of the board, in English. What the server says of an error comes from its own pages of errors. */
 export const texts = {
   locale: "en-GB",
+  noScript: "The board needs JavaScript. The API and its documentation at /docs/ do not.",
   product: "Waybill",
   skip: "Skip to the content",
   nav: {
@@ -29,8 +30,7 @@ export const texts = {
     feeds: "Feeds",
     reads: "Audit log",
     webhooks: "Webhooks",
-    password: "Password",
-    docs: "API",
+    jobs: "Jobs",
   },
   span: {
     now: "under 1 min",
@@ -38,6 +38,10 @@ export const texts = {
     minutes: (m: number) => `${m} min`,
     hours: (h: number, m: number) => `${h} h ${m} min`,
     days: (d: number, h: number) => `${plural(d, "day", "days")} ${h} h`,
+  },
+  distance: {
+    meters: (m: number) => `${m} m`,
+    kilometers: (km: string) => `${km} km`,
   },
   status: named({
     DRAFT: "Draft",
@@ -173,7 +177,6 @@ export const texts = {
     since: (span: string) => `${span} ago`,
     empty: { SUBMITTED: "Nobody waits.", others: "None." },
     drag: (what: string) => `Drag ${what}`,
-    ended: "Recently ended",
     showEnded: "Show those that ended",
     pickups: "Pickups",
     selectHint: "Choose a pickup to see who is near. Drag it onto a driver, or press its Assign button.",
@@ -203,7 +206,6 @@ export const texts = {
     account: "Account",
     refunded: "Refunded",
     driver: "Driver",
-    patient: "Patient",
     showPatient: "Show the patient",
     shown: "This is recorded in the patient's audit log.",
     reason: "Reason",
@@ -212,7 +214,6 @@ export const texts = {
     messages: "Texts",
     noMessages: "No text was sent.",
     resend: "Send again",
-    events: "Events",
     created: "Created",
     by: "by",
     took: (span: string) => `after ${span}`,
@@ -264,7 +265,6 @@ export const texts = {
     without: (n: number) => `${n} without a pickup`,
     texts: "Texts",
     textsNone: "The texts of your last pickups appear here.",
-    none: "No patient",
     range: "The window ends before it begins.",
     unanswered: "The server did not answer. Press it again: the pickup is booked once.",
     changed: (id: string) => `Pickup ${id} is saved already, as it was first. It is under "Your pickups".`,
@@ -299,7 +299,6 @@ export const texts = {
     notLinked: "Your user is not linked to a driver. Ask an admin.",
     navigate: "Open in maps",
     details: "Details",
-    done: "Done today",
   },
   admin: {
     users: "Users",
@@ -315,7 +314,6 @@ export const texts = {
     search: "Search by name",
     inactive: "deactivated",
     accounts: "Accounts",
-    balance: "Balance",
     statement: "Statement",
     statementOf: (account: string) => `Statement of ${account}`,
     opening: "Opening balance",
@@ -461,6 +459,26 @@ export const texts = {
         "sync-appointments": "Sent by a feed of appointments",
       } as Record<string, string>,
     },
+    jobs: {
+      title: "Stuck jobs",
+      none: "No job has failed for good, and none waits after three tries. Jobs that no worker has begun are not here.",
+      hint: "What was tried three times and waits, and what is not tried again. Operators know a job by its number.",
+      ended: "Given up",
+      waits: "Waiting",
+      soon: "next try at once",
+      number: (id: number) => `job ${id}`,
+      kind: { send_text: "Send a text", dispatch_pickup: "Dispatch a pickup" } as Record<string, string>,
+      waitsFor: {
+        send_text: "waits for the gateway",
+        dispatch_pickup: "waits for a free driver",
+        other: "waits",
+      } as Record<string, string>,
+      error: {
+        failed: "the last try failed",
+        canceled: "what it is for is not there",
+        panic: "the last try broke the worker",
+      } satisfies Record<NonNullable<Schema<"StuckJob">["last_error"]>, string>,
+    },
     webhooks: {
       title: "Webhooks",
       endpoints: "Endpoints",
@@ -473,6 +491,7 @@ export const texts = {
       save: "Save",
       editHint: "What is pending goes to the new address.",
       url: "Address",
+      urlBegins: "https://",
       urlHint: "Begins with https:// and is public.",
       events: "Events",
       all: "All events, also those to come",

@@ -5,16 +5,19 @@ import { after, before, beforeEach, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { receiver } from "./admin.js";
+import { type Proxy, proxyTo } from "./proxy.js";
 import { card, logIn, type Page, type Role, userOf, visit, type Visit } from "./visit.js";
 import { administration, work } from "./work.js";
 
 let v: Visit;
 let hook: Awaited<ReturnType<typeof receiver>>;
+let proxy: Proxy;
 let axe: string;
 const ids: Record<string, string> = {};
 
 before(async () => {
   [v, hook] = await Promise.all([visit(), receiver()]);
+  proxy = await proxyTo(v.server.url);
   const ts = createRequire(new URL("../../ts/package.json", import.meta.url));
   axe = await readFile(ts.resolve("axe-core/axe.min.js"), "utf8");
   const { waiting, collected, assigned } = await work(v);
@@ -28,6 +31,7 @@ before(async () => {
 
 after(async () => {
   hook?.close();
+  proxy?.close();
   await v?.close();
 });
 
@@ -116,6 +120,7 @@ const pages: [Role, () => Shown[]][] = [
       ["webhooks", "main a"],
       [`webhooks/${ids["webhooks"]}`, "main li, tbody tr"],
       ["webhooks/new", "form"],
+      ["jobs", "main p"],
       ["flags", "main li, main [role=switch], main label"],
       ["nothing", "h1"],
     ],
@@ -282,8 +287,10 @@ async function checkAway(page: Page): Promise<void> {
   await page.locator("[data-status=SUBMITTED] [role=row]").first().click();
   const assign = page.getByRole("button", { name: /^Assign to/ }).first();
   await assign.waitFor();
+  proxy.down();
+  await page.getByText("No connection to the server since").waitFor();
   await page.context().setOffline(true);
-  await page.locator(".offline").waitFor();
+  await page.getByText("This device is offline since").waitFor();
   await assign.click();
   await page.getByRole("region", { name: "Not done yet" }).waitFor();
   await check(page, "offline, with a change that waits");
@@ -337,7 +344,8 @@ for (const colorScheme of ["light", "dark"] as const) {
         await check(page, state.name, state.without);
         await page.context().close();
       }
-      await checkAway(await v.login("dispatcher", options));
+      await checkAway(await v.login("dispatcher", { ...options, url: proxy.url }));
+      proxy.up();
       await checkEnded(await v.login("hub", options));
       // What waits for longer is coloured: as the clock says.
       for (const minutes of [45, 90]) {
