@@ -191,7 +191,10 @@ export const texts = {
     never: "never seen",
     none: { free: "No driver is free.", busy: "None.", off_duty: "None." },
     assign: (name: string) => `Assign to ${name}`,
-    map: "Map of drivers and facilities",
+    map: (free: number, busy: number, facilities: number, hasChosen: boolean) =>
+      `Map: ${plural(free, "free driver", "free drivers")}, ${busy} busy, ` +
+      `${plural(facilities, "facility", "facilities")}${hasChosen ? " and the chosen pickup" : ""}. ` +
+      "How far each driver is from a chosen pickup stands in the lists of drivers.",
     mapEmpty: "Nobody has a position yet.",
     legend: { free: "free", busy: "busy", facility: "facility", chosen: "chosen pickup" },
   },
