@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
 import { Connection } from "./connection";
+import { LocationNote, LocationProvider } from "./driver/location";
 import { NoticesProvider } from "./parts/notices";
 import { Heading } from "./parts/page";
 import { Login } from "./login";
@@ -30,7 +31,13 @@ function Gate() {
       <WaybillProvider waybill={waybill}>
         <RouterProvider navigate={openHref}>
           <NoticesProvider>
-            <Frame />
+            {session.user.role === "driver" && session.driverId !== undefined ? (
+              <LocationProvider driverId={session.driverId}>
+                <Frame />
+              </LocationProvider>
+            ) : (
+              <Frame />
+            )}
           </NoticesProvider>
         </RouterProvider>
       </WaybillProvider>
@@ -75,6 +82,7 @@ function Frame() {
             ))}
         </nav>
         <Connection />
+        <LocationNote />
         <span className="who">
           <Link to={["password"]}>{user.name}</Link>
           <small>{texts.role[user.role]}</small>

@@ -1,4 +1,5 @@
 import type { UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
+import { Refused } from "@waybill/client";
 import { type ReactNode, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
 
@@ -24,6 +25,13 @@ export function Heading({ children, title, actions }: { children: ReactNode; tit
       {actions && <div className="actions">{actions}</div>}
     </header>
   );
+}
+
+/** Whether there is nothing to read: no such row, or not for this viewer, or what was asked for is no id. */
+export function isGone(error: unknown): boolean {
+  if (!(error instanceof Refused)) return false;
+  const problem = error.problem as { status?: number };
+  return problem.status === 404 || problem.status === 422;
 }
 
 type Read = Pick<UseQueryResult, "isPending" | "error"> & { refetch: () => unknown };
