@@ -13,6 +13,7 @@ const named = <T extends Record<string, string>>(texts: T): T =>
 /** Every text of the board, in English. What the server says of an error comes from its own pages of errors. */
 export const texts = {
   locale: "en-GB",
+  noScript: "The board needs JavaScript. The API and its documentation at /docs/ do not.",
   product: "Waybill",
   skip: "Skip to the content",
   nav: {
@@ -29,8 +30,7 @@ export const texts = {
     feeds: "Feeds",
     reads: "Audit log",
     webhooks: "Webhooks",
-    password: "Password",
-    docs: "API",
+    jobs: "Jobs",
   },
   span: {
     now: "under 1 min",
@@ -38,6 +38,10 @@ export const texts = {
     minutes: (m: number) => `${m} min`,
     hours: (h: number, m: number) => `${h} h ${m} min`,
     days: (d: number, h: number) => `${plural(d, "day", "days")} ${h} h`,
+  },
+  distance: {
+    meters: (m: number) => `${m} m`,
+    kilometers: (km: string) => `${km} km`,
   },
   status: named({
     DRAFT: "Draft",
@@ -91,9 +95,14 @@ export const texts = {
     email: "Email",
     password: "Password",
     submit: "Log in",
-    expired: "Your session has ended. Log in to go on where you were.",
-    loggedOut: "You are logged out.",
-    required: "Fill this in.",
+    ended: {
+      expired: "Your session has ended. Log in to go on where you were.",
+      logged_out: "You are logged out.",
+      password_changed: "The password is changed, and all sessions have ended. Log in with the new one.",
+    },
+    unsent: (n: number) =>
+      `${plural(n, "change", "changes")} had no answer when the session ended, and will not be sent again. ` +
+      "Look whether it was done:",
   },
   logout: "Log out",
   password: {
@@ -102,7 +111,6 @@ export const texts = {
     next: "New password",
     rule: "At least 8 characters.",
     submit: "Change the password",
-    done: "The password is changed, and all sessions have ended.",
   },
   stream: {
     connecting: "Connecting",
@@ -124,6 +132,12 @@ export const texts = {
       `was not answered (${time}). Nobody knows whether it was done; sent again, it is done once.`,
     again: "Send again",
     forget: (what: string) => `Forget: ${what}`,
+    other: "A form that was just sent",
+    leaveTitle: "Log out before all is sent?",
+    leave: (n: number) =>
+      `${plural(n, "change is", "changes are")} not known to be done, and will not be sent after the logout:`,
+    leaveNone: "All is sent now.",
+    stay: "Stay",
     changes: {
       "submit-pickup": "Submit",
       "assign-pickup": "Assign",
@@ -163,7 +177,6 @@ export const texts = {
     since: (span: string) => `${span} ago`,
     empty: { SUBMITTED: "Nobody waits.", others: "None." },
     drag: (what: string) => `Drag ${what}`,
-    ended: "Recently ended",
     showEnded: "Show those that ended",
     pickups: "Pickups",
     selectHint: "Choose a pickup to see who is near. Drag it onto a driver, or press its Assign button.",
@@ -178,7 +191,10 @@ export const texts = {
     never: "never seen",
     none: { free: "No driver is free.", busy: "None.", off_duty: "None." },
     assign: (name: string) => `Assign to ${name}`,
-    map: "Map of drivers and facilities",
+    map: (free: number, busy: number, facilities: number, hasChosen: boolean) =>
+      `Map: ${plural(free, "free driver", "free drivers")}, ${busy} busy, ` +
+      `${plural(facilities, "facility", "facilities")}${hasChosen ? " and the chosen pickup" : ""}. ` +
+      "How far each driver is from a chosen pickup stands in the lists of drivers.",
     mapEmpty: "Nobody has a position yet.",
     legend: { free: "free", busy: "busy", facility: "facility", chosen: "chosen pickup" },
   },
@@ -193,7 +209,6 @@ export const texts = {
     account: "Account",
     refunded: "Refunded",
     driver: "Driver",
-    patient: "Patient",
     showPatient: "Show the patient",
     shown: "This is recorded in the patient's audit log.",
     reason: "Reason",
@@ -202,7 +217,6 @@ export const texts = {
     messages: "Texts",
     noMessages: "No text was sent.",
     resend: "Send again",
-    events: "Events",
     created: "Created",
     by: "by",
     took: (span: string) => `after ${span}`,
@@ -258,7 +272,6 @@ export const texts = {
     without: (n: number) => `${n} without a pickup`,
     texts: "Texts",
     textsNone: "The texts of your last pickups appear here.",
-    none: "No patient",
     range: "The window ends before it begins.",
     past: "This window has passed.",
     at: "Appointments at",
@@ -307,7 +320,6 @@ export const texts = {
     notLinked: "Your user is not linked to a driver. Ask an admin.",
     navigate: "Open in maps",
     details: "Details",
-    done: "Done today",
   },
   admin: {
     users: "Users",
@@ -323,7 +335,6 @@ export const texts = {
     search: "Search by name",
     inactive: "deactivated",
     accounts: "Accounts",
-    balance: "Balance",
     statement: "Statement",
     statementOf: (account: string) => `Statement of ${account}`,
     opening: "Opening balance",
@@ -469,6 +480,26 @@ export const texts = {
         "sync-appointments": "Sent by a feed of appointments",
       } as Record<string, string>,
     },
+    jobs: {
+      title: "Stuck jobs",
+      none: "No job has failed for good, and none waits after three tries. Jobs that no worker has begun are not here.",
+      hint: "What was tried three times and waits, and what is not tried again. Operators know a job by its number.",
+      ended: "Given up",
+      waits: "Waiting",
+      soon: "next try at once",
+      number: (id: number) => `job ${id}`,
+      kind: { send_text: "Send a text", dispatch_pickup: "Dispatch a pickup" } as Record<string, string>,
+      waitsFor: {
+        send_text: "waits for the gateway",
+        dispatch_pickup: "waits for a free driver",
+        other: "waits",
+      } as Record<string, string>,
+      error: {
+        failed: "the last try failed",
+        canceled: "what it is for is not there",
+        panic: "the last try broke the worker",
+      } satisfies Record<NonNullable<Schema<"StuckJob">["last_error"]>, string>,
+    },
     webhooks: {
       title: "Webhooks",
       endpoints: "Endpoints",
@@ -481,6 +512,7 @@ export const texts = {
       save: "Save",
       editHint: "What is pending goes to the new address.",
       url: "Address",
+      urlBegins: "https://",
       urlHint: "Begins with https:// and is public.",
       events: "Events",
       all: "All events, also those to come",
@@ -534,7 +566,7 @@ export const texts = {
     },
   },
   refused: {
-    title: "Refused",
+    blockedBy: "Open the pickup that the driver has",
     now: (status: string) => `It is ${status} now.`,
     no_answer: "The server did not answer. Try again: what was done already is not done twice.",
     internal: "Something broke on the server. Try again; if it stays, tell your admin.",

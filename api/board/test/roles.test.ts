@@ -18,7 +18,7 @@ after(() => v?.close());
 
 afterEach(async () => {
   await relieve();
-  assert.deepEqual(v.complaints(), []);
+  assert.deepEqual(await v.complaints(), []);
 });
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
