@@ -281,7 +281,7 @@ test("staff get nothing of a foreign facility; no patient is in an address, a ti
   await page.getByRole("combobox", { name: "Patient" }).fill("zebu");
   await page.getByRole("option", { name: /Zebulon Quux/ }).click();
   await page.getByRole("combobox", { name: "Patient" }).fill("foreign");
-  await page.getByText("Nothing here.").last().waitFor();
+  await page.getByText("Nobody of this name is found.").last().waitFor();
   await page.goto(`${v.server.url}/board/pickups/${id}`);
   await page.getByRole("button", { name: "Show the patient" }).click();
   await page.getByText("Zebulon Quux").waitFor();

@@ -6589,7 +6589,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8239,7 +8242,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8751,7 +8757,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9189,7 +9198,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9558,7 +9570,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -10601,7 +10616,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -12132,7 +12150,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -15001,7 +15022,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -16056,7 +16080,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -16513,6 +16540,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
+                    /** @description The text */
                     data: {
                         /**
                          * @description Contains no patient data and no price
