@@ -171,7 +171,7 @@ test("a driver whose browser does not allow the location is told, and sends none
   assert.deepEqual(sent, []);
 });
 
-test("a chosen pickup is shown also when no column has it: it has ended, is filtered out, or is not there", async () => {
+test("a chosen pickup is shown also when no column has it: it has ended, or is filtered out", async () => {
   const ended = await submitted(v, { pickup_address: "3 Ended St" });
   unwrap(await v.as("dispatcher").pickups.cancel(ended, { reason: "Road closed" }));
   const open = await submitted(v, { pickup_address: "4 Open St" });
