@@ -367,6 +367,21 @@ test("a search of patients that fails is told, and tried again", async () => {
   await page.getByRole("option", { name: /Wilhelmina Sought/ }).click();
 });
 
+test("a pickup's page whose rules cannot be read says so, and has its buttons when they are read again", async () => {
+  const id = await submitted(v, { pickup_address: "16 Ruled St" });
+  const page = await v.login("dispatcher");
+  await page.route("**/v1/pickup-transitions*", (route) => route.fulfill(refusal));
+  await page.goto(`${v.server.url}/board/pickups/${id}`);
+  const failed = page.getByRole("alert").filter({ hasText: "Could not be read. Refused by the test." });
+  await failed.waitFor();
+  assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
+  await page.unroute("**/v1/pickup-transitions*");
+  await failed.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Cancel" }).waitFor();
+  await page.locator(".machine .state.now").getByText("Waiting").waitFor();
+  unwrap(await v.as("dispatcher").pickups.cancel(id));
+});
+
 test("what cannot be read is told, and read when it is tried again", async () => {
   const page = await v.login("driver", phone);
   await page.route("**/v1/pickups?*", (route) => route.fulfill(refusal));

@@ -23,7 +23,7 @@ var mainlines = []string{"origin/main", "origin/master", "main", "master"}
 
 // Wanted says with which commit a change is to be compared.
 type Wanted struct {
-	Ref    string // a commit, or a branch that HEAD left
+	Ref    string // a commit, a branch that HEAD left, or "none"
 	Landed string // a file below the root that has the commit that landed last, or ""
 	CI     bool   // nobody works here: what is judged is committed
 }
@@ -35,7 +35,7 @@ type Wanted struct {
 // nothing would be judged.
 func FindBase(ctx context.Context, root string, w Wanted) (Base, error) {
 	base, err := find(ctx, root, w)
-	if err != nil || !w.CI {
+	if err != nil || !w.CI || w.Ref == nothing {
 		return base, err
 	}
 	if head, err := headOf(ctx, root); err != nil || head == base.Commit {
@@ -46,8 +46,14 @@ func FindBase(ctx context.Context, root string, w Wanted) (Base, error) {
 	return base, nil
 }
 
+// nothing as a Ref says that there is nothing to compare with, as for the first commit of a repository.
+const nothing = "none"
+
 func find(ctx context.Context, root string, w Wanted) (Base, error) {
 	switch {
+	case w.Ref == nothing:
+		head, err := headOf(ctx, root)
+		return Base{head, "nothing before it: only what is not committed is new"}, err
 	case w.Ref != "":
 		return named(ctx, root, w.Ref)
 	case w.Landed != "" && w.CI:

@@ -116,6 +116,10 @@ func TestAChangeIsNotComparedWithItselfInCI(t *testing.T) {
 	clone.fails(t, tree.Wanted{CI: true}, "cannot be judged")
 	clone.fails(t, tree.Wanted{CI: true, Ref: "HEAD"}, "cannot be judged")
 	clone.fails(t, tree.Wanted{CI: true, Landed: "landed"}, "git fetch --unshallow")
+	told, err := tree.FindBase(t.Context(), clone.root, tree.Wanted{CI: true, Ref: "none", Landed: "landed"})
+	if err != nil || told.Commit != clone.git("rev-parse", "HEAD") || !strings.Contains(told.Why, "nothing before it") {
+		t.Errorf("got %v, %v; want what is told not to be compared", told, err)
+	}
 	clone.git("fetch", "-q", "--unshallow")
 	got, err := tree.FindBase(t.Context(), clone.root, tree.Wanted{CI: true, Landed: "landed"})
 	if err != nil || got.Commit != landed {
