@@ -105,7 +105,7 @@ test("of two dispatchers who drag the same card at once one wins, and the other 
   for (const page of [left, right]) await card(page, "ASSIGNED", "12 Contested").getByText(winner).waitFor();
 });
 
-test("of two pickups for one driver the second comes back to its column, with the reason and the first one", async () => {
+test("of two pickups for one driver the second comes back to its column, with the reason", async () => {
   const name = "Both want me";
   await driver(v, name);
   const [first] = [
