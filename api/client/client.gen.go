@@ -1061,6 +1061,24 @@ func (s PatientsService) Create(ctx context.Context, body NewPatient, opts ...Cr
 	}.create(body.ID != nil, opts))
 }
 
+// Search searches the patients that you see: search-patients.
+//
+// Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and in no address,
+// which proxies log and browsers keep: use it wherever a person types what is of a patient. It changes nothing, so that
+// it can be repeated. A next_cursor continues the search of the session that got it. Limited, whatever the role, to
+// patients that a facility of your groups has treated or was allowed to see. The read is audited: see
+// list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+func (s PatientsService) Search(ctx context.Context, body PatientSearch) iter.Seq2[*Patient, error] {
+	return list[Patient](ctx, s.t, request{method: "POST", path: "/v1/patients/search", body: body})
+}
+
+// SearchPage reads one page of Search: the first, or the one of a cursor.
+func (s PatientsService) SearchPage(ctx context.Context, body PatientSearch, cursor string) (*Page[Patient], error) {
+	return page[Patient](ctx, s.t, request{method: "POST", path: "/v1/patients/search", body: body}, cursor)
+}
+
 // Get gets a patient: get-patient.
 //
 // Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is
@@ -2775,6 +2793,24 @@ type PatientRecord struct {
 	// Given name.
 	GivenName string `json:"given_name"`
 	// E.164.
+	Phone *string `json:"phone,omitempty"`
+}
+
+// PatientSearch: Which patients are searched, and the page: without a filter, all that the caller sees.
+type PatientSearch struct {
+	// Only patients born on this day.
+	BirthDate *Date `json:"birth_date,omitempty"`
+	// The next_cursor of the previous page.
+	Cursor *string `json:"cursor,omitempty"`
+	// Only patients with this id in the records of their facility; blanks around it are ignored.
+	ExternalID *string `json:"external_id,omitempty"`
+	// Only patients that this facility sees.
+	FacilityID *uuid.UUID `json:"facility_id,omitempty"`
+	// The maximum number of items.
+	Limit *int `json:"limit,omitempty"`
+	// Only patients with these words, or beginnings of words, in their names.
+	Name *string `json:"name,omitempty"`
+	// Only patients with this number.
 	Phone *string `json:"phone,omitempty"`
 }
 

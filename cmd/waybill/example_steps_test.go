@@ -141,6 +141,7 @@ func exampleCustomers() []exampleStep {
 			"external_id": "2001", "given_name": "Ada", "family_name": "Example", "birth_date": "1990-05-17",
 			"phone": "+14155550123"}},
 		{operation: "list-patients", as: staff, parameters: []any{"facility_id", clinic, "limit", 2}},
+		{operation: "search-patients", as: staff, body: in{"name": "ada exam", "limit": 2}},
 		{operation: "get-patient", as: staff, parameters: patient},
 		{operation: "edit-patient", as: staff, parameters: patient, body: in{"phone": "+14155550124"}},
 		{operation: "allow-patient-facility", as: db.UserRoleDispatcher, parameters: allowed},

@@ -768,6 +768,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/patients/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search the patients that you see
+         * @description Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and in no address, which proxies log and browsers keep: use it wherever a person types what is of a patient. It changes nothing, so that it can be repeated. A next_cursor continues the search of the session that got it. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["search-patients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patients/{patient_id}": {
         parameters: {
             query?: never;
@@ -3773,6 +3795,43 @@ export interface components {
              */
             phone?: string;
         };
+        /** @description Which patients are searched, and the page: without a filter, all that the caller sees */
+        PatientSearch: {
+            /**
+             * Format: date
+             * @description Only patients born on this day
+             * @example 1990-05-17
+             */
+            birth_date?: string;
+            /** @description The next_cursor of the previous page */
+            cursor?: string;
+            /**
+             * @description Only patients with this id in the records of their facility; blanks around it are ignored
+             * @example 4711
+             */
+            external_id?: string;
+            /**
+             * Format: uuid
+             * @description Only patients that this facility sees
+             */
+            facility_id?: string;
+            /**
+             * Format: int32
+             * @description The maximum number of items
+             * @default 50
+             */
+            limit: number;
+            /**
+             * @description Only patients with these words, or beginnings of words, in their names
+             * @example love ada
+             */
+            name?: string;
+            /**
+             * @description Only patients with this number
+             * @example +14155550123
+             */
+            phone?: string;
+        };
         /** @description That a user read or wrote the data of a patient */
         PhiRead: {
             /**
@@ -5998,6 +6057,7 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/create-patient"><span>Create a patient</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-patients"><span>List the patients that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/search-patients"><span>Search the patients that you see</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/get-patient"><span>Get a patient</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-patient"><span>Edit a patient</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-consents"><span>List the consents of a patient</span> <span class="method GET">GET</span></a></li>
@@ -10441,6 +10501,66 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "search-patients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "limit": 2,
+                 *       "name": "ada exam"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PatientSearch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "birth_date": "1990-05-17",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "2001",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "phone": "+14155550123",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];

@@ -24,7 +24,7 @@ export function PatientField({ facilityId, value, onChange }: Props) {
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       const query = { name, limit: 8, ...(facilityId !== undefined && { facility_id: facilityId }) };
-      const page = await waybill.patients.list(query).page(undefined, stop.signal);
+      const page = await waybill.patients.search(query).page(undefined, stop.signal);
       if (stop.signal.aborted || !page.ok) return;
       setFound(
         page.value.items.map(({ id, given_name, family_name, birth_date }) => ({
