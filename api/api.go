@@ -201,6 +201,7 @@ func tags() []*huma.Tag {
 		{Name: "flags", Description: "Feature flags of the tenant"},
 		{Name: "webhooks", Description: "Events of pickups, sent to endpoints of the tenant, and what Waybill " +
 			"asks of the gateway that sends its texts"},
+		{Name: "jobs", Description: "What is done in the background"},
 		{Name: "batches", Description: "Several writes at once"},
 		{Name: "service", Description: "The server itself"},
 	}
@@ -228,6 +229,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerFeedReports()
+	a.registerStuckJobs()
 	a.registerService()
 	a.registerBatches()
 	a.describeBatch()

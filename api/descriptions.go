@@ -122,6 +122,8 @@ var describedSchemas = map[string]string{
 	"Session":          "The session of the token that a request carries: a client has one, so that its path has no id",
 	"NotApplied":       "Records of a feed that changed nothing, by the reason",
 	"AccountStatement": "The entries of an account in a range of time, with the balance after each",
+	"StuckJob":         "A job of the tenant's background work that does not get done",
+	"PageStuckJob":     "A page of a list",
 	"StatementLine":    "An entry of an account, with the balance after it",
 }
 

@@ -114,6 +114,7 @@ var servedBy = map[string]string{
 	"list-appointments": "primary: audited", "list-patient-appointments": "primary: audited",
 	"list-patient-reads":    "primary: the audit itself",
 	"list-user-reads":       "primary: the audit itself",
+	"list-stuck-jobs":       "primary: as it is now",
 	"list-patient-consents": "primary: who may see a patient", "list-pickup-messages": "primary: with its pickup",
 	"get-session": "primary: the session itself", "list-pickup-transitions": "primary: kept by the process",
 	"list-pickup-adjustments": "primary: kept by the process",

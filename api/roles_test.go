@@ -88,6 +88,7 @@ var table = map[string]rights{
 	"write-batch":               {"AAAAA", ""},
 	"list-patient-appointments": {"OOO--", "patient"},
 	"list-user-reads":           {"A----", ""},
+	"list-stuck-jobs":           {"A----", ""},
 	"list-patient-reads":        {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 

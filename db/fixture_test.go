@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -276,3 +277,19 @@ func withKey(key string) func(*db.Transition) { return func(t *db.Transition) { 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func digest(s string) []byte { return []byte(s) }
+
+// vacuum vacuums and analyzes tables, until each page of theirs is visible to all: where a transaction is still open,
+// index-only scans have to read the table, and the planner takes another way.
+func vacuum(ctx context.Context, owner db.DBTX, tables ...string) {
+	var hidden int
+	for range 500 {
+		must(owner.Exec(ctx, "VACUUM (ANALYZE) "+strings.Join(tables, ", ")))
+		must(0, owner.QueryRow(ctx, "SELECT count(*) FROM pg_class WHERE oid = ANY ($1::text[]::regclass[]) "+
+			"AND relallvisible < relpages", tables).Scan(&hidden))
+		if hidden == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	panic(fmt.Sprintf("pages of %v are not visible to all", tables))
+}

@@ -8,6 +8,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const countJobs = `-- name: CountJobs :many
@@ -146,6 +148,99 @@ func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, 
 	for rows.Next() {
 		var i ListPausedQueuesRow
 		if err := rows.Scan(&i.Name, &i.PausedAt, &i.Waiting); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStuckJobs = `-- name: ListStuckJobs :many
+SELECT
+    j.id, j.kind, coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
+    (j.state IN ('cancelled', 'discarded'))::boolean AS has_ended,
+    (j.attempt + coalesce((j.metadata ->> 'snoozes')::int, 0))::int AS tries,
+    j.created_at, j.attempted_at,
+    CASE WHEN j.finalized_at IS NULL THEN j.scheduled_at END AS next_try_at,
+    CASE
+        WHEN j.errors IS NULL THEN ''
+        WHEN j.errors[cardinality(j.errors)] ->> 'trace' <> '' THEN 'panic'
+        WHEN j.state = 'cancelled' THEN 'canceled'
+        ELSE 'failed'
+    END::text AS last_error
+FROM (
+    SELECT id, state, attempt, max_attempts, attempted_at, created_at, finalized_at, scheduled_at, priority, args, attempted_by, errors, kind, metadata, queue, tags, unique_key, unique_states
+    FROM river_job AS s
+    WHERE s.args ->> 'tenant_id' = ($1::uuid)::text
+        AND (s.state IN ('cancelled', 'discarded')
+            OR s.state IN ('retryable', 'scheduled') AND (s.attempt >= 3 OR s.metadata -> 'snoozes' >= '3'))
+        AND s.id < $2
+    ORDER BY s.id DESC
+    LIMIT $3::int
+) AS j
+LEFT JOIN pickup_events AS e ON e.tenant_id = $1::uuid
+    AND e.id = CASE
+        WHEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            THEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id')::uuid
+    END
+LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
+    AND p.id = e.pickup_id
+    AND role_sees_pickup($4::user_role, p.status, p.driver_id, NULL)
+ORDER BY j.id DESC
+`
+
+type ListStuckJobsParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"tenant_id"`
+	BeforeID   int64     `json:"before_id"`
+	MaxRows    int32     `json:"max_rows"`
+	ViewerRole UserRole  `json:"viewer_role"`
+}
+
+type ListStuckJobsRow struct {
+	ID          int64      `json:"id"`
+	Kind        string     `json:"kind"`
+	PickupID    uuid.UUID  `format:"uuid" json:"pickup_id"`
+	HasEnded    bool       `json:"has_ended"`
+	Tries       int32      `json:"tries"`
+	CreatedAt   time.Time  `json:"created_at"`
+	AttemptedAt *time.Time `json:"attempted_at" nullable:"true"`
+	NextTryAt   *time.Time `json:"next_try_at" nullable:"true"`
+	LastError   string     `json:"last_error"`
+}
+
+// Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
+// wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing, and what a job is
+// for is looked up for those of the page alone. A pickup is named where the viewer sees it. The error is told by its
+// class alone, since its text may have values.
+// A text has the id of the event that it tells of.
+func (q *Queries) ListStuckJobs(ctx context.Context, arg ListStuckJobsParams) ([]ListStuckJobsRow, error) {
+	rows, err := q.db.Query(ctx, listStuckJobs,
+		arg.TenantID,
+		arg.BeforeID,
+		arg.MaxRows,
+		arg.ViewerRole,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListStuckJobsRow{}
+	for rows.Next() {
+		var i ListStuckJobsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.PickupID,
+			&i.HasEnded,
+			&i.Tries,
+			&i.CreatedAt,
+			&i.AttemptedAt,
+			&i.NextTryAt,
+			&i.LastError,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

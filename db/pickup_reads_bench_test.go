@@ -33,7 +33,7 @@ func BenchmarkGetPickups(b *testing.B) {
 		plain = append(plain, w.pickup(ctx))
 		named = append(named, w.pickup(ctx, func(draft *db.Draft) { draft.PatientID = &patient }))
 	}
-	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) pickups"))
+	vacuum(ctx, w.owner, "pickups")
 	for _, size := range []int{1, 64} {
 		args := func(pickups []uuid.UUID) db.GetPickupsParams {
 			return db.GetPickupsParams{

@@ -148,7 +148,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 		r.Patients(w.facility, 500)
 		r.Appointments(w.facility, seed.Appointments{Patients: 500, From: begin, Every: 10 * time.Minute, N: 75_000})
 	})
-	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
+	vacuum(ctx, w.owner, "appointments", "patients", "patient_facilities")
 
 	explain := func(run func(*db.Raw)) (plan node) {
 		w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -584,6 +585,11 @@ func (c costFixture) jobCosts() map[string][]readCost {
 			_, err := q.ListUnfoldedTenants(ctx, db.ListUnfoldedTenantsParams{MaxRows: 500})
 			return err
 		}),
+		"ListStuckJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListStuckJobs(ctx,
+				db.ListStuckJobsParams{TenantID: c.TenantID, ViewerRole: "admin", BeforeID: math.MaxInt64, MaxRows: 50})
+			return err
+		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckAfter: time.Hour, MaxRows: 50})
 			return err
@@ -675,6 +681,21 @@ const queues = `
 		('retryable', 100, false), ('running', 100, false)) AS s (state, jobs, finalized)
 	CROSS JOIN LATERAL generate_series(1, s.jobs) AS n;
 	INSERT INTO river_queue (name, paused_at, updated_at) VALUES ('texts', now(), now())`
+
+// stuckJobs has many jobs of a tenant that will be done, before and after those that are stuck, and many stuck jobs of
+// another tenant.
+const stuckJobs = `
+	INSERT INTO river_job (kind, queue, args, state, finalized_at, attempt, metadata)
+	SELECT 'send_text', 'stuck_texts',
+		jsonb_build_object('tenant_id', CASE WHEN s.ours THEN $1::uuid ELSE gen_random_uuid() END,
+			'message_id', CASE WHEN s.ours THEN $2::uuid ELSE gen_random_uuid() END),
+		s.state::river_job_state, CASE WHEN s.finalized THEN now() END, s.attempt, s.metadata::jsonb
+	FROM (VALUES ('available', 2000, false, 0, '{}', true), ('scheduled', 2000, false, 1, '{"snoozes": 1}', true),
+		('discarded', 200, true, 25, '{}', true), ('scheduled', 200, false, 0, '{"snoozes": 5}', true),
+		('completed', 2000, true, 1, '{}', true), ('discarded', 2000, true, 25, '{}', false),
+		('scheduled', 2000, false, 1, '{"snoozes": 1}', true))
+		AS s (state, jobs, finalized, attempt, metadata, ours)
+	CROSS JOIN LATERAL generate_series(1, s.jobs) AS n`
 
 // busyNeighbor has the newest pickups of the tenant, at a facility that no staff see.
 const busyNeighbor = `
@@ -931,8 +952,10 @@ func testReadCosts(t *testing.T, pickups int) {
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
 	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
 	must(conn.Exec(ctx, queues))
+	must(conn.Exec(ctx, stuckJobs, c.TenantID,
+		scan[uuid.UUID](ctx, d.owner, "SELECT id FROM pickup_events WHERE tenant_id = $1 LIMIT 1", c.TenantID)))
 	must(conn.Exec(ctx, webhooks, c.TenantID))
-	must(conn.Exec(ctx, "VACUUM ANALYZE river_job, webhook_endpoints, webhook_queues, webhook_deliveries"))
+	vacuum(ctx, conn, "river_job", "webhook_endpoints", "webhook_queues", "webhook_deliveries")
 	for _, n := range nouns {
 		if n.rows != "" {
 			must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))

@@ -28,7 +28,7 @@ func BenchmarkRecordedReads(b *testing.B) {
 		patients = append(patients, id)
 		pickups = append(pickups, w.pickup(ctx, func(draft *db.Draft) { draft.PatientID = &id }))
 	}
-	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) pickups, patients, patient_facilities"))
+	vacuum(ctx, w.owner, "pickups", "patients", "patient_facilities")
 	conn := must(d.Pool().Acquire(ctx))
 	defer conn.Release()
 	pid := conn.Conn().PgConn().PID()

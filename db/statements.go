@@ -62,6 +62,8 @@ type statements interface {
 	ListWebhookEndpoints(context.Context, ListWebhookEndpointsParams) ([]WebhookEndpoint, error)
 	ListWebhookDeliveries(context.Context, ListWebhookDeliveriesParams) ([]WebhookDelivery, error)
 
+	ListStuckJobs(context.Context, ListStuckJobsParams) ([]ListStuckJobsRow, error)
+
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }

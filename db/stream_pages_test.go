@@ -75,7 +75,7 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 	w.eventsOf(ctx, hidden, nil, db.PickupStatusDRAFT, 60_000)
 	w.eventsOf(ctx, mine, &driver.DriverID, db.PickupStatusCOLLECTED, 1)
 	w.eventsOf(ctx, hidden, nil, db.PickupStatusDRAFT, 40_000)
-	must(w.owner.Exec(ctx, "VACUUM ANALYZE pickup_events"))
+	vacuum(ctx, w.owner, "pickup_events")
 	const looked, most = 2_000, 20_000 // events and pages of a step
 	for _, v := range []db.Viewer{w.staff, w.hub, driver, w.stranger} {
 		var seen []uuid.UUID
@@ -129,7 +129,7 @@ func TestTheStreamOfFewClinicsReadsWhatItShows(t *testing.T) {
 		}
 	}
 	w.facilityEvents(ctx, hidden, 20_000)
-	must(w.owner.Exec(ctx, "VACUUM ANALYZE pickup_events"))
+	vacuum(ctx, w.owner, "pickup_events")
 	for name, c := range map[string]struct {
 		v     db.Viewer
 		want  int

@@ -21,6 +21,7 @@ type Client struct {
 	Facilities   FacilitiesService
 	Flags        FlagsService
 	Groups       GroupsService
+	Jobs         JobsService
 	Patients     PatientsService
 	Pickups      PickupsService
 	Service      ServiceService
@@ -39,6 +40,7 @@ func newClient(t *transport) *Client {
 		Facilities:   FacilitiesService{t},
 		Flags:        FlagsService{t},
 		Groups:       GroupsService{t},
+		Jobs:         JobsService{t},
 		Patients:     PatientsService{t},
 		Pickups:      PickupsService{t},
 		Service:      ServiceService{t},
@@ -974,6 +976,25 @@ func (s GroupsService) AddMember(ctx context.Context, groupID uuid.UUID, userID 
 	return send(ctx, s.t, request{
 		method: "PUT", path: path("/v1/groups/{group_id}/members/{user_id}", groupID, userID),
 	})
+}
+
+// JobsService has the operations on jobs.
+type JobsService struct{ t *transport }
+
+// ListStuckJobs lists the jobs that are stuck: list-stuck-jobs.
+//
+// The background work of the tenant that does not get done, newest first: texts to send (send_text), unless the gateway
+// has refused them, which is a status of the text, and pickups to dispatch (dispatch_pickup). A job is stuck when it
+// has ended without success, or was tried three times and waits for the next try.
+//
+// Roles: admin.
+func (s JobsService) ListStuckJobs(ctx context.Context, query *ListQuery) iter.Seq2[*StuckJob, error] {
+	return list[StuckJob](ctx, s.t, request{method: "GET", path: "/v1/stuck-jobs", query: query})
+}
+
+// ListStuckJobsPage reads one page of ListStuckJobs: the first, or the one of a cursor.
+func (s JobsService) ListStuckJobsPage(ctx context.Context, query *ListQuery, cursor string) (*Page[StuckJob], error) {
+	return page[StuckJob](ctx, s.t, request{method: "GET", path: "/v1/stuck-jobs", query: query}, cursor)
 }
 
 // PatientsService has the operations on patients.
@@ -3095,6 +3116,28 @@ type StatementLine struct {
 	Note *string `json:"note"`
 	// The pickup that was charged or refunded.
 	PickupID *uuid.UUID `json:"pickup_id"`
+}
+
+// StuckJob is a job of the tenant's background work that does not get done.
+type StuckJob struct {
+	// When it was tried last.
+	AttemptedAt *time.Time `json:"attempted_at"`
+	// When it was created.
+	CreatedAt time.Time `json:"created_at"`
+	// True: it is not tried again by itself.
+	HasEnded bool `json:"has_ended"`
+	// Id of the job, by which operators know it.
+	ID int64 `json:"id"`
+	// What is to be done.
+	Kind string `json:"kind"`
+	// How the last try ended; absent if it waits for something, such as the gateway or a free driver.
+	LastError string `json:"last_error,omitzero"`
+	// When it is tried next; null if it will not be.
+	NextTryAt *time.Time `json:"next_try_at"`
+	// The pickup that it is for; null if there is none.
+	PickupID *uuid.UUID `json:"pickup_id"`
+	// How often it was tried.
+	Tries int `json:"tries"`
 }
 
 // TransitionName: What happened to a pickup: a transition from one status to another, or a change of what it is

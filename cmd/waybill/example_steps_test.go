@@ -150,6 +150,7 @@ func exampleCustomers() []exampleStep {
 		{operation: "list-patient-reads", as: admin, parameters: append([]any{"limit", 2}, patient...)},
 		{operation: "list-user-reads", as: admin, parameters: []any{"user_id", demoID("user staff").String(),
 			"limit", 2}},
+		{operation: "list-stuck-jobs", as: admin, parameters: []any{"limit", 2}},
 		{operation: "sync-appointments", as: staff,
 			parameters: []any{"facility_id", clinic, "as_of", "2026-01-05T09:00:00Z"},
 			body: []any{in{"external_id": "4711",

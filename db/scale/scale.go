@@ -149,7 +149,7 @@ func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 	}
 	for _, part := range []string{
 		"prepare", "drop", "roots", "patients", "appointments", "pickups", "events", "entries", "restore",
-		"webhooks",
+		"webhooks", "jobs",
 	} {
 		said(part)
 		text, err := size.part(part)

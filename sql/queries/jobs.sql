@@ -63,6 +63,44 @@ JOIN river_job AS j ON j.id = t.id
 ORDER BY j.id
 LIMIT @max_rows;
 
+-- Lists the jobs of a tenant that do not get done, newest first: those that have ended without success, and those that
+-- wait for another try after three. They are found by river_job_stuck_idx: other jobs cost nothing, and what a job is
+-- for is looked up for those of the page alone. A pickup is named where the viewer sees it. The error is told by its
+-- class alone, since its text may have values.
+-- name: ListStuckJobs :many
+SELECT
+    j.id, j.kind, coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS pickup_id,
+    (j.state IN ('cancelled', 'discarded'))::boolean AS has_ended,
+    (j.attempt + coalesce((j.metadata ->> 'snoozes')::int, 0))::int AS tries,
+    j.created_at, j.attempted_at,
+    CASE WHEN j.finalized_at IS NULL THEN j.scheduled_at END AS next_try_at,
+    CASE
+        WHEN j.errors IS NULL THEN ''
+        WHEN j.errors[cardinality(j.errors)] ->> 'trace' <> '' THEN 'panic'
+        WHEN j.state = 'cancelled' THEN 'canceled'
+        ELSE 'failed'
+    END::text AS last_error
+FROM (
+    SELECT *
+    FROM river_job AS s
+    WHERE s.args ->> 'tenant_id' = (@tenant_id::uuid)::text
+        AND (s.state IN ('cancelled', 'discarded')
+            OR s.state IN ('retryable', 'scheduled') AND (s.attempt >= 3 OR s.metadata -> 'snoozes' >= '3'))
+        AND s.id < @before_id
+    ORDER BY s.id DESC
+    LIMIT @max_rows::int
+) AS j
+-- A text has the id of the event that it tells of.
+LEFT JOIN pickup_events AS e ON e.tenant_id = @tenant_id::uuid
+    AND e.id = CASE
+        WHEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            THEN coalesce(j.args ->> 'message_id', j.args ->> 'event_id')::uuid
+    END
+LEFT JOIN pickups AS p ON p.tenant_id = e.tenant_id
+    AND p.id = e.pickup_id
+    AND role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, NULL)
+ORDER BY j.id DESC;
+
 -- Makes the jobs of killed workers available again: those that have been running for longer than a job may, by
 -- the database's clock. River's own rescue goes by the clock of the process that happens to be its leader: one
 -- that is ahead takes jobs from workers that run them, and one that is behind leaves them where they are. A job

@@ -22,6 +22,7 @@ const Groups = lazy(() => import("./admin/groups").then(({ Groups }) => ({ defau
 const Facilities = lazy(() => import("./admin/facilities").then(({ Facilities }) => ({ default: Facilities })));
 const Feeds = lazy(() => import("./admin/feeds").then(({ Feeds }) => ({ default: Feeds })));
 const Reads = lazy(() => import("./admin/reads").then(({ Reads }) => ({ default: Reads })));
+const Jobs = lazy(() => import("./admin/jobs").then(({ Jobs }) => ({ default: Jobs })));
 const Webhooks = lazy(() => import("./admin/webhooks").then(({ Webhooks }) => ({ default: Webhooks })));
 const Flags = lazy(() => import("./admin/flags").then(({ Flags }) => ({ default: Flags })));
 
@@ -47,6 +48,7 @@ const pages: Record<Role, Page[]> = {
     later(texts.nav.feeds, "feeds", ([, id]) => <Feeds id={id} />),
     later(texts.nav.reads, "reads", ([, ...of]) => <Reads of={of} />),
     later(texts.nav.webhooks, "webhooks", ([, id]) => <Webhooks id={id} />),
+    later(texts.nav.jobs, "jobs", () => <Jobs />),
     later(texts.nav.flags, "flags", () => <Flags />),
   ],
   dispatcher: [board, later(texts.nav.accounts, "accounts", ([, id]) => <Accounts id={id} />)],

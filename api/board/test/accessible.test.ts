@@ -67,6 +67,7 @@ const pages: [Role, string[]][] = [
       "reads",
       "webhooks",
       "webhooks/new",
+      "jobs",
       "nothing",
     ],
   ],

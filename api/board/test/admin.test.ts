@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { colleagues, feeds, receiver } from "./admin.js";
-import { type Page, visit, type Visit } from "./visit.js";
+import { driver, type Page, submitted, visit, type Visit } from "./visit.js";
 
 let v: Visit;
 
@@ -170,6 +170,31 @@ test("it is drawn by which group somebody sees a facility, and changed there", a
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("heading", { name: "Nights" }).waitFor();
   await page.getByText("Nobody is in this group.").waitFor();
+});
+
+test("a pickup that waits for a free driver is among the stuck jobs until it is dispatched", async () => {
+  const { drivers, flags } = v.as("admin");
+  for (const driver of unwrap(await drivers.list().page()).items) {
+    if (driver.on_duty) unwrap(await drivers.edit(driver, { on_duty: false }));
+  }
+  const page = await v.login("admin");
+  await menu(page, "Jobs");
+  await page.getByText(/No job has failed for good/).waitFor();
+  const set = async (enabled: boolean) => {
+    const flag = unwrap(await flags.list().page()).items.find(({ name }) => name === "auto_dispatch")!;
+    unwrap(await flags.set(flag, { enabled }));
+  };
+  await set(true);
+  const id = await submitted(v);
+  await set(false);
+  const stuck = page.getByRole("listitem").filter({ hasText: "Dispatch a pickup" });
+  const refresh = page.getByRole("button", { name: "Look again" });
+  for (; (await stuck.count()) === 0; await page.waitForTimeout(500)) await refresh.click();
+  await stuck.getByText(/tries · waits for a free driver/).waitFor();
+  assert.equal(await stuck.getByRole("link").getAttribute("href"), `/board/pickups/${id}`);
+  await driver(v, "Rescue");
+  for (; (await stuck.count()) > 0; await page.waitForTimeout(500)) await refresh.click();
+  await page.getByText(/No job has failed for good/).waitFor();
 });
 
 test("a facility is added and moved, and an edit of an outdated one is refused with the reason", async () => {

@@ -130,7 +130,11 @@ test("a status that the rules have anew has its column: among those that wait, o
     const rule = (transition: string, from: string, to_status: string) => {
       return { transition, from_statuses: [from], to_status, has_driver: false, roles: ["hub"] };
     };
-    const more = [rule("hold", "SHIPPED", "HELD"), rule("resume", "HELD", "SHIPPED"), rule("lose", "SHIPPED", "LOST")];
+    const more = [
+      rule("hold", "SHIPPED", "HELD"),
+      rule("resume", "HELD", "SHIPPED"),
+      rule("lose", "SHIPPED", "LOST"),
+    ];
     await route.fulfill({ response: answer, json: { ...others, items: [...items, ...more] } });
   });
   for (const status of ["HELD", "LOST"]) {

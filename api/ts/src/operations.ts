@@ -187,6 +187,10 @@ export interface Operations {
     /** Log in: login. */
     login(body: Body<"login">, options?: CallOptions): Promise<Result<"login">>;
   };
+  jobs: {
+    /** List the jobs that are stuck: list-stuck-jobs. */
+    listStuckJobs(query?: Query<"list-stuck-jobs">, options?: CallOptions): Listing<"list-stuck-jobs">;
+  };
   users: {
     /** List the users: list-users. */
     list(query?: Query<"list-users">, options?: CallOptions): Listing<"list-users">;
@@ -302,6 +306,7 @@ export interface Arguments {
   "logout": [];
   "get-session": [];
   "login": [body: Body<"login">];
+  "list-stuck-jobs": [query?: Query<"list-stuck-jobs">];
   "list-users": [query?: Query<"list-users">];
   "create-user": [body: Body<"create-user">];
   "get-user": [userId: string];
@@ -453,6 +458,7 @@ export const operations = {
   "logout": {"tag":"sessions","name":"logout","method":"DELETE","path":"/v1/session","kind":"call","key":"none","params":[],"body":false,"query":false,"dryRun":true},
   "get-session": {"tag":"sessions","name":"get","method":"GET","path":"/v1/session","kind":"call","key":"none","params":[],"body":false,"query":false,"dryRun":false},
   "login": {"tag":"sessions","name":"login","method":"POST","path":"/v1/sessions","kind":"call","key":"none","params":[],"body":true,"query":false,"dryRun":false},
+  "list-stuck-jobs": {"tag":"jobs","name":"listStuckJobs","method":"GET","path":"/v1/stuck-jobs","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-users": {"tag":"users","name":"list","method":"GET","path":"/v1/users","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "create-user": {"tag":"users","name":"create","method":"POST","path":"/v1/users","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
   "get-user": {"tag":"users","name":"get","method":"GET","path":"/v1/users/{user_id}","kind":"call","key":"none","params":["user_id"],"body":false,"query":false,"dryRun":false},

@@ -1458,6 +1458,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stuck-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the jobs that are stuck
+         * @description The background work of the tenant that does not get done, newest first: texts to send (send_text), unless the gateway has refused them, which is a status of the text, and pickups to dispatch (dispatch_pickup). A job is stuck when it has ended without success, or was tried three times and waits for the next try.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-stuck-jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users": {
         parameters: {
             query?: never;
@@ -3608,6 +3630,13 @@ export interface components {
             next_cursor?: string;
         };
         /** @description A page of a list */
+        PageStuckJob: {
+            /** @description The rows of the page, in the order of the list */
+            items: components["schemas"]["StuckJob"][];
+            /** @description Pass it as cursor to get the next page; absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A page of a list */
         PageTransitionRule: {
             /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["TransitionRule"][];
@@ -4554,6 +4583,52 @@ export interface components {
              * @description The pickup that was charged or refunded
              */
             pickup_id: string | null;
+        };
+        /** @description A job of the tenant's background work that does not get done */
+        StuckJob: {
+            /**
+             * Format: date-time
+             * @description When it was tried last
+             */
+            attempted_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** @description True: it is not tried again by itself */
+            has_ended: boolean;
+            /**
+             * @description Id of the job, by which operators know it
+             * @example 4711
+             */
+            id: number;
+            /**
+             * @description What is to be done
+             * @example send_text
+             */
+            kind: string;
+            /**
+             * @description How the last try ended; absent if it waits for something, such as the gateway or a free driver
+             * @enum {string}
+             */
+            last_error?: "failed" | "canceled" | "panic";
+            /**
+             * Format: date-time
+             * @description When it is tried next; null if it will not be
+             */
+            next_try_at: string | null;
+            /**
+             * Format: uuid
+             * @description The pickup that it is for; null if there is none
+             */
+            pickup_id: string | null;
+            /**
+             * Format: int32
+             * @description How often it was tried
+             * @example 5
+             */
+            tries: number;
         };
         /** @description Submit a pickup: submit-pickup, in a batch */
         SubmitPickupWrite: {
@@ -6156,6 +6231,12 @@ export interface operations {
                      *     <li><a href="/docs/operations/list-webhook-deliveries"><span>List the deliveries of a webhook endpoint</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/redeliver-webhook"><span>Send a delivery again</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/ping-webhook-endpoint"><span>Send a ping to a webhook endpoint</span> <span class="method POST">POST</span></a></li>
+                     *     </ul>
+                     *     </details>
+                     *     <details>
+                     *     <summary>Jobs</summary>
+                     *     <ul>
+                     *     <li><a href="/docs/operations/list-stuck-jobs"><span>List the jobs that are stuck</span> <span class="method GET">GET</span></a></li>
                      *     </ul>
                      *     </details>
                      *     <details>
@@ -14660,6 +14741,49 @@ export interface operations {
                     };
                 };
             };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-stuck-jobs": {
+        parameters: {
+            query?: {
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
+                limit?: number;
+                /** @description The next_cursor of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PageStuckJob"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];

@@ -205,6 +205,7 @@ func patientReads() []ScaleRead {
 		{Operation: "list-user-reads", Which: "first page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}"},
 		{Operation: "list-user-reads", Which: "deep page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}",
 			Deep: true},
+		{Operation: "list-stuck-jobs", Viewers: admin, Path: "/v1/stuck-jobs"},
 		{Operation: "list-patient-appointments",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},

@@ -82,7 +82,7 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		d.find(ctx, "driven_facility", scale.Driver, "/v1/facilities", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven", scale.Driver, "/v1/pickups?driver_id={driver}", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven_for", scale.Driver, "/v1/pickups?driver_id={driver}", func(p scalePickup) bool {
-			_, err := d.page(ctx, scale.Driver, "/v1/pickups/"+p.ID.String()+"/patient")
+			_, err := d.page(ctx, scale.Driver, "/v1/pickups/"+fmt.Sprint(p.ID)+"/patient")
 			return err == nil
 		}))
 }
@@ -92,7 +92,7 @@ func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, 
 	will func(scalePickup) bool) error {
 	page, err := d.page(ctx, role, path)
 	if i := slices.IndexFunc(page.Items, will); i >= 0 {
-		d.names[name] = page.Items[i].ID.String()
+		d.names[name] = fmt.Sprint(page.Items[i].ID)
 	}
 	return err
 }
@@ -105,7 +105,7 @@ type scalePage struct {
 
 // scalePickup is an item, if it is a pickup.
 type scalePickup struct {
-	ID        uuid.UUID
+	ID        any        // a string, or the number of a job
 	PatientID *uuid.UUID `json:"patient_id"`
 }
 
