@@ -1486,8 +1486,9 @@ type ListPickupEventsQuery struct {
 // ListEvents lists the events of a pickup: list-pickup-events.
 //
 // Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the
-// same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them,
-// since their login was linked with the driver.
+// same. The ledger entry of one that moved money has the event's id: see get-account-entry, which has the amount and
+// the reason of a refund. The hub sees transitions from collect on, drivers those of the time in which the pickup was
+// assigned to them, since their login was linked with the driver.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -2300,6 +2301,8 @@ type Facility struct {
 	MaxCancelShare float64 `json:"max_cancel_share"`
 	// The name shown to users.
 	Name string `json:"name"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone *string `json:"time_zone"`
 	// Incremented by each edit; compared by If-Match.
 	Version int64 `json:"version"`
 }
@@ -2316,6 +2319,8 @@ type FacilityEdit struct {
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone Nullable[string] `json:"time_zone,omitzero"`
 }
 
 // Feed: What became of a list of a facility's appointments.
@@ -2600,6 +2605,8 @@ type NewFacility struct {
 	Longitude float64 `json:"longitude"`
 	// The name shown to users.
 	Name string `json:"name"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone *string `json:"time_zone,omitempty"`
 }
 
 // NewGroup is a request to create: a group of users, who see its facilities.

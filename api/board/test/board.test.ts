@@ -178,6 +178,28 @@ test("a cancellation has its reason, which the clinic reads", async () => {
   await staff.getByText("Road closed").waitFor();
 });
 
+test("the way of a pickup says what each step charged or gave back, and why", async () => {
+  const id = await submitted(v, { price_cents: 1200, dropoff_address: "9 Money St" });
+  const dispatcher = v.as("dispatcher");
+  unwrap(await dispatcher.pickups.reprice(id, { price_cents: 1550 }));
+  unwrap(await dispatcher.pickups.refund(id, { amount_cents: 225, reason: "Two hours late" }));
+  unwrap(await dispatcher.pickups.cancel(id, {}));
+  for (const role of ["dispatcher", "staff"] as const) {
+    const page = await v.login(role);
+    await page.goto(`${v.server.url}/board/pickups/${id}`);
+    const way = page.locator(".way-taken li");
+    for (const [step, amount] of [
+      ["Submitted", /12\.00 charged/],
+      ["Price changed", /3\.50 charged/],
+      ["Refunded", /2\.25 given back.*Two hours late/],
+      ["Canceled", /13\.25 given back/],
+    ] as const) {
+      await way.filter({ hasText: step }).filter({ hasText: amount }).waitFor();
+    }
+    assert.equal(await page.locator(".moved").count(), 4);
+  }
+});
+
 test("a revoked session ends on every open page, which forgets what it showed", async () => {
   const user = {
     name: "Leaving",

@@ -1201,7 +1201,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
+         * @description Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the same. The ledger entry of one that moved money has the event's id: see get-account-entry, which has the amount and the reason of a refund. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2824,6 +2824,8 @@ export interface components {
             max_cancel_share: number;
             /** @description The name shown to users */
             name: string;
+            /** @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known */
+            time_zone: string | null;
             /**
              * @description Incremented by each edit; compared by If-Match
              * @example 1
@@ -2851,6 +2853,8 @@ export interface components {
             max_cancel_share?: number;
             /** @description The name shown to users */
             name?: string;
+            /** @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known */
+            time_zone?: string | null;
         };
         /** @description What became of a list of a facility's appointments */
         Feed: {
@@ -3267,6 +3271,11 @@ export interface components {
              * @example Mission Clinic
              */
             name: string;
+            /**
+             * @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known
+             * @example America/Los_Angeles
+             */
+            time_zone?: string;
         };
         /** @description A request to create: a group of users, who see its facilities */
         NewGroup: {
@@ -8564,6 +8573,7 @@ export interface operations {
                      *           "longitude": -122.4713,
                      *           "max_cancel_share": 0.5,
                      *           "name": "Sunset Clinic",
+                     *           "time_zone": "America/Los_Angeles",
                      *           "version": 1
                      *         },
                      *         {
@@ -8574,6 +8584,7 @@ export interface operations {
                      *           "longitude": -122.4186,
                      *           "max_cancel_share": 0.5,
                      *           "name": "Mission Clinic",
+                     *           "time_zone": "America/Los_Angeles",
                      *           "version": 1
                      *         }
                      *       ],
@@ -8613,7 +8624,8 @@ export interface operations {
                  *       "id": "019b8d5a-0001-7000-8000-000000000003",
                  *       "latitude": 37.7639,
                  *       "longitude": -122.4713,
-                 *       "name": "Sunset Clinic"
+                 *       "name": "Sunset Clinic",
+                 *       "time_zone": "America/Los_Angeles"
                  *     }
                  */
                 "application/json": components["schemas"]["NewFacility"];
@@ -8645,6 +8657,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8676,6 +8689,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8777,6 +8791,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8855,6 +8870,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 2
                      *     }
                      */

@@ -5,6 +5,7 @@ import { Button } from "react-aria-components";
 
 import { timeOf } from "../format";
 import { Instead } from "../parts/page";
+import { AtFacility } from "../parts/zone";
 import { useWhole } from "../parts/whole";
 import { texts } from "../texts";
 import type { Template } from "./booking";
@@ -32,6 +33,7 @@ export function Appointments({ facilityId, name, use }: Props) {
         {list.data?.map((appointment) => (
           <li key={appointment.id} className="row appointment">
             <time dateTime={appointment.starts_at}>{timeOf(appointment.starts_at)}</time>
+            <AtFacility id={facilityId} at={appointment.starts_at} />
             <span className="name">{nameOf(appointment)}</span>
             {known && withPickup.has(appointment.patient_id) && (
               <small className="done">{texts.clinic.hasPickup}</small>

@@ -8,6 +8,7 @@ import { localOf, shortId } from "../format";
 import { useFacilities } from "../names";
 import { ChoiceField, Field } from "../parts/form";
 import { reasonOf, useNotices } from "../parts/notices";
+import { AtFacility } from "../parts/zone";
 import { texts } from "../texts";
 import { PatientField, type PatientChoice } from "./patient";
 
@@ -132,6 +133,9 @@ export function Booking({ template }: { template: Template | undefined }) {
           error={wrongWindow ? texts.clinic.range : undefined}
         />
       </div>
+      {facilityId !== undefined && start !== "" && end !== "" && !wrongWindow && (
+        <AtFacility id={facilityId} at={new Date(start).toISOString()} end={new Date(end).toISOString()} />
+      )}
       <Field label={texts.clinic.note} value={note} onChange={setNote} />
       <div className="pair">
         {accounts.length !== 1 && (

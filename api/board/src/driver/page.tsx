@@ -8,6 +8,7 @@ import { Switch } from "react-aria-components";
 import { shortId, timeOf } from "../format";
 import { Heading, Instead, More } from "../parts/page";
 import { reasonOf, useNotices } from "../parts/notices";
+import { AtFacility } from "../parts/zone";
 import { Sending } from "../pickup/card";
 import { type Pickup, Transitions } from "../pickup/transitions";
 import { Link } from "../router";
@@ -54,6 +55,7 @@ function Task({ pickup }: { pickup: Pickup }) {
         {window_start && window_end && (
           <Stop name={texts.pickup.window}>
             {timeOf(window_start)} – {timeOf(window_end)}
+            <AtFacility id={pickup.facility_id} at={window_start} end={window_end} />
           </Stop>
         )}
         {note && <Stop name={texts.pickup.note}>{note}</Stop>}
