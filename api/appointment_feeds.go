@@ -128,10 +128,10 @@ func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
 
 // FeedResult is what a list changed.
 type FeedResult struct {
-	Created    int64 `json:"created" doc:"Records of appointments that were not there before"`
-	Updated    int64 `json:"updated" doc:"Records that changed their appointment, or its patient; revived ones too"`
-	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
-	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
+	Created    int64 `json:"created" minimum:"0" doc:"Records of appointments that were not there before"`
+	Updated    int64 `json:"updated" minimum:"0" doc:"Records that changed their appointment, or its patient; revived ones too"`
+	Unchanged  int64 `json:"unchanged" minimum:"0" doc:"Records that were as they are"`
+	Canceled   int64 `json:"canceled" minimum:"0" doc:"Appointments that the list no longer has, of those that end after as_of"`
 	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
 
 	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
@@ -139,7 +139,7 @@ type FeedResult struct {
 
 // NotApplied counts the records that a list left alone.
 type NotApplied struct {
-	ConsentWithdrawn int64 `json:"consent_withdrawn" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
+	ConsentWithdrawn int64 `json:"consent_withdrawn" minimum:"0" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
 }
 
 type syncAppointmentsOutput struct{ Body *FeedResult }

@@ -388,6 +388,8 @@ func TestSlowFeedIsEnded(t *testing.T) {
 				})
 				if err != nil || a.status < 400 || a.status >= 500 || a.str("code") != c.code {
 					t.Errorf("%s: got %v, %v, want %s", f.name, a, err, c.code)
+				} else if err := theDocument().checkProblem(a); err != nil {
+					t.Errorf("%s: the answer violates the document: %v\n%s", f.name, err, a)
 				}
 				if took := time.Since(begun); c.code == "request_timeout" && took < leastPause {
 					t.Errorf("%s: answered after %v, before the limit", f.name, took)

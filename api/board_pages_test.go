@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,27 +32,56 @@ func TestTheBoardIsServedWhole(t *testing.T) {
 	if strings.Contains(policy, "unsafe") || regexp.MustCompile(`<script>|<style| on\w+=`).Match(page.body) {
 		t.Errorf("something is inline, or may be: %s", policy)
 	}
-	loaded := regexp.MustCompile(`(?:src|href)="(/board/[^"]+)"`).FindAllSubmatch(page.body, -1)
+	loaded := linksOf(page.body)
 	if len(loaded) < 2 {
 		t.Fatalf("the page loads %d files", len(loaded))
 	}
-	for _, file := range loaded {
-		a := s.do(nil, "GET", string(file[1]), nil, "Accept-Encoding", "gzip").want(200)
-		plain, err := gzip.NewReader(bytes.NewReader(a.body))
-		if err != nil {
-			t.Fatal(err)
+	// What scripts import, they may import when a page is opened that hardly anybody opens.
+	for i := 0; i < len(loaded); i++ {
+		for _, path := range importsOf(t, s, loaded[i]) {
+			if !slices.Contains(loaded, path) {
+				loaded = append(loaded, path)
+			}
 		}
-		text, err := io.ReadAll(plain)
-		if err != nil || len(text) < len(a.body) || a.header.Get("ETag") == "" {
-			t.Errorf("%s: %d bytes compressed, %d not: %v", file[1], len(a.body), len(text), err)
-		}
-		again := s.do(nil, "GET", string(file[1]), nil, "Accept-Encoding", "gzip",
-			"If-None-Match", a.header.Get("ETag"))
-		if again.want(304); len(again.body) != 0 {
-			t.Errorf("%s is sent although the browser has it", file[1])
+	}
+	for name := range board.All() {
+		if path := "/board/" + name; name != board.Page && !slices.Contains(loaded, path) {
+			t.Errorf("%s is served, and nothing loads it", path)
 		}
 	}
 	s.do(nil, "GET", "/board/assets/nothing.js", nil).want(404)
+}
+
+// linksOf returns the files that a page loads, and what it links to.
+func linksOf(page []byte) (paths []string) {
+	for _, link := range regexp.MustCompile(`(?:src|href)="(/board/[^"]+)"`).FindAllSubmatch(page, -1) {
+		paths = append(paths, string(link[1]))
+	}
+	return paths
+}
+
+// importsOf reads a file as a browser does, twice, and returns the files that it loads.
+func importsOf(t *testing.T, s *server, path string) (paths []string) {
+	t.Helper()
+	a := s.do(nil, "GET", path, nil, "Accept-Encoding", "gzip").want(200)
+	plain, err := gzip.NewReader(bytes.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(plain)
+	if err != nil || len(text) < len(a.body) || a.header.Get("ETag") == "" {
+		t.Errorf("%s: %d bytes compressed, %d not: %v", path, len(a.body), len(text), err)
+	}
+	again := s.do(nil, "GET", path, nil, "Accept-Encoding", "gzip", "If-None-Match", a.header.Get("ETag"))
+	if again.want(304); len(again.body) != 0 {
+		t.Errorf("%s is sent although the browser has it", path)
+	}
+	// from"./x.js", import"./x.js", import(`./x.js`), and what is loaded beforehand: ["assets/x.js"].
+	relative := regexp.MustCompile("(?:from|import\\(?)[\"'`]\\./([^\"'`]+)[\"'`]|[\"'`]assets/([^\"'`]+)[\"'`]")
+	for _, file := range relative.FindAllSubmatch(text, -1) {
+		paths = append(paths, "/board/assets/"+string(file[1])+string(file[2]))
+	}
+	return paths
 }
 
 func TestTheBoardIsSmall(t *testing.T) {

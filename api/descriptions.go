@@ -127,6 +127,26 @@ var describedSchemas = map[string]string{
 	"StatementLine":    "An entry of an account, with the balance after it",
 }
 
+// describedValues are descriptions of the values of enums that are no component, by the values.
+var describedValues = map[string][]string{
+	"reprice,refund": {"Changes the price, and charges or returns the difference", "Returns a part of the charge"},
+	"free,busy,off_duty": {"On duty, with no pickup assigned", "A pickup is assigned, on duty or not",
+		"Not on duty, with no pickup assigned"},
+	"newest,oldest,longest_waiting": {"By created_at, the newest first", "By created_at, the oldest first",
+		"By submitted_at, the longest ago first, and only those that wait: SUBMITTED to SHIPPED"},
+}
+
+// describeValues adds descriptions to the values of an enum that is no component.
+func describeValues(s *huma.Schema) {
+	values := make([]string, len(s.Enum))
+	for i, value := range s.Enum {
+		values[i], _ = value.(string)
+	}
+	if texts := describedValues[strings.Join(values, ",")]; texts != nil {
+		s.Extensions = map[string]any{"x-enum-descriptions": texts}
+	}
+}
+
 // snake returns a Go name in snake case.
 func snake(name string) string {
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -47,23 +48,52 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 			}
 		}
 	}
+	for name, item := range d.root["webhooks"].(object) {
+		request := item.(object)["post"].(object)
+		members(request["requestBody"], name)
+		members(request["responses"], name)
+		described(request["requestBody"].(object)["content"].(object)["application/json"].(object)["schema"].(object), name)
+		for _, p := range request["parameters"].([]any) {
+			described(p.(object), name+", parameter "+p.(object)["name"].(string))
+		}
+	}
 	if checked < 600 {
 		t.Errorf("only %d were looked at", checked)
 	}
 }
 
-// A named enum describes each of its values.
+// Each enum of two values or more describes each of them, where it is a component and where it stands in a parameter, a
+// member or a webhook. Those of an operation's error codes have their sentences in ErrorCode.
 func TestEveryValueOfAnEnumIsDescribed(t *testing.T) {
 	t.Parallel()
-	for name, schema := range theDocument().root["components"].(object)["schemas"].(object) {
-		values, ok := schema.(object)["enum"].([]any)
-		if !ok {
-			continue
+	inline := 0
+	var visit func(at string, part any)
+	visit = func(at string, part any) {
+		switch part := part.(type) {
+		case []any:
+			for i, inner := range part {
+				visit(fmt.Sprintf("%s/%d", at, i), inner)
+			}
+		case object:
+			values, _ := part["enum"].([]any)
+			texts, _ := part["x-enum-descriptions"].([]any)
+			isNamed := path.Dir(at) == "/components/schemas"
+			if (isNamed || len(values) > 1) && (len(texts) != len(values) || slices.Contains(texts, any(""))) {
+				t.Errorf("%s: %d values, descriptions %v", at, len(values), texts)
+			}
+			if !isNamed && len(values) > 1 {
+				inline++
+			}
+			for name, inner := range part {
+				if name != "example" && name != "examples" && name != "code" {
+					visit(at+"/"+name, inner)
+				}
+			}
 		}
-		texts, _ := schema.(object)["x-enum-descriptions"].([]any)
-		if len(texts) != len(values) || slices.Contains(texts, any("")) {
-			t.Errorf("%s: %d values, descriptions %v", name, len(values), texts)
-		}
+	}
+	visit("", theDocument().root)
+	if inline < 4 {
+		t.Errorf("only %d enums that are no component were looked at", inline)
 	}
 }
 

@@ -253,6 +253,15 @@ func (d *document) checkProblem(a *answer) error {
 	code, _ := p["code"].(string)
 	detail, _ := p["detail"].(string)
 	shown, _ := d.root["components"].(object)["examples"].(object)[code].(object)
+	recordCode(code)
+	if shown == nil && code != "method_not_allowed" { // of the router: a method that is no operation
+		return fmt.Errorf("the document has no example of %q", code)
+	}
+	if shown != nil {
+		if err := checkMembers(code, p, shown["value"].(object)); err != nil {
+			return err
+		}
+	}
 	switch {
 	case shown != nil && shown["value"].(object)["title"] != p["title"]:
 		return fmt.Errorf("the document's example of %s is %v", code, shown)
@@ -547,7 +556,7 @@ func (d *document) declaredCodes() map[string]bool {
 	return codes
 }
 
-func TestEveryErrorCodeCanBeAnswered(t *testing.T) {
+func TestErrorCodeHasTheCodesThatOperationsDeclare(t *testing.T) {
 	t.Parallel()
 	declared := theDocument().declaredCodes()
 	declared["method_not_allowed"] = true // of the router: a method that is no operation

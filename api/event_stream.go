@@ -35,7 +35,8 @@ const aboutStream = "Sends a server-sent event for each transition, and each cha
 func (a *server) describeStream() {
 	schemas := a.huma.OpenAPI().Components.Schemas
 	id := &huma.Schema{Type: huma.TypeString, Description: "Opaque position for resuming"}
-	retry := &huma.Schema{Type: huma.TypeInteger, Description: "Milliseconds to wait before reconnecting"}
+	retry := &huma.Schema{Type: huma.TypeInteger, Description: "Milliseconds to wait before reconnecting",
+		Minimum: new(0.0)}
 	transition := &huma.Schema{
 		Type: huma.TypeObject, Title: "transition", Description: "An event of a pickup",
 		Properties: map[string]*huma.Schema{

@@ -43,6 +43,8 @@ func (e example) addTo(op *huma.Operation) {
 			if _, isList := value.([]any); p.Schema.Type == huma.TypeArray && !isList {
 				p.Example = []any{value}
 			}
+		} else if p.Required && p.Schema != nil && len(p.Schema.Examples) > 0 { // If-Match, of which no version is recorded
+			p.Example = p.Schema.Examples[0]
 		}
 	}
 	if op.RequestBody != nil && e.Request != nil {

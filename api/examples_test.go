@@ -22,7 +22,7 @@ func TestEveryOperationHasExamples(t *testing.T) {
 				errors += d.exemplified(t, op.id+", "+status, response.(object))
 			}
 			for _, p := range op.parameters {
-				if p["in"] == "path" && p["example"] == nil {
+				if (p["in"] == "path" || p["required"] == true) && p["example"] == nil {
 					t.Errorf("%s %s: %s has no example", method, route, p["name"])
 				}
 			}

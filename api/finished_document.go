@@ -19,6 +19,7 @@ func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
 	describeNulls(schemas)
 	describeSchemas(schemas.Map())
+	boundMembers(schemas.Map())
 	deprecateMembers(schemas)
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
@@ -33,6 +34,8 @@ func finishDocument(o *huma.OpenAPI) {
 		}
 	}
 	responses(o.Components.Responses)
+	// No operation refers to it: it is for clients that want one type for all errors.
+	reach(schemas, schemas.Map()["Problem"], written)
 	operations := operationsOf(o)
 	addExamples(operations)
 	for _, op := range operations {
@@ -53,10 +56,12 @@ func finishDocument(o *huma.OpenAPI) {
 		responses(item.Post.Responses)
 	}
 	for schema := range read {
+		describeValues(schema)
 		limitEnums(schemas, schema, 0)
 		finishSchema(schema)
 	}
 	for schema := range written {
+		describeValues(schema)
 		limitEnums(schemas, schema, mostToCome)
 		finishSchema(schema)
 		// Requests are strict. Of answers nothing is said, so that a new member does not break clients.
@@ -65,6 +70,20 @@ func finishDocument(o *huma.OpenAPI) {
 		}
 	}
 	samples.Add(o)
+}
+
+// leastOf are the least values of members of rows that no tag bounds: a version begins at 1, and is only incremented;
+// consents are numbered from 1.
+var leastOf = map[string]float64{"version": 1, "seq": 1}
+
+func boundMembers(schemas map[string]*huma.Schema) {
+	for _, schema := range schemas {
+		for member, property := range schema.Properties {
+			if least, ok := leastOf[member]; ok && property.Type == huma.TypeInteger && property.Minimum == nil {
+				property.Minimum = &least
+			}
+		}
+	}
 }
 
 // operationsOf returns the operations of a document.

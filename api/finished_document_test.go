@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,22 @@ func TestRequestsAreClosedAndAnswersAreOpen(t *testing.T) {
 				if schema["additionalProperties"] == false && schema["properties"] != nil {
 					t.Errorf("an answer %s of %s is closed", status, op.id)
 				}
+			}
+		}
+	}
+	requested := map[string]bool{}
+	for _, op := range d.operations {
+		for _, schema := range d.schemasOf(op.body) {
+			if ref, ok := schema["$ref"].(string); ok {
+				requested[path.Base(ref)] = true
+			}
+		}
+	}
+	// Also what no operation refers to, like Problem.
+	for name, schema := range d.root["components"].(object)["schemas"].(object) {
+		for _, part := range d.schemasOf(schema) {
+			if !requested[name] && part["additionalProperties"] == false && part["properties"] != nil {
+				t.Errorf("%s is part of no request, and closed", name)
 			}
 		}
 	}
@@ -148,6 +165,9 @@ func TestIntegersAreOnesThatJavaScriptCounts(t *testing.T) {
 			return
 		}
 		integers++
+		if o["minimum"] == float64(-1<<53+1) && !strings.HasPrefix(fmt.Sprint(o["description"]), "The change of") {
+			t.Errorf("an integer may be any below zero: %v", o)
+		}
 		largest, bounded := o["maximum"].(float64)
 		if o["format"] == "int64" || !bounded && o["format"] != "int32" || largest > 1<<53-1 {
 			t.Errorf("an integer beyond 2^53-1: %v", o)

@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the servers' log:", err)
 		code = max(code, 1)
 	}
+	if err := checkAnsweredCodes(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	dbtest.Exit(code)
 }
 

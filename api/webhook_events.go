@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/danielgtaylor/huma/v2"
+	"strings"
 
 	"waybill/api/webhook"
 	"waybill/db"
@@ -35,12 +36,16 @@ func receiverAnswers() map[string]*huma.Response {
 
 // eventBody returns the body of an event: its types, and the schema and an example of its data.
 func eventBody(types []any, about string, data *huma.Schema, example any) *huma.RequestBody {
+	kind := &huma.Schema{Type: huma.TypeString, Enum: types, Description: "What happened"}
+	if len(types) > 1 {
+		kind.Extensions = map[string]any{"x-enum-descriptions": describedTypes(types)}
+	}
 	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {
 		Schema: &huma.Schema{
 			Type: huma.TypeObject, Description: about, Required: []string{"type", "timestamp", "data"},
 			AdditionalProperties: false,
 			Properties: map[string]*huma.Schema{
-				"type": {Type: huma.TypeString, Enum: types, Description: "What happened"},
+				"type": kind,
 				"timestamp": {Type: huma.TypeString, Format: "date-time", Description: "When it happened; a retry " +
 					"has the same"},
 				"data": data,
@@ -66,6 +71,14 @@ func pickupEvent() *huma.Operation {
 				"created_at": "2026-01-05T09:00:00Z"}),
 		Responses: receiverAnswers(),
 	}
+}
+
+// describedTypes returns what the transitions of types of events do.
+func describedTypes(types []any) (texts []string) {
+	for _, t := range types {
+		texts = append(texts, db.Comments["transition_name."+strings.TrimPrefix(t.(string), webhook.PickupPrefix)])
+	}
+	return texts
 }
 
 func webhookPing() *huma.Operation {

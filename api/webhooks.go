@@ -76,7 +76,9 @@ func sendText(schemas huma.Registry) *huma.Operation {
 // textRequest returns the schema of the body. It is no component: some generators omit what only webhooks refer to.
 func textRequest(schemas huma.Registry) *huma.Schema {
 	body := schemas.Schema(reflect.TypeFor[webhook.TextRequest](), false, "TextRequest")
-	body.Properties["data"] = schemas.Map()["TextData"]
+	data := schemas.Map()["TextData"]
+	data.Description = body.Properties["data"].Description
+	body.Properties["data"] = data
 	delete(schemas.Map(), "TextData")
 	delete(schemas.Map(), "TextRequest")
 	body.Title, body.Description = "TextRequest", "Asks the gateway to send a text"

@@ -30,6 +30,7 @@ type Migrator struct {
 	admin  *pgx.Conn // nil outside of connected
 	pooled bool      // a connection pooler is in between
 	step   *step     // that is being made
+	place  string    // of the next step among those that are pending
 }
 
 // MigratorConfig is how a Migrator goes about it. The zero value stands for the defaults.
@@ -154,9 +155,13 @@ func (m *Migrator) up(ctx context.Context, done []int64, pending []migrationFile
 		return nil, err
 	}
 	m.mendIndexes(ctx, pending) // what cannot be made is told, and tried again at the end
-	for _, f := range pending {
+	defer func() { m.place = "" }()
+	for i, f := range pending {
 		if err := m.requireBackfills(ctx, f); err != nil {
 			return results, err
+		}
+		if len(pending) > 1 {
+			m.place = fmt.Sprintf("; migration %d of %d", i+1, len(pending))
 		}
 		result, err := m.apply(ctx, f, true)
 		if err != nil {

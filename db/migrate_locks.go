@@ -104,14 +104,17 @@ func (m *Migrator) sample(s *step, pid int32) {
 			s.seen.see(table, zeroIfNil(l.Mode), time.Now())
 		}
 	}
+	waiting := ""
 	if blockers, err := q.ListBlockers(ctx, &pid); err == nil && len(blockers) > 0 {
-		s.blockers = blockersText(blockers)
+		s.blockers = "; it is held or waited for by " + blockersText(blockers)
+		waiting = "; it waits for " + blockersText(blockers)
 	}
 	if time.Since(s.told) < 5*time.Second {
 		return
 	}
 	s.told = time.Now()
-	m.tell("%s: %s, for %s%s", s.name, s.text, rounded(time.Since(s.began)), indexProgress(ctx, q, pid))
+	m.tell("%s: %s, for %s%s%s%s", s.name, s.text, rounded(time.Since(s.began)), indexProgress(ctx, q, pid), waiting,
+		s.place)
 }
 
 // isOwnTable reports whether a table is the migrator's own.
@@ -131,5 +134,5 @@ func blockersText(blockers []ListBlockersRow) string {
 		parts = append(parts, fmt.Sprintf("pid %d (%s, %s for %s)", zeroIfNil(b.Pid), zeroIfNil(b.ApplicationName),
 			zeroIfNil(b.State), ofSeconds(b.OpenSeconds)))
 	}
-	return "; it is held or waited for by " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }

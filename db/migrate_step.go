@@ -18,6 +18,7 @@ type step struct {
 	name      string
 	verb      string // up or down
 	inTx      bool
+	place     string        // among those that are pending: "; migration 3 of 24", or nothing
 	lock      time.Duration // limits of its header; 0 where there is none
 	statement time.Duration
 
@@ -84,7 +85,8 @@ func withHint(err error) string {
 // apply makes a migration, or reverts it. One in a transaction is tried again as a whole if it does not
 // get its locks, others statement by statement.
 func (m *Migrator) apply(ctx context.Context, f migrationFile, up bool) (result *goose.MigrationResult, err error) {
-	s := &step{name: f.name, verb: "up", inTx: f.inTx, lock: f.lockTimeout, statement: f.statementTimeout}
+	s := &step{name: f.name, verb: "up", inTx: f.inTx, place: m.place,
+		lock: f.lockTimeout, statement: f.statementTimeout}
 	if !up {
 		s.verb = "down"
 	}
@@ -108,7 +110,7 @@ func (m *Migrator) apply(ctx context.Context, f migrationFile, up bool) (result 
 	if err != nil {
 		return nil, &StepError{s.name, s.verb, s.inTx, s.number, s.text, cause(err)}
 	}
-	m.tell("%s: %s in %s%s", s.name, s.verb, rounded(result.Duration), s.seen.line())
+	m.tell("%s: %s in %s%s%s", s.name, s.verb, rounded(result.Duration), s.seen.line(), s.place)
 	if up {
 		return result, m.recordEnd(ctx, f)
 	}

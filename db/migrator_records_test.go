@@ -74,6 +74,20 @@ func TestMigrateUpRecordsWhatWasAppliedBefore(t *testing.T) {
 	}
 }
 
+// Each migration says which older programs may serve beside it, if not in its file, then since 00078.
+func TestEachMigrationSaysWhichProgramsMayServe(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := dbtest.New(t)
+	m, _ := migrator(t, d, db.MigratorConfig{}, addsColumn)
+	must(m.DownTo(ctx, beforeFiles))
+	must(m.Up(ctx))
+	if n := scan[int](ctx, d.Owner(), "SELECT count(*) FROM migration_files WHERE compatible_from IS NULL "+
+		"AND version BETWEEN $1 AND $2", recordsFiles, db.NewestMigration()); n != 0 {
+		t.Errorf("%d say nothing: servers of before refuse to start", n)
+	}
+}
+
 // A program may serve a schema that is newer if each migration that it does not know says so.
 func TestAnOldProgramServesANewerSchemaThatSaysSo(t *testing.T) {
 	t.Parallel()

@@ -176,6 +176,34 @@ func TestMigrateUpHasAllTheTimeForWhatBlocksNobody(t *testing.T) {
 	mentions(t, lines.text(), "locked tenants ShareUpdateExclusiveLock (no request waits)")
 }
 
+// While it waits, it says for whom, and how far it is with all that is pending.
+func TestMigrateUpSaysForWhomAnIndexWaits(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := dbtest.New(t)
+	m, lines := migrator(t, d, db.MigratorConfig{Files: migrations(map[string]string{
+		later:             "-- +goose Up\nALTER TABLE accounts ADD COLUMN colour text;",
+		"90002_index.sql": noTx + "-- +goose Up\nCREATE INDEX CONCURRENTLY tenants_name_idx ON tenants (name);"})}, "")
+	writer := holding(t, d, "UPDATE tenants SET name = name")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := m.Up(ctx)
+		ended <- err
+	}()
+	for waits := false; !waits; waits = strings.Contains(lines.text(), "; it waits for pid") {
+		select {
+		case err := <-ended:
+			t.Fatalf("it did not wait: %v: %s", err, lines.text())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	must(0, writer.Rollback(ctx))
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	mentions(t, lines.text(), "; migration 1 of 2", "; migration 2 of 2", "idle in transaction for")
+}
+
 // waitFor waits until a query counts something.
 func waitFor(ctx context.Context, d *dbtest.DB, query string) {
 	for scan[int](ctx, d.Owner(), query) == 0 {

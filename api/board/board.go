@@ -1,6 +1,6 @@
 // Package board holds the board: the pages on which dispatchers, clinics, the hub, drivers and admins work. They are
-// written in TypeScript beside it, built by "task board", and embedded as they were built, so that a server needs
-// no Node.
+// written in TypeScript beside it, built by "task generate:board", and embedded as they were built, so that a server
+// needs no Node.
 package board
 
 import (

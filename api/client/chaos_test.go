@@ -78,7 +78,11 @@ func TestWritesThroughANetworkThatLosesDelaysDoublesAndCutsTakeEffectOnce(t *tes
 		}
 		return nil
 	}))
-	t.Log(proxy.faults())
+	proxy.late.Wait()
+	t.Log(proxy.faults(), proxy.overtaken.Load(), "overtaken")
+	if n := proxy.overtaken.Load(); n < int64(rounds*5/1000) {
+		t.Errorf("%d requests were overtaken by those that were sent again", n)
+	}
 	for _, f := range faults {
 		if n := proxy.faults()[f]; n < rounds*5/100 {
 			t.Errorf("the network was reliable: it did %q %d times", f, n)

@@ -43,14 +43,15 @@ func (d *dice) below(n int) int {
 type fault string
 
 const (
-	loseRequest fault = "lose the request"
-	loseAnswer  fault = "lose the answer"
-	delay       fault = "delay"
-	double      fault = "double"
-	cutAnswer   fault = "cut the answer"
+	loseRequest  fault = "lose the request"
+	loseAnswer   fault = "lose the answer"
+	delay        fault = "delay"
+	deliverLate  fault = "deliver after the client has left" // by then, the client may have sent it again
+	deliverTwice fault = "deliver twice at once"
+	cutAnswer    fault = "cut the answer"
 )
 
-var faults = []fault{loseRequest, loseAnswer, delay, double, cutAnswer}
+var faults = []fault{loseRequest, loseAnswer, delay, deliverLate, deliverTwice, cutAnswer}
 
 // unreliable is a proxy of HTTP that does one of the faults to a share of all requests, and counts them.
 type unreliable struct {
@@ -59,6 +60,9 @@ type unreliable struct {
 	dice    *dice
 	mu      sync.Mutex
 	count   map[fault]int
+	late    sync.WaitGroup // requests whose answers nobody waits for
+	// overtaken counts those that were delivered late, and after another of their kind, so that they took no effect.
+	overtaken atomic.Int64
 }
 
 // startUnreliable returns a proxy in front of the server at a URL, and its own URL.
@@ -66,6 +70,7 @@ func startUnreliable(t *testing.T, target string, percent int) (*unreliable, str
 	t.Helper()
 	u := &unreliable{target: target, percent: percent, dice: newDice(t), count: map[fault]int{}}
 	s := httptest.NewServer(u)
+	t.Cleanup(u.late.Wait)
 	t.Cleanup(s.Close)
 	return u, s.URL
 }
@@ -93,44 +98,71 @@ func (u *unreliable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || f == loseRequest {
 		panic(http.ErrAbortHandler)
 	}
+	send := u.sender(r, body)
 	switch f {
 	case delay:
 		time.Sleep(time.Duration(u.dice.below(50)) * time.Millisecond)
-	case double:
-		u.forward(r, body)
-	}
-	answer, text := u.forward(r, body)
-	if f == loseAnswer {
+	case deliverLate:
+		u.deliverLate(send)
 		panic(http.ErrAbortHandler)
 	}
-	maps.Copy(w.Header(), answer.Header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	w.WriteHeader(answer.StatusCode)
+	answers := make(chan *forwarded, 2)
+	for range 1 + map[fault]int{deliverTwice: 1}[f] {
+		u.late.Go(func() { answers <- send() })
+	}
+	answer := <-answers // of two the first, while the other may be on its way
+	if answer == nil || f == loseAnswer {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(w.Header(), answer.header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer.text)))
+	w.WriteHeader(answer.status)
 	if f == cutAnswer {
-		_, _ = w.Write(text[:u.dice.below(max(len(text), 1))])
+		_, _ = w.Write(answer.text[:u.dice.below(max(len(answer.text), 1))])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(text)
+	_, _ = w.Write(answer.text)
 }
 
-// forward sends a request on, also when the client has left.
-func (u *unreliable) forward(r *http.Request, body []byte) (*http.Response, []byte) {
-	to, err := http.NewRequest(r.Method, u.target+r.URL.RequestURI(), bytes.NewReader(body))
-	if err != nil {
-		panic(http.ErrAbortHandler)
+// deliverLate sends a request when its client has long been told that the connection is lost.
+func (u *unreliable) deliverLate(send func() *forwarded) {
+	wait := time.Duration(50+u.dice.below(450)) * time.Millisecond
+	u.late.Go(func() {
+		time.Sleep(wait)
+		if a := send(); a != nil && (a.status == 412 || a.header.Get("Idempotency-Replayed") == "true") {
+			u.overtaken.Add(1)
+		}
+	})
+}
+
+// forwarded is the answer to a request that was sent on.
+type forwarded struct {
+	status int
+	header http.Header
+	text   []byte
+}
+
+// sender returns a function that sends a request on, also when the client has left. It returns nil without an answer.
+func (u *unreliable) sender(r *http.Request, body []byte) func() *forwarded {
+	method, url, header := r.Method, u.target+r.URL.RequestURI(), r.Header.Clone()
+	return func() *forwarded {
+		to, err := http.NewRequest(method, url, bytes.NewReader(body))
+		if err != nil {
+			return nil
+		}
+		to.Header = header.Clone()
+		answer, err := http.DefaultClient.Do(to)
+		if err != nil {
+			return nil
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil
+		}
+		return &forwarded{answer.StatusCode, answer.Header, text}
 	}
-	to.Header = r.Header.Clone()
-	answer, err := http.DefaultClient.Do(to)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	return answer, text
 }
 
 // cutter is a proxy of TCP that cuts each connection after a random number of the answer's bytes.

@@ -150,7 +150,7 @@ func wrongImports(t *testing.T, tree fs.FS) (wrong []string) {
 
 func TestImportsGoFromSQLToCommands(t *testing.T) {
 	t.Parallel()
-	for _, w := range wrongImports(t, os.DirFS("../..")) {
+	for _, w := range wrongImports(t, repository()) {
 		t.Error(w)
 	}
 }
@@ -214,7 +214,7 @@ func longFunctions(t *testing.T, tree fs.FS) (long []string, n int) {
 
 func TestFunctionsAreShort(t *testing.T) {
 	t.Parallel()
-	long, n := longFunctions(t, os.DirFS("../.."))
+	long, n := longFunctions(t, repository())
 	for _, f := range long {
 		t.Errorf("%s, want at most %d lines", f, longestFunction)
 	}
@@ -265,9 +265,8 @@ func TestTaskIsCheapToBuild(t *testing.T) {
 
 // What "task new" has begun says in each place what is to be done there, until it is.
 func TestNoRecipeIsUnfinished(t *testing.T) {
-	const root = "../.."
-	mark := "UNFINISHED" + "("
-	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+	tree, mark := repository(), "UNFINISHED"+"("
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -278,7 +277,7 @@ func TestNoRecipeIsUnfinished(t *testing.T) {
 		case entry.IsDir() || !slices.Contains([]string{".go", ".sql", ".ts", ".md", ".yaml", ".yml"}, path.Ext(name)):
 			return nil
 		}
-		text, err := os.ReadFile(path.Join(root, name))
+		text, err := fs.ReadFile(tree, name)
 		for n, line := range strings.Split(string(text), "\n") {
 			if _, what, ok := strings.Cut(line, mark); ok {
 				t.Errorf("%s:%d: %s", name, n+1, what)

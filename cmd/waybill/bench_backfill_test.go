@@ -13,17 +13,19 @@ func TestABackfillWhoseProcessIsKilledDoesEveryRowOnce(t *testing.T) {
 	dbtest.WithoutRace(t, "processes")
 	d := dbtest.New(t)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL}, "bench", "backfill", "--json",
-		"--rows", "5000", "--rate", "20", "--window", "2s", "--kills", "1")
+		"--rows", "20000", "--rate", "20", "--window", "2s", "--kills", "2")
 	var r struct {
 		Rows, Batches, Kills int
-		Once                 int `json:"rows_done_once"`
-		Recorded             int `json:"rows_recorded"`
-		Failed               int `json:"failed_requests"`
+		Ratio                float64 `json:"p99_ratio"`
+		Overall              float64 `json:"p99_ratio_overall"`
+		Once                 int     `json:"rows_done_once"`
+		Recorded             int     `json:"rows_recorded"`
+		Failed               int     `json:"failed_requests"`
 	}
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Once != 5000 || r.Recorded != 5000 || r.Batches < 2 || r.Failed > 0 {
+	if r.Once != 20_000 || r.Recorded != 20_000 || r.Batches < 3 || r.Kills != 2 || r.Failed > 0 || r.Overall <= 0 {
 		t.Errorf("%s", out)
 	}
 }

@@ -114,6 +114,8 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	if a == nil || b == nil {
 		t.FailNow()
 	}
+	wantOrigins(t, a.URL, map[string]bool{"http://localhost:5173": true, "http://127.0.0.1:8000": true,
+		"https://app.example": false, "http://localhost.example:5173": false, "null": false})
 	if a.URL == b.URL || a.DatabaseURL == b.DatabaseURL || a.AdminURL == b.AdminURL {
 		t.Errorf("two servers share a port: %s %s", a.URL, b.URL)
 	}

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -46,7 +45,7 @@ func rawStatements(t *testing.T, tree fs.FS) (wrong []string) {
 
 func TestFewProgramsSendRawStatements(t *testing.T) {
 	t.Parallel()
-	for _, w := range rawStatements(t, os.DirFS("../..")) {
+	for _, w := range rawStatements(t, repository()) {
 		t.Error(w)
 	}
 	tree := fstest.MapFS{
@@ -153,7 +152,7 @@ func waits(body *ast.BlockStmt) (found bool) {
 
 func TestNothingIsTriedAgainButByDBRetry(t *testing.T) {
 	t.Parallel()
-	for _, loop := range retryLoops(t, os.DirFS("../..")) {
+	for _, loop := range retryLoops(t, repository()) {
 		t.Errorf("%s: a retry loop; use db/retry", loop)
 	}
 	tree := fstest.MapFS{
@@ -196,7 +195,7 @@ func httpWords(t *testing.T, tree fs.FS) (words []string) {
 
 func TestPackageDBKnowsNothingOfHTTP(t *testing.T) {
 	t.Parallel()
-	for _, w := range httpWords(t, os.DirFS("../..")) {
+	for _, w := range httpWords(t, repository()) {
 		t.Error(w)
 	}
 	tree := fstest.MapFS{"db/a.go": {Data: []byte("package db\nimport \"net/http\"\nvar f = \"If-Match\"\n" +
@@ -211,7 +210,7 @@ func TestPackageDBKnowsNothingOfHTTP(t *testing.T) {
 func TestNoProgramAcknowledgesTheUnreplicated(t *testing.T) {
 	t.Parallel()
 	declared := false
-	programs(t, os.DirFS("../.."), 0, func(name string, fset *token.FileSet, file *ast.File) {
+	programs(t, repository(), 0, func(name string, fset *token.FileSet, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			id, ok := n.(*ast.Ident)
 			if !ok || id.Name != "AcknowledgeUnreplicated" {

@@ -116,8 +116,10 @@ func openStore(ctx context.Context, c db.Config, log *slog.Logger) (*db.System, 
 		return nil, err
 	}
 	if len(newer) > 0 {
-		log.Warn("the schema is newer than this program, and declares that it may serve", "migrations", newer,
-			"program", db.NewestMigration())
+		log.Warn(
+			fmt.Sprintf("the schema is newer than this program (%05d), which is within what the gate of migrations "+
+				"proved: each of them declares that programs from before it may serve", db.NewestMigration()),
+			"migrations", newer)
 	}
 	return store, nil
 }

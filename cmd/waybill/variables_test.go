@@ -2,10 +2,7 @@ package main
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -66,17 +63,7 @@ func TestEveryVariableIsKnown(t *testing.T) {
 	t.Parallel()
 	known, whole := knownVariables(), regexp.MustCompile(`^WAYBILL_[A-Z_]+$`)
 	found := 0
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
-			return fs.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
+	programs(t, repository(), 0, func(path string, _ *token.FileSet, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			literal, ok := n.(*ast.BasicLit)
 			if !ok || literal.Kind != token.STRING {
@@ -90,10 +77,9 @@ func TestEveryVariableIsKnown(t *testing.T) {
 			}
 			return true
 		})
-		return nil
 	})
-	if err != nil || found < 20 {
-		t.Errorf("%d variables: %v", found, err)
+	if found < 20 {
+		t.Errorf("%d variables", found)
 	}
 }
 

@@ -40,6 +40,9 @@ func Thorough(t testing.TB, about string) {
 	}
 }
 
+// IsThorough reports whether tests are to spare nothing.
+func IsThorough() bool { return thorough() }
+
 // WithoutRace skips the test under the race detector, if it is not about memory shared by goroutines
 // but, say, a query plan. The run without the detector includes it.
 func WithoutRace(t testing.TB, about string) {

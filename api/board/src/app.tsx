@@ -1,12 +1,14 @@
-import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from "@tanstack/react-query";
-import { Refused } from "@waybill/client";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { WaybillProvider } from "@waybill/client/react";
-import { type ReactNode, useEffect, useMemo, useRef } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Button, RouterProvider } from "react-aria-components";
 
 import { Connection } from "./connection";
+import { LocationNote, LocationProvider } from "./driver/location";
 import { NoticesProvider } from "./parts/notices";
+import { Heading } from "./parts/page";
 import { Login } from "./login";
+import { AskToLeave, unsentIn } from "./outbox";
 import { pagesFor } from "./pages";
 import { Link, useAddress } from "./router";
 import { SessionProvider, useGate, useSession } from "./session";
@@ -20,31 +22,22 @@ export function App() {
   );
 }
 
-/** Shows the login or the pages of a role. What one user has read is forgotten before the next logs in. */
+/** Shows the login or the pages of a role. */
 function Gate() {
-  const { session, waybill, expire } = useGate();
-  const cache = useMemo(() => {
-    const onError = (error: unknown) => {
-      if (error instanceof Refused && error.problem.code === "unauthenticated") expire();
-    };
-    return new QueryClient({
-      queryCache: new QueryCache({ onError }),
-      mutationCache: new MutationCache({ onError }),
-      // Rows come by the stream; what is not in it is read again when it is shown again.
-      defaultOptions: {
-        queries: { staleTime: 15_000, networkMode: "always" },
-        // What was not answered is kept, to be sent again.
-        mutations: { networkMode: "always", gcTime: 3_600_000 },
-      },
-    });
-  }, [session?.token, expire]);
+  const { session, waybill, cache } = useGate();
   if (session === undefined) return <Login />;
   return (
     <QueryClientProvider client={cache}>
       <WaybillProvider waybill={waybill}>
         <RouterProvider navigate={openHref}>
           <NoticesProvider>
-            <Frame />
+            {session.user.role === "driver" && session.driverId !== undefined ? (
+              <LocationProvider driverId={session.driverId}>
+                <Frame />
+              </LocationProvider>
+            ) : (
+              <Frame />
+            )}
           </NoticesProvider>
         </RouterProvider>
       </WaybillProvider>
@@ -61,7 +54,8 @@ function openHref(href: string): void {
 /** What is around every page: the way to the others, the state of the connection, the user. */
 function Frame() {
   const { user } = useSession();
-  const { logout } = useGate();
+  const { cache, logout } = useGate();
+  const [asks, setAsks] = useState(false);
   const { path } = useAddress();
   const pages = pagesFor(user.role);
   const page = pages.find(({ at }) => at === (path[0] ?? ""));
@@ -88,13 +82,15 @@ function Frame() {
             ))}
         </nav>
         <Connection />
+        <LocationNote />
         <span className="who">
           <Link to={["password"]}>{user.name}</Link>
           <small>{texts.role[user.role]}</small>
         </span>
-        <Button className="plain" onPress={() => void logout()}>
+        <Button className="plain" onPress={() => (unsentIn(cache).length > 0 ? setAsks(true) : logout())}>
           {texts.logout}
         </Button>
+        <AskToLeave isOpen={asks} close={() => setAsks(false)} leave={logout} />
       </header>
       <main id="content" tabIndex={-1} data-page={page?.at || "home"}>
         {page ? page.show(path) : <Missing />}
@@ -106,7 +102,7 @@ function Frame() {
 function Missing(): ReactNode {
   return (
     <section className="narrow">
-      <h1>{texts.notFound}</h1>
+      <Heading title={texts.notFound}>{texts.notFound}</Heading>
       <Link to={[]}>{texts.pickup.back}</Link>
     </section>
   );

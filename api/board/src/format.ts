@@ -116,7 +116,9 @@ export function moneyOf(cents: number, currency?: string): string {
 
 /** Returns a distance. */
 export function distanceOf(meters: number): string {
-  return meters < 1000 ? `${Math.round(meters / 10) * 10} m` : `${(meters / 1000).toFixed(1)} km`;
+  return meters < 1000
+    ? texts.distance.meters(Math.round(meters / 10) * 10)
+    : texts.distance.kilometers((meters / 1000).toFixed(1));
 }
 
 /** Returns the end of an id: enough to tell rows on one page apart. Ids that follow each other begin alike. */

@@ -32,9 +32,10 @@ export function Login() {
         <Heading title={texts.login.title}>{texts.login.title}</Heading>
         {ended && !refused && (
           <p className="hint" role="status">
-            {ended === "expired" ? texts.login.expired : texts.login.loggedOut}
+            {texts.login.ended[ended.why]}
           </p>
         )}
+        {ended && ended.unsent.length > 0 && <Unsent changes={ended.unsent} />}
         {refused && (
           <p className="refused" role="alert">
             {refused}
@@ -72,5 +73,19 @@ export function Login() {
         </Button>
       </Form>
     </main>
+  );
+}
+
+/** Says which changes ended with the session: nobody knows whether they were done, and nothing sends them again. */
+function Unsent({ changes }: { changes: string[] }) {
+  return (
+    <div className="refused" role="alert">
+      <p>{texts.login.unsent(changes.length)}</p>
+      <ul>
+        {changes.map((what, i) => (
+          <li key={i}>{what}</li>
+        ))}
+      </ul>
+    </div>
   );
 }

@@ -2,12 +2,20 @@ import type { Schema } from "@waybill/client";
 import { useList, useValue } from "@waybill/client/react";
 
 import { shortId } from "./format";
+import { useWhole } from "./parts/whole";
 import { useSession } from "./session";
 import { texts } from "./texts";
 
-/** The facilities that the user sees, as far as one page has them. */
+/** The facilities that the user sees: all of them, a page after the other. */
 export function useFacilities(): Schema<"Facility">[] {
-  return useList("list-facilities", { limit: 200 }).data ?? none;
+  return useFacilityList().data ?? none;
+}
+
+/** The same with how reading them goes, for pages that are nothing without them. */
+export function useFacilityList() {
+  const list = useList("list-facilities", { limit: 200 });
+  useWhole(list);
+  return list;
 }
 
 const none: Schema<"Facility">[] = [];

@@ -1,7 +1,7 @@
-import { type Mutation, useMutationState, useQueryClient } from "@tanstack/react-query";
+import { type Mutation, type QueryClient, useMutationState, useQueryClient } from "@tanstack/react-query";
 import { type NoAnswer, Refused } from "@waybill/client";
 import { useEffect } from "react";
-import { Button } from "react-aria-components";
+import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 
 import { exactTimeOf, shortId } from "./format";
 import { texts } from "./texts";
@@ -60,6 +60,41 @@ export function Outbox({ away }: { away: boolean }) {
   );
 }
 
+/** Returns, in words, the changes that are not known to be done. They end with the session that made them. */
+export function unsentIn(cache: QueryClient): string[] {
+  const all = cache.getMutationCache().getAll();
+  return all.filter((mutation) => isChange(mutation) || isOnItsWay(mutation)).map((m) => changeOf(m).what);
+}
+
+/** Asks before a logout with changes that are not known to be done. */
+export function AskToLeave({ isOpen, close, leave }: { isOpen: boolean; close: () => void; leave: () => void }) {
+  const predicate = (mutation: Mutation) => isChange(mutation) || isOnItsWay(mutation);
+  const unsent = useMutationState({ filters: { predicate }, select: changeOf });
+  return (
+    <ModalOverlay className="overlay" isDismissable isOpen={isOpen} onOpenChange={close}>
+      <Modal className="modal">
+        <Dialog role="alertdialog">
+          <Heading slot="title">{texts.outbox.leaveTitle}</Heading>
+          <p>{unsent.length === 0 ? texts.outbox.leaveNone : texts.outbox.leave(unsent.length)}</p>
+          <ul>
+            {unsent.map(({ id, what }) => (
+              <li key={id}>{what}</li>
+            ))}
+          </ul>
+          <div className="actions">
+            <Button onPress={close} autoFocus>
+              {texts.outbox.stay}
+            </Button>
+            <Button className="danger" onPress={leave}>
+              {texts.logout}
+            </Button>
+          </div>
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
 /** Sends a change again: with the same arguments it is the same intent. What is refused is told where it was made. */
 async function again(mutation: Mutation | undefined): Promise<void> {
   await mutation?.execute(mutation.state.variables).catch(() => {});
@@ -71,12 +106,18 @@ function isChange({ options, state }: Mutation): boolean {
   return state.status === "pending" || (state.status === "error" && isUnanswered(state.error));
 }
 
+/** Whether a change that is not of a pickup, such as a booking, waits for its answer: its form has it. */
+function isOnItsWay({ options, state }: Mutation): boolean {
+  return state.status === "pending" && options.mutationKey?.[0] !== "change-password";
+}
+
 function changeOf({ mutationId, options, state }: Mutation) {
-  const [id] = options.mutationKey as [keyof typeof texts.outbox.changes];
+  const [id] = (options.mutationKey ?? []) as [string?];
   const [row] = state.variables as [string];
+  const changes: Record<string, string> = texts.outbox.changes;
   return {
     id: mutationId,
-    what: `${texts.outbox.changes[id]} ${shortId(row)}`,
+    what: id !== undefined && id in changes ? `${changes[id]} ${shortId(row)}` : texts.outbox.other,
     at: new Date(state.submittedAt),
     status: state.status,
   };

@@ -1,10 +1,8 @@
 import type { Schema } from "@waybill/client";
 import { lazy, type ReactNode, Suspense } from "react";
 
-import { Dispatch } from "./dispatch/page";
 import { Instead } from "./parts/page";
 import { Password } from "./password";
-import { PickupPage } from "./pickup/page";
 import { texts } from "./texts";
 
 type Role = Schema<"UserRole">;
@@ -13,6 +11,8 @@ type Role = Schema<"UserRole">;
 type Page = { at: string; name?: string; show: (path: string[]) => ReactNode };
 
 // Each role loads its own pages.
+const Dispatch = lazy(() => import("./dispatch/page").then(({ Dispatch }) => ({ default: Dispatch })));
+const PickupPage = lazy(() => import("./pickup/page").then(({ PickupPage }) => ({ default: PickupPage })));
 const Clinic = lazy(() => import("./clinic/page").then(({ Clinic }) => ({ default: Clinic })));
 const Hub = lazy(() => import("./hub/page").then(({ Hub }) => ({ default: Hub })));
 const Driver = lazy(() => import("./driver/page").then(({ Driver }) => ({ default: Driver })));
@@ -28,13 +28,14 @@ const Flags = lazy(() => import("./admin/flags").then(({ Flags }) => ({ default:
 
 const loading = <Instead of={{ isPending: true, error: null, refetch: undefined! }} />;
 
-function later(name: string, at: string, show: (path: string[]) => ReactNode): Page {
-  return { at, name, show: (path) => <Suspense fallback={loading}>{show(path)}</Suspense> };
+function later(name: string | undefined, at: string, show: (path: string[]) => ReactNode): Page {
+  const page = { at, show: (path: string[]) => <Suspense fallback={loading}>{show(path)}</Suspense> };
+  return name === undefined ? page : { ...page, name };
 }
 
-const board: Page = { at: "", name: texts.nav.board, show: () => <Dispatch /> };
+const board = later(texts.nav.board, "", () => <Dispatch />);
 const common: Page[] = [
-  { at: "pickups", show: ([, id = ""]) => <PickupPage key={id} id={id} /> },
+  later(undefined, "pickups", ([, id = ""]) => <PickupPage key={id} id={id} />),
   { at: "password", show: () => <Password /> },
 ];
 

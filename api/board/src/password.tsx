@@ -17,7 +17,12 @@ export function Password() {
   const change = useCall("change-password");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    change.mutate([user.id, { current_password: current, new_password: next }], { onSuccess: expire });
+    // This page may be gone when the answer comes: what it reads meanwhile is refused with the old session.
+    const changed = change.mutateAsync([user.id, { current_password: current, new_password: next }]);
+    changed.then(
+      () => expire("password_changed"),
+      () => {}, // the form tells it
+    );
   };
   return (
     <section className="narrow">

@@ -8,6 +8,15 @@ const base = "/board";
 
 export type Query = Record<string, string | undefined>;
 
+let opened = false;
+
+/** Returns whether another address was opened since the page was loaded. */
+export function hasNavigated(): boolean {
+  return opened;
+}
+
+addEventListener("popstate", () => (opened = true));
+
 function subscribe(changed: () => void): () => void {
   addEventListener("popstate", changed);
   return () => removeEventListener("popstate", changed);

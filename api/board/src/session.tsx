@@ -1,5 +1,8 @@
-import { createWaybill, type Schema, unwrap, type Waybill } from "@waybill/client";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+import { createWaybill, Refused, type Schema, unwrap, type Waybill } from "@waybill/client";
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+
+import { longestAway, unsentIn } from "./outbox";
 
 // Where the token is kept, and why: README.md, "The session".
 const slot = "waybill.session";
@@ -11,17 +14,19 @@ export type Session = {
   driverId: string | undefined;
 };
 
-/** Why there is no session. */
-export type Ended = "logged_out" | "expired";
+/** Why there is no session, and which changes were not known to be done when it ended. */
+export type Ended = { why: "logged_out" | "expired" | "password_changed"; unsent: string[] };
 
-type Gate = {
+/** What belongs to one session: its client, and what that has read and is sending. It ends with the session. */
+type Work = { waybill: Waybill; cache: QueryClient; stop: () => void };
+
+type Gate = Omit<Work, "stop"> & {
   session: Session | undefined;
   ended: Ended | undefined;
-  waybill: Waybill;
   login: (credentials: Schema<"Credentials">) => Promise<void>;
-  logout: () => Promise<void>;
-  /** Forgets the session: the server does not know it any more. */
-  expire: () => void;
+  logout: () => void;
+  /** Forgets the session: the server does not know it any more, by itself or since the password was changed. */
+  expire: (why?: Exclude<Ended["why"], "logged_out">) => void;
 };
 
 const Context = createContext<Gate | undefined>(undefined);
@@ -47,34 +52,70 @@ function stored(): Session | undefined {
   }
 }
 
-/** Has the client, whose calls bear the token of the present session. */
+/** Has what belongs to the present session. What one user has read is forgotten before the next logs in. */
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [session, setSession] = useState(stored);
   const [ended, setEnded] = useState<Ended>();
-  const [token] = useState<{ present: string | undefined }>({ present: session?.token });
-  const waybill = useMemo(() => createWaybill({ baseUrl: location.origin, token: () => token.present }), [token]);
-  const gate = useMemo(() => {
-    const keep = (next: Session | undefined, why?: Ended) => {
-      token.present = next?.token;
-      if (next) sessionStorage.setItem(slot, JSON.stringify(next));
-      else sessionStorage.removeItem(slot);
-      setSession(next);
-      setEnded(why);
+  const token = session?.token;
+  const work = useMemo(() => {
+    let over = token === undefined;
+    const end = (why: Ended["why"]) => {
+      if (over) return; // what is told late does not end the session of the next
+      over = true;
+      sessionStorage.removeItem(slot);
+      setEnded({ why, unsent: unsentIn(cache) });
+      setSession(undefined);
+      stop();
     };
-    return {
+    const { waybill, cache, stop } = workOf(token, () => end("expired"));
+    return { waybill, cache, end };
+  }, [token]);
+  const gate = useMemo(
+    () => ({
       login: async (credentials: Schema<"Credentials">) => {
-        token.present = undefined;
-        const { token: present, user } = unwrap(await waybill.sessions.login(credentials));
-        token.present = present;
-        const { driver_id } = unwrap(await waybill.sessions.get());
-        keep({ token: present, tenant: credentials.tenant, user, driverId: driver_id });
+        const { token, user } = unwrap(await clientOf(undefined).sessions.login(credentials));
+        const { driver_id } = unwrap(await clientOf(token).sessions.get());
+        const next = { token, tenant: credentials.tenant, user, driverId: driver_id };
+        sessionStorage.setItem(slot, JSON.stringify(next));
+        setEnded(undefined);
+        setSession(next);
       },
-      logout: async () => {
-        await waybill.sessions.logout(); // without an answer the session ends by itself; the token is gone here
-        keep(undefined, "logged_out");
+      // The page is left at once, whether the server answers or not: it is told behind it.
+      logout: () => {
+        work.end("logged_out");
+        void clientOf(token, (request) => fetch(request, { keepalive: true })).sessions.logout({
+          deadline: longestAway,
+        });
       },
-      expire: () => keep(undefined, "expired"),
-    };
-  }, [waybill, token]);
-  return <Context.Provider value={{ session, ended, waybill, ...gate }}>{children}</Context.Provider>;
+      expire: (why: "expired" | "password_changed" = "expired") => work.end(why),
+    }),
+    [work, token],
+  );
+  return <Context.Provider value={{ session, ended, ...work, ...gate }}>{children}</Context.Provider>;
+}
+
+function clientOf(token: string | undefined, send?: (request: Request) => Promise<Response>): Waybill {
+  return createWaybill({ baseUrl: location.origin, token, ...(send && { fetch: send }) });
+}
+
+/** Makes the work of a session. When it is stopped, nothing more is sent: a later user's token is not for it. */
+function workOf(token: string | undefined, expire: () => void): Work {
+  const stopped = new AbortController();
+  const waybill = clientOf(token, (request) =>
+    fetch(request, { signal: AbortSignal.any([request.signal, stopped.signal]) }),
+  );
+  const onError = (error: unknown) => {
+    if (error instanceof Refused && error.problem.code === "unauthenticated") expire();
+  };
+  const cache = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    // Rows come by the stream; what is not in it is read again when it is shown again.
+    defaultOptions: {
+      queries: { staleTime: 15_000, networkMode: "always" },
+      // What was not answered is kept, to be sent again.
+      mutations: { networkMode: "always", gcTime: 3_600_000 },
+    },
+  });
+  return { waybill, cache, stop: () => stopped.abort() };
 }

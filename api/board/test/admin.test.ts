@@ -14,7 +14,7 @@ before(async () => {
 
 after(() => v?.close());
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 /** Opens a page of the menu. */
 async function menu(page: Page, name: string): Promise<void> {

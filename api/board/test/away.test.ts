@@ -18,7 +18,7 @@ after(async () => {
   await v?.close();
 });
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 const steps = async (id: string) =>
   unwrap(await v.as("admin").pickups.listEvents(id).page()).items.map(({ transition }) => transition);

@@ -12,7 +12,7 @@ before(async () => {
 
 after(() => v?.close());
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 /** Types an id as a scanner does. */
 async function scan(hub: Page, id: string): Promise<void> {
@@ -47,7 +47,10 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await driverPage.getByRole("button", { name: "Collect" }).click();
   await driverPage.getByText("Collected", { exact: true }).waitFor();
 
-  const [{ id } = { id: "" }] = unwrap(await v.as("admin").pickups.list({ text: "lifecycle" }).page()).items;
+  // The label has the id that the clinic's page leads to.
+  await staff.getByRole("listitem").filter({ hasText: "77 Lifecycle" }).getByRole("link").first().click();
+  await staff.locator(".way-taken").waitFor();
+  const id = new URL(staff.url()).pathname.split("/").pop()!;
   for (const step of ["Received", "Packed", "Shipped", "Delivered"]) {
     await scan(hub, `https://labels.example/${id}`);
     await hub.getByRole("alert").getByText(step).waitFor();
@@ -57,8 +60,10 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await scan(hub, "4711");
   await hub.getByText("not an id").waitFor();
 
-  await admin.goto(`${v.server.url}/board/pickups/${id}`);
-  await admin.getByText("Delivered", { exact: true }).first().waitFor();
+  await admin.getByRole("button", { name: "Show those that ended" }).click();
+  await card(admin, "DELIVERED", "77 Lifecycle").click();
+  await admin.getByRole("link", { name: "Open", exact: true }).click();
+  assert.equal(new URL(admin.url()).pathname, `/board/pickups/${id}`);
   for (const step of ["Submitted", "Assigned", "Collected", "Received", "Packed", "Shipped", "Delivered"]) {
     await admin.locator(".way-taken").getByText(step, { exact: true }).waitFor();
   }
@@ -98,6 +103,80 @@ test("of two dispatchers who drag the same card at once one wins, and the other 
   );
   const winner = refused === left ? "Right" : "Left";
   for (const page of [left, right]) await card(page, "ASSIGNED", "12 Contested").getByText(winner).waitFor();
+});
+
+test("of two pickups for one driver the second comes back to its column, with the reason and the way to the first", async () => {
+  const name = "Both want me";
+  await driver(v, name);
+  const [first] = [
+    await submitted(v, { pickup_address: "1 Wanted St" }),
+    await submitted(v, { pickup_address: "2 Wanted St" }),
+  ];
+  const page = await v.login("dispatcher");
+  // The second request is sent when the first is done, and is shown as it will be until then.
+  let done = () => {};
+  const isDone = new Promise<void>((resolve) => (done = resolve));
+  let sent = 0;
+  await page.route("**/assign", async (route) => {
+    if (++sent === 2) await isDone;
+    await route.continue();
+  });
+  for (const word of ["1 Wanted", "2 Wanted"]) {
+    await card(page, "SUBMITTED", word).click();
+    await page.getByRole("button", { name: `Assign to ${name}` }).click();
+    await card(page, "ASSIGNED", word).waitFor();
+    if (word === "1 Wanted")
+      await card(page, "ASSIGNED", word).getByText("being sent").waitFor({ state: "detached" });
+  }
+  assert.equal(await card(page, "SUBMITTED", "2 Wanted").count(), 0);
+  done();
+  const notice = page.locator(".notice.refused");
+  await notice.getByText(/driver/i).waitFor();
+  await card(page, "SUBMITTED", "2 Wanted").waitFor();
+  assert.equal(await card(page, "ASSIGNED", "2 Wanted").count(), 0);
+  await card(page, "ASSIGNED", "1 Wanted").getByText(name).waitFor();
+  await notice.getByRole("link", { name: "Open the pickup that the driver has" }).click();
+  await page.getByRole("heading", { name: `Pickup ${first.slice(-6).toUpperCase()}` }).waitFor();
+});
+
+test("what one dispatcher does comes to the other's board by the stream's event, with its counts and no reload", async (t) => {
+  await driver(v, "Both boards");
+  await submitted(v, { pickup_address: "1 Both St" });
+  const [left, right] = [await v.login("dispatcher"), await v.login("dispatcher")];
+  const count = (page: Page, status: string) => page.locator(`[data-status=${status}] h2 output`);
+  await card(left, "SUBMITTED", "1 Both").click();
+  await card(right, "SUBMITTED", "1 Both").waitFor();
+  const counts = async (page: Page) => [
+    Number(await count(page, "SUBMITTED").textContent()),
+    Number(await count(page, "ASSIGNED").textContent()),
+  ];
+  const [waiting, assigned] = await counts(right);
+  // The lists may not be read again: the card moves by what the event says.
+  const loaded = await right.evaluate(() => performance.timeOrigin);
+  let reads = 0;
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  await right.route(/\/v1\/pickups\?/, async (route) => {
+    reads++;
+    await held;
+    await route.continue();
+  });
+  const began = Date.now();
+  await left.getByRole("button", { name: "Assign to Both boards" }).click();
+  await card(right, "ASSIGNED", "1 Both").getByText("Both boards").waitFor();
+  t.diagnostic(`the card had moved after ${Date.now() - began} ms, before any of ${reads} lists was answered`);
+  assert.equal(await card(right, "SUBMITTED", "1 Both").count(), 0);
+  letGo();
+  for (const page of [left, right]) {
+    await count(page, "SUBMITTED")
+      .getByText(String(waiting! - 1), { exact: true })
+      .waitFor();
+    await count(page, "ASSIGNED")
+      .getByText(String(assigned! + 1), { exact: true })
+      .waitFor();
+  }
+  t.diagnostic(`the counts were right after ${Date.now() - began} ms`);
+  assert.equal(await right.evaluate(() => performance.timeOrigin), loaded);
 });
 
 test("a card is assigned by keyboard alone", async () => {
@@ -200,28 +279,6 @@ test("the way of a pickup says what each step charged or gave back, and why", as
   }
 });
 
-test("a revoked session ends on every open page, which forgets what it showed", async () => {
-  const user = {
-    name: "Leaving",
-    email: "leaving@demo.example",
-    password: "waybill-demo",
-    role: "dispatcher",
-  } as const;
-  const { id } = unwrap(await v.as("admin").users.create(user));
-  await submitted(v, { pickup_address: "1 Revoked Rd" });
-  const page = await v.open();
-  await page.getByLabel("Organisation").fill(v.server.tenant);
-  await page.getByLabel("Email").fill(user.email);
-  await page.getByLabel("Password").fill(user.password);
-  await page.getByRole("button", { name: "Log in" }).click();
-  await card(page, "SUBMITTED", "1 Revoked").waitFor();
-  unwrap(await v.as("admin").users.deactivate(id));
-  await submitted(v, { pickup_address: "2 Revoked Rd" }); // lists are read again
-  await page.getByText("Your session has ended").waitFor();
-  assert.equal(await page.getByText("Revoked Rd").count(), 0);
-  assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
-});
-
 test("staff get nothing of a foreign facility; no patient is in an address, a title or a storage", async () => {
   const facilities = unwrap(await v.as("admin").facilities.list().page()).items;
   const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
@@ -246,7 +303,7 @@ test("staff get nothing of a foreign facility; no patient is in an address, a ti
   await page.getByRole("combobox", { name: "Patient" }).fill("zebu");
   await page.getByRole("option", { name: /Zebulon Quux/ }).click();
   await page.getByRole("combobox", { name: "Patient" }).fill("foreign");
-  await page.getByText("Nothing here.").last().waitFor();
+  await page.getByText("Nobody of this name is found.").last().waitFor();
   await page.goto(`${v.server.url}/board/pickups/${id}`);
   await page.getByRole("button", { name: "Show the patient" }).click();
   await page.getByText("Zebulon Quux").waitFor();
@@ -284,4 +341,22 @@ test("logging out ends the session on the server", async () => {
   await page.getByText("You are logged out.").waitFor();
   const answer = await fetch(`${v.server.url}/v1/session`, { headers: { Authorization: `Bearer ${token}` } });
   assert.equal(answer.status, 401);
+});
+
+test("the heading of a page that was opened has the focus, and a field of it that wants it keeps it", async () => {
+  const page = await v.login("admin");
+  const focused = () =>
+    page.evaluate(() => `${document.activeElement?.localName} ${document.activeElement?.textContent}`);
+  for (const name of ["Users", "Flags", "Accounts"]) {
+    await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { level: 1, name }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.localName === "h1");
+    assert.equal(await focused(), `h1 ${name}`);
+    assert.match(await page.title(), new RegExp(`^${name} `));
+  }
+  const hub = await v.login("hub");
+  await hub.getByRole("link", { name: "Demo hub" }).click();
+  await hub.getByRole("link", { name: "Hub", exact: true }).click();
+  await hub.getByLabel("Scan or type an id").waitFor();
+  assert.equal(await hub.evaluate(() => document.activeElement?.localName), "input");
 });

@@ -32,7 +32,7 @@ after(async () => {
   gateway.close();
 });
 
-afterEach(() => assert.deepEqual(v.complaints(), []));
+afterEach(async () => assert.deepEqual(await v.complaints(), []));
 
 test("the clinic sees which texts were sent and which failed, and has one sent again", async () => {
   await submitted(v, { dropoff_address: "1 Accepted St" });

@@ -1,9 +1,12 @@
+import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
-import { unwrap } from "../../ts/dist/src/index.js";
-import { colleagues, endpoint, feeds, receiver } from "./admin.js";
-import { driver, type Page, type Role, submitted, visit, type Visit } from "./visit.js";
+import { receiver } from "./admin.js";
+import { proxyTo } from "./proxy.js";
+import { type Page, type Role, visit } from "./visit.js";
+import { administration, work } from "./work.js";
 
 // Takes a picture of each page, or of those that are named, to be looked at.
 
@@ -12,6 +15,14 @@ const named = process.argv.slice(2);
 const folder = join(import.meta.dirname, "screenshots");
 
 type Shot = { name: string; role?: Role; path?: string; then?: (page: Page) => Promise<unknown> };
+
+/** Has some pickups wait for longer than the colours of waiting begin, and some of them for hours. */
+async function age(databaseUrl: string): Promise<void> {
+  const sql = `UPDATE pickups SET submitted_at = submitted_at - age, created_at = created_at - age
+    FROM (SELECT id, (row_number() OVER (ORDER BY id) * interval '17 minutes') AS age FROM pickups
+      WHERE status = 'SUBMITTED') AS waiting WHERE waiting.id = pickups.id`;
+  await promisify(execFile)("psql", ["--quiet", "--set=ON_ERROR_STOP=1", "--command", sql, databaseUrl]);
+}
 
 const choose = (page: Page) => page.locator(".cards [role=row]").first().click();
 
@@ -56,51 +67,45 @@ const shots: Shot[] = [
     then: (page) => page.locator(".rows a").first().click(),
   },
   { name: "flags", role: "admin", path: "flags" },
+  { name: "jobs", role: "admin", path: "jobs" },
+  { name: "password", role: "dispatcher", path: "password" },
+  { name: "not-found", role: "hub", path: "nothing" },
+  { name: "facilities-new", role: "admin", path: "facilities/new" },
+  { name: "webhooks-new", role: "admin", path: "webhooks/new" },
+  {
+    name: "cancel",
+    role: "dispatcher",
+    then: async (page) => {
+      await choose(page);
+      await page.getByRole("button", { name: "Cancel", exact: true }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "ended",
+    role: "dispatcher",
+    then: (page) => page.getByRole("button", { name: "Show those that ended" }).click(),
+  },
+  {
+    name: "offline",
+    role: "dispatcher",
+    then: async (page) => {
+      await choose(page);
+      const assign = page.getByRole("button", { name: /^Assign to/ }).first();
+      await assign.waitFor();
+      proxy.down();
+      await page.getByText("No connection to the server since").waitFor();
+      await assign.click();
+    },
+  },
 ];
-
-const places = [
-  "1 Mission St",
-  "22 Castro St",
-  "303 Valencia St",
-  "4 Dolores St",
-  "55 Guerrero St",
-  "66 Folsom St",
-];
-
-/** Makes what admins look at: lists of appointments, groups, and endpoints of which one answers. */
-async function administration(v: Visit, url: string): Promise<void> {
-  await colleagues(v);
-  await feeds(v);
-  await endpoint(v, "https://hooks.partner.example/v2/pickups");
-  await endpoint(v, url);
-}
-
-/** Makes a day's work: pickups in several statuses, some of them with the demo driver. */
-async function work(v: Visit): Promise<void> {
-  const dispatcher = v.as("dispatcher");
-  const { driver_id = "" } = unwrap(await v.as("driver").sessions.get());
-  for (const name of ["Ada", "Edsger", "Barbara"]) await driver(v, name);
-  const window = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
-  const ids = [];
-  for (const [i, place] of places.entries()) {
-    const when = { window_start: window(1 + i / 2), window_end: window(2 + i / 2) };
-    ids.push(await submitted(v, { pickup_address: `${place}, San Francisco`, note: "Two vials, on ice", ...when }));
-  }
-  unwrap(await dispatcher.pickups.assign(ids[0]!, { driver_id }));
-  unwrap(await v.as("driver").pickups.collect(ids[0]!));
-  unwrap(await v.as("hub").pickups.receive(ids[0]!));
-  const late = { window_start: window(-2), window_end: window(-1) };
-  const overdue = await submitted(v, { pickup_address: "77 Noe St, San Francisco", ...late });
-  unwrap(await dispatcher.pickups.assign(overdue, { driver_id }));
-  unwrap(await v.as("driver").pickups.collect(overdue));
-  unwrap(await dispatcher.pickups.assign(ids[1]!, { driver_id }));
-  unwrap(await dispatcher.pickups.cancel(ids[5]!, { reason: "The patient did not come" }));
-}
 
 const [v, hook] = await Promise.all([visit(), receiver()]);
+const proxy = await proxyTo(v.server.url);
 try {
   await administration(v, hook.url);
   await work(v);
+  await age(v.server.database_url);
   await mkdir(folder, { recursive: true });
   for (const colorScheme of ["light", "dark"] as const) {
     for (const [device, viewport] of [
@@ -108,18 +113,20 @@ try {
       ["phone", { width: 390, height: 844 }],
     ] as const) {
       for (const { name, role, path, then } of shots.filter((shot) => !named.length || named.includes(shot.name))) {
-        const options = { colorScheme, viewport };
+        const options = { colorScheme, viewport, locale: "en-GB", url: proxy.url };
         const page = role ? await v.login(role, options) : await v.open(options);
-        if (path) await page.goto(`${v.server.url}/board/${path}`);
+        if (path) await page.goto(`${proxy.url}/board/${path}`);
         await then?.(page);
         await page.waitForTimeout(1_000);
         await page.screenshot({ path: join(folder, `${name}-${device}-${colorScheme}.png`) });
+        proxy.up();
         await page.context().close();
       }
     }
   }
 } finally {
   hook.close();
+  proxy.close();
   await v.close();
 }
 console.log(folder);

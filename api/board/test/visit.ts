@@ -3,35 +3,64 @@ import assert from "node:assert/strict";
 import { type Body, createWaybill, unwrap, type Waybill } from "../../ts/dist/src/index.js";
 import { launch } from "../../ts/dist/test/browser.js";
 import { type Server, start } from "../../ts/dist/test/server.js";
+import { type Canaries, plant } from "./canaries.js";
+import { type Watch, watch } from "./watch.js";
 
 type Browser = Awaited<ReturnType<typeof launch>>;
 type ContextOptions = Parameters<Browser["newContext"]>[0];
 export type Page = Awaited<ReturnType<Browser["newPage"]>>;
 export type Role = "admin" | "dispatcher" | "staff" | "hub" | "driver";
 
+/** How a page is opened. measured: what would be measured with it is not observed. */
+type Opening = ContextOptions & { url?: string; measured?: boolean };
+
 /** The real server, a browser, and those who visit the board with it. */
 export type Visit = {
   server: Server;
+  canaries: Canaries;
   /** The client of a role, to prepare what a page shows and to see what it did. */
   as: (role: Role) => Waybill;
   /** Opens the board in a context of its own. */
-  open: (options?: ContextOptions & { url?: string }) => Promise<Page>;
+  open: (options?: Opening) => Promise<Page>;
   /** Opens the board, and logs in by the form. */
-  login: (role: Role, options?: ContextOptions & { url?: string }) => Promise<Page>;
-  /** What pages have logged and thrown, and asked of other origins, since it was last read. */
-  complaints: () => string[];
+  login: (role: Role, options?: Opening) => Promise<Page>;
+  /**
+   * Closes the pages, and returns what they have logged and thrown, asked of other origins, and got of what they may
+   * not have; and what the server has logged of patients. See canaries.ts.
+   */
+  complaints: () => Promise<string[]>;
   close: () => Promise<void>;
 };
 
 /** Starts the server, with some settings, and the browser. */
 export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
-  const [server, browser] = await Promise.all([start(settings), launch()]);
+  const log = logOf();
+  const [server, browser] = await Promise.all([
+    start({ WAYBILL_LOG_LEVEL: "debug", ...settings }, log.add),
+    launch(),
+  ]);
+  const as = (role: Role) => createWaybill({ baseUrl: server.url, token: userOf(server, role).token });
+  const end = async () => {
+    await browser.close();
+    await server.stop();
+  };
+  const canaries = await plant(server, as).catch(async (error) => {
+    await end();
+    throw error;
+  });
+  const secrets = server.users.flatMap(({ password, token }) => [password, token]);
   let complaints: string[] = [];
-  const open: Visit["open"] = async ({ url = server.url, ...options } = {}) => {
+  let watches: Watch[] = [];
+  const openAs = async (
+    role: Role | undefined,
+    { url = server.url, measured = false, ...options }: Opening = {},
+  ) => {
     const page = await (await browser.newContext(options)).newPage();
     page.setDefaultTimeout(60_000);
     // As where the server is reached without TLS under another name than localhost.
     await page.addInitScript("delete Crypto.prototype.randomUUID");
+    const watched = await watch(page, canaries, role, measured);
+    watches.push(watched);
     page.on("console", (message) => {
       const failed = message.text().startsWith("Failed to load resource"); // each answer of 400 and more, each cut
       if (["error", "warning"].includes(message.type()) && !failed) complaints.push(`logs: ${message.text()}`);
@@ -42,32 +71,63 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
       if (!request.url().startsWith(url) && protocol !== "blob:") complaints.push(`asks ${request.url()}`);
     });
     await page.goto(url);
-    return page;
+    return { page, watched };
   };
   return {
     server,
-    as: (role) => createWaybill({ baseUrl: server.url, token: userOf(server, role).token }),
-    open,
+    canaries,
+    as,
+    open: async (options) => (await openAs(undefined, options)).page,
     login: async (role, options) => {
-      const page = await open(options);
-      const { email, password } = userOf(server, role);
-      await page.getByLabel("Organisation").fill(server.tenant);
-      await page.getByLabel("Email").fill(email);
-      await page.getByLabel("Password").fill(password);
-      await page.getByRole("button", { name: "Log in" }).click();
+      const { page, watched } = await openAs(role, options);
+      await logIn(page, server.tenant, userOf(server, role));
       await live(page).waitFor();
+      await watched.streamed();
+      await canaries.stir();
       return page;
     },
-    complaints: () => {
+    complaints: async () => {
+      for (const { search } of watches) complaints.push(...(await search()));
+      for (const context of browser.contexts()) await context.close();
+      complaints.push(...log.search([...canaries.patients, ...secrets]));
       const found = complaints;
-      complaints = [];
+      [complaints, watches] = [[], []];
       return found;
     },
     close: async () => {
-      await browser.close();
-      await server.stop();
+      await end();
+      const found = log.search([...canaries.patients, ...secrets]);
+      assert.deepEqual(found, []);
+      assert.ok(log.requests() > 10, "the server's log has no requests");
     },
   };
+}
+
+/** Keeps what the server logs. Warnings and errors go to the tests' own output, too. */
+function logOf() {
+  let text = "";
+  let begun = 0; // the first line that was not searched
+  return {
+    add: (more: string) => {
+      text += more;
+      for (const line of more.split("\n")) if (/level=(WARN|ERROR)/.test(line)) process.stderr.write(`${line}\n`);
+    },
+    requests: () => text.split("msg=request ").length - 1,
+    search: (words: string[]) => {
+      const end = text.lastIndexOf("\n") + 1;
+      const part = text.slice(begun, end);
+      begun = end;
+      return words.filter((word) => part.includes(word)).map((word) => `the server logs: ${word}`);
+    },
+  };
+}
+
+/** Logs in by the form. */
+export async function logIn(page: Page, tenant: string, user: { email: string; password: string }): Promise<void> {
+  await page.getByLabel("Organisation").fill(tenant);
+  await page.getByLabel("Email").fill(user.email);
+  await page.getByLabel("Password").fill(user.password);
+  await page.getByRole("button", { name: "Log in" }).click();
 }
 
 export function userOf(server: Server, role: Role) {

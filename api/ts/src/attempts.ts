@@ -112,10 +112,11 @@ function pause(n: number, { firstPause, longestPause }: Limits): number {
   return Math.random() * Math.min(firstPause * 2 ** n, longestPause);
 }
 
-/** What Retry-After says, in milliseconds. */
+/** What Retry-After says, as seconds or as a date, in milliseconds; 0 for none. */
 function retryAfter(response: Response): number {
-  const seconds = Number(response.headers.get("Retry-After"));
-  return Number.isFinite(seconds) ? seconds * 1000 : 0;
+  const value = response.headers.get("Retry-After")?.trim() ?? "";
+  const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return wait > 0 ? wait : 0; // also if it is neither
 }
 
 /** Waits; rejects with the signal's reason when it is aborted. */

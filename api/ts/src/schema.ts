@@ -6658,7 +6658,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8308,7 +8311,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -8826,7 +8832,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9265,7 +9274,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -9634,7 +9646,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -10737,7 +10752,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -12268,7 +12286,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -15137,7 +15158,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -16192,7 +16216,10 @@ export interface operations {
                 dry_run?: boolean;
             };
             header: {
-                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
+                /**
+                 * @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
+                 * @example "7"
+                 */
                 "If-Match": string;
             };
             path: {
@@ -16649,6 +16676,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
+                    /** @description The text */
                     data: {
                         /**
                          * @description Contains no patient data and no price

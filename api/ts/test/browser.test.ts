@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
 
 import { type Body, createWaybill, unwrap, type Waybill } from "../src/index.js";
+import { operationOf, stepsOf } from "./arazzo.js";
 import { launch, serveSite, type Site } from "./browser.js";
-import type { Walk } from "./page/walk.js";
+import type { Asked, Edits, Walk } from "./page/walk.js";
 import { type Server, start } from "./server.js";
 
 let server: Server;
@@ -61,24 +64,49 @@ async function submitted(staff: Waybill): Promise<string> {
   return id;
 }
 
-test("a page of another origin, built with the packed client, walks a pickup through its life", async () => {
+/** Opens the page of another origin; what goes wrong in it is added to the problems. */
+async function opened(): Promise<{ page: Page; asked: Asked; problems: string[] }> {
   const page = await open("127.0.0.1");
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
-  const { email, password } = userOf("staff");
-  const asked = {
-    url: server.url,
-    login: { tenant: server.tenant, email, password },
-    order: await order(),
+  const login = (role: string) => {
+    const { email, password } = userOf(role);
+    return { tenant: server.tenant, email, password };
   };
+  const logins = { staff: login("staff"), dispatcher: login("dispatcher"), hub: login("hub") };
+  return { page, asked: { url: server.url, logins }, problems };
+}
+
+test("a page of another origin, built with the packed client, walks the Arazzo document's life of a pickup", async () => {
+  const { page, asked, problems } = await opened();
+  const answered: string[] = [];
+  page.on("response", (response) => {
+    const id = operationOf(response.request().method(), response.url());
+    // The page follows the stream besides: it has no end, and so it is no step of a workflow.
+    if (id !== undefined && id !== "stream-pickups") answered.push(`${id}: ${response.status()}`);
+  });
   const walked: Walk = await page.evaluate((asked) => window.walk(asked), asked);
+  const steps = await stepsOf("deliver-pickup");
+  const transitions = ["submit", "assign", "collect", "receive", "pack", "ship", "deliver"];
   assert.deepEqual(walked, {
-    statuses: ["DRAFT", "DRAFT", "SUBMITTED", "CANCELED", "CANCELED"],
-    told: ["submit", "cancel"],
-    repeated: true,
-    conflict: "Ring twice",
+    statuses: ["DRAFT", "SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"],
+    told: transitions,
+    recorded: transitions,
     refused: "illegal_transition",
   } satisfies Walk);
+  assert.deepEqual(answered, steps.map(({ operation, status }) => `${operation}: ${status}`));
+  assert.deepEqual(walked.statuses, steps.flatMap(({ pickup }) => pickup ?? []));
+  assert.deepEqual(problems, []);
+});
+
+test("a page of another origin, built with the packed client, repeats, edits and cancels a draft", async () => {
+  const { page, asked, problems } = await opened();
+  const edited: Edits = await page.evaluate((asked) => window.edits(asked), asked);
+  assert.deepEqual(edited, {
+    statuses: ["DRAFT", "DRAFT", "CANCELED", "CANCELED"],
+    repeated: true,
+    conflict: "Ring twice",
+  } satisfies Edits);
   assert.deepEqual(problems, []);
 });
 
@@ -225,4 +253,44 @@ test("hooks read again what they show when the history of the stream has ended, 
 test("the client is small", async () => {
   const bytes = await site.scripts();
   assert(bytes < 40_000, `a page with the client has ${bytes} bytes of scripts`);
+});
+
+test("a bundler leaves out of the client what a page does not use", async () => {
+  const used = await site.alone();
+  assert(used.includes("/livez"), "the page was not built");
+  for (const unused of ["assign-pickup", "Last-Event-ID", "Idempotency-Key"]) {
+    assert(!used.includes(unused), `a page that uses createClient alone has ${unused}`);
+  }
+  assert(used.length < 15_000, `it has ${used.length} characters`);
+});
+
+test("the package has what it exports, source maps with their sources, and the license", async () => {
+  const { folder, files } = site.installed;
+  const text = (path: string) => readFile(join(folder, path), "utf8");
+  const { exports } = JSON.parse(await text("package.json"));
+  for (const { types, default: script } of Object.values<{ types: string; default: string }>(exports)) {
+    for (const path of [types, script]) assert(files.includes(normalize(path)), `${path} is not in the package`);
+  }
+  const scripts = files.filter((path) => path.endsWith(".js"));
+  assert(scripts.length > 10, `only ${scripts}`);
+  for (const script of scripts) {
+    assert.match(await text(script), /\/\/# sourceMappingURL=\S+\.js\.map\n?$/);
+    const { sources } = JSON.parse(await text(`${script}.map`));
+    assert(sources.length > 0, `the map of ${script} has no source`);
+    for (const source of sources) {
+      const path = normalize(join(dirname(script), source));
+      assert(files.includes(path), `${path}, the source of ${script}, is not in the package`);
+    }
+  }
+  assert.equal(await text("LICENSE"), await readFile(join(import.meta.dirname, "../../../../LICENSE"), "utf8"));
+});
+
+test("the package's folder can be installed, which builds it", async () => {
+  const printed = await site.link(`
+    import { createWaybill } from "@waybill/client";
+    import { verifyWebhook } from "@waybill/client/webhooks";
+    const { pickups } = createWaybill({ baseUrl: "https://waybill.example" });
+    console.log(typeof pickups.assign, typeof verifyWebhook);
+  `);
+  assert.equal(printed, "function function\n");
 });

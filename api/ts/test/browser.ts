@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -30,8 +30,23 @@ export type Site = {
   run: (module: string) => Promise<string>;
   /** The size of the scripts of the page without React, in bytes. */
   scripts: () => Promise<number>;
+  /** The scripts of a page that was built for itself, and uses createClient alone. */
+  alone: () => Promise<string>;
+  /** The folder of the installed package, and the paths of its files. */
+  installed: { folder: string; files: string[] };
+  /** Installs the package's folder instead, in a project of its own, and returns what a module there prints. */
+  link: (module: string) => Promise<string>;
   close: () => Promise<void>;
 };
+
+/** What makes the package, as in a clean clone: what was built here is not in it. */
+async function cleanClone(folder: string): Promise<void> {
+  await mkdir(folder);
+  for (const name of ["src", "package.json", "tsconfig.json", ".npmrc", "README.md", "LICENSE"]) {
+    await cp(join(root, name), join(folder, name), { recursive: true });
+  }
+  await symlink(join(root, "node_modules"), join(folder, "node_modules")); // npm ci has been run
+}
 
 /** Packs the client, installs it in a new Vite project, builds that, and serves what was built. */
 export async function serveSite(): Promise<Site> {
@@ -44,7 +59,9 @@ export async function serveSite(): Promise<Site> {
   };
   await cp(join(root, "test/page"), folder, { recursive: true });
   await cp(join(root, ".npmrc"), join(folder, ".npmrc"));
-  const [packed] = JSON.parse(await npm(root, "pack", "--json", "--pack-destination", folder));
+  const clone = join(folder, "clone");
+  await cleanClone(clone);
+  const [packed] = JSON.parse(await npm(clone, "pack", "--json", "--pack-destination", folder));
   await npm(folder, "install", "--no-package-lock", `./${packed.filename}`);
   await npm(folder, "run", "build");
 
@@ -66,10 +83,26 @@ export async function serveSite(): Promise<Site> {
     }
     return bytes;
   };
+  const alone = async () => {
+    const names = (await readdir(join(folder, "dist-alone/assets"))).filter((name) => name.endsWith(".js"));
+    return (await Promise.all(names.map((name) => readFile(join(folder, "dist-alone/assets", name), "utf8")))).join("\n");
+  };
+  const link = async (module: string) => {
+    await rm(join(clone, "dist"), { recursive: true });
+    const project = join(folder, "linked");
+    await mkdir(project);
+    await writeFile(join(project, "package.json"), JSON.stringify({ name: "linked", private: true, type: "module" }));
+    await npm(project, "install", "--no-package-lock", "../clone");
+    return (await run("node", ["--input-type=module", "--eval", module], { cwd: project })).stdout;
+  };
+  const installed = {
+    folder: join(folder, "node_modules/@waybill/client"),
+    files: packed.files.map(({ path }: { path: string }) => path),
+  };
   const runModule = async (module: string) => (await run("node", [module], { cwd: folder })).stdout;
   const close = async () => {
     server.close();
     await rm(folder, { recursive: true });
   };
-  return { port: (server.address() as AddressInfo).port, run: runModule, scripts, close };
+  return { port: (server.address() as AddressInfo).port, run: runModule, scripts, alone, installed, link, close };
 }

@@ -16,24 +16,53 @@ export function random(seed: number): () => number {
 export type Proxy = { url: string; close: () => void };
 
 /** What the proxy does to a request. */
-const faults = ["lose the request", "lose the answer", "delay", "double", "cut the answer"] as const;
+const faults = [
+  "lose the request",
+  "lose the answer",
+  "delay",
+  "deliver after the client has left", // by then, the client may have sent it again
+  "deliver twice at once",
+  "cut the answer",
+] as const;
 
 export type Fault = (typeof faults)[number];
 
+/** What an unreliable proxy does, and has done. */
+export type Unreliable = Proxy & {
+  count: Record<Fault, number>;
+  /** Waits for the requests that are still on their way. */
+  settled: () => Promise<void>;
+  /** How many that were late came after another of their kind, so that they took no effect. */
+  overtaken: () => number;
+};
+
 /** A proxy of HTTP that does one of the faults to a share of all requests, and counts them. */
-export async function unreliable(
-  target: string,
-  share: number,
-  next: () => number,
-): Promise<Proxy & { count: Record<Fault, number> }> {
+export async function unreliable(target: string, share: number, next: () => number): Promise<Unreliable> {
   const count = Object.fromEntries(faults.map((fault) => [fault, 0])) as Record<Fault, number>;
+  const late = new Set<Promise<void>>();
+  let overtaken = 0;
+  /** Keeps a request whose answer nobody waits for. */
+  const leave: Leave = (answer, isLate) => {
+    const kept = answer
+      .then(({ status, headers }) => {
+        if (isLate && (status === 412 || headers["idempotency-replayed"] === "true")) overtaken++;
+      })
+      .catch(() => {}) // it is lost
+      .finally(() => late.delete(kept));
+    late.add(kept);
+  };
   const server = createServer((from, to) => {
     const fault = next() < share ? faults[Math.floor(next() * faults.length)] : undefined;
     if (fault) count[fault]++;
-    pass(target, from, to, fault, next).catch(() => from.socket.destroy());
+    pass(target, from, to, fault, next, leave).catch(() => from.socket.destroy());
   });
-  return { ...(await listening(server)), count };
+  const settled = async () => {
+    while (late.size > 0) await Promise.all(late);
+  };
+  return { ...(await listening(server)), count, settled, overtaken: () => overtaken };
 }
+
+type Leave = (answer: Promise<Forwarded>, isLate: boolean) => void;
 
 async function pass(
   target: string,
@@ -41,12 +70,19 @@ async function pass(
   to: ServerResponse,
   fault: Fault | undefined,
   next: () => number,
+  leave: Leave,
 ): Promise<void> {
   const body = await bytesOf(from);
   if (fault === "lose the request") throw new Error(fault);
+  if (fault === "deliver after the client has left") {
+    leave(sleep(50 + next() * 450).then(() => forward(target, from, body)), true);
+    throw new Error(fault);
+  }
   if (fault === "delay") await sleep(next() * 50);
-  if (fault === "double") await forward(target, from, body);
-  const answer = await forward(target, from, body);
+  const sent = [forward(target, from, body)];
+  if (fault === "deliver twice at once") sent.push(forward(target, from, body));
+  const answer = await Promise.race(sent);
+  if (sent.length > 1) for (const other of sent) leave(other, false);
   if (fault === "lose the answer") throw new Error(fault);
   to.writeHead(answer.status, answer.headers);
   if (fault !== "cut the answer") {

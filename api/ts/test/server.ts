@@ -15,8 +15,11 @@ export type Ready = {
 
 export type Server = Ready & { stop: () => Promise<void> };
 
-/** Starts the real server on a database of its own, with the demo tenant and some settings. */
-export async function start(settings: NodeJS.ProcessEnv = {}): Promise<Server> {
+/**
+ * Starts the real server on a database of its own, with the demo tenant and some settings. What it logs goes to where
+ * the tests' does, or to a function.
+ */
+export async function start(settings: NodeJS.ProcessEnv = {}, onLog?: (text: string) => void): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "waybill-ts-"));
   await chmod(folder, 0o755); // PostgreSQL may run as another user
   const readyFile = join(folder, "ready.json");
@@ -24,10 +27,26 @@ export async function start(settings: NodeJS.ProcessEnv = {}): Promise<Server> {
   delete env["DATABASE_URL"]; // the demo tenant is not for that one
   const child = spawn(
     "go",
-    ["run", "./cmd/waybill", "dev", "--addr", "127.0.0.1:0", "--data", join(folder, "data"), "--ready-file", readyFile],
+    [
+      "run",
+      "./cmd/waybill",
+      "dev",
+      "--addr",
+      "127.0.0.1:0",
+      "--data",
+      join(folder, "data"),
+      "--ready-file",
+      readyFile,
+    ],
     // The group gets the signal: "go run" does not pass it on.
-    { cwd: join(import.meta.dirname, "../../../.."), env, detached: true, stdio: ["ignore", "ignore", "inherit"] },
+    {
+      cwd: join(import.meta.dirname, "../../../.."),
+      env,
+      detached: true,
+      stdio: ["ignore", "ignore", onLog ? "pipe" : "inherit"],
+    },
   );
+  if (onLog) child.stderr?.setEncoding("utf8").on("data", onLog);
   const stop = async () => {
     if (child.exitCode === null && child.pid !== undefined) {
       const ended = once(child, "exit");

@@ -119,8 +119,10 @@ test("writes through a network that loses, delays, doubles and cuts take effect 
     unwrap(await staff.pickups.submit(draft.id));
     unwrap(await admin.accounts.charge(account.id, { amount_cents: 50 }));
   });
-  t.diagnostic(JSON.stringify(proxy.count));
+  await proxy.settled();
+  t.diagnostic(JSON.stringify({ ...proxy.count, overtaken: proxy.overtaken() }));
   for (const n of Object.values(proxy.count)) assert(n > writes / 100, "the network was reliable");
+  assert(proxy.overtaken() > writes / 1_000, "no request was overtaken by the one that was sent again");
 
   const sent = [];
   for await (const pickup of as("staff").pickups.list({ limit: 200 })) if (pickup.note === note) sent.push(pickup);

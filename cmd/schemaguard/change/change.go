@@ -2,6 +2,7 @@
 package change
 
 import (
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -59,7 +60,16 @@ func (c *Change) Waivers() (all []*finding.Waiver, bad []finding.Finding) {
 	if c.Settings.Waivers != "" {
 		add(c.Settings.Waivers, func(int) int { return 0 }) // of any file
 	}
+	for _, w := range all {
+		w.Merged = w.Merged || c.isMerged(w.Object)
+	}
 	return all, bad
+}
+
+// isMerged reports whether a waiver's object is a migration that the base has: what it allows was seen before.
+func (c *Change) isMerged(object string) bool {
+	_, merged := c.Base[path.Join(c.Settings.Migrations, object)]
+	return object != "" && merged
 }
 
 var version = regexp.MustCompile(`(?m)^  version: "?([^"\s]+)"?\s*$`)

@@ -27,8 +27,9 @@ import (
 //	Why this is a mistake.
 //	refused: RULE: words of the finding
 //	note: RULE: words of the note
-//	rows: some                      whatever the rules, the change is tried on rows; "many": on so many that plans count
+//	rows: some                      the change is tried on rows, whatever the rules; many: so many that plans count
 //	-- write sql/migrations/NEXT_x.sql --   or append, delete, replace; NEXT is the next number, NEXT2 the one after
+//	-- base sql/migrations/NEXT_y.sql --    a file that the base has, too
 //
 // The body of "replace" has the old text, a line "=>", and the new text.
 type testCase struct {
@@ -49,7 +50,8 @@ func readCase(t *testing.T, path string) (c testCase) {
 	}
 	for line := range strings.Lines(string(text)) {
 		if header, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(line, " --\n") {
-			if words := strings.Fields(header); slices.Contains([]string{"write", "append", "delete", "replace"},
+			if words := strings.Fields(header); slices.Contains([]string{"write",
+				"append", "delete", "replace", "base"},
 				words[0]) {
 				c.edits = append(c.edits, edit{verb: words[0], path: words[1]})
 				continue
@@ -76,10 +78,13 @@ func readCase(t *testing.T, path string) (c testCase) {
 	return c
 }
 
-// needsSquawk skips a test where squawk is not installed; task gate installs it.
+// needsSquawk skips a test where squawk is not installed, but in CI; task gate installs it.
 func needsSquawk(t *testing.T, s *settings.Settings) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(s.Root, s.Squawk)); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skip("squawk is not installed: npm --prefix cmd/tools/squawk ci")
 	}
 }
@@ -104,18 +109,32 @@ func withDocument(t *testing.T, base tree.Tree) tree.Tree {
 	return other
 }
 
+// before returns the base of the case.
+func (c testCase) before(base tree.Tree, last int64) tree.Tree {
+	base = maps.Clone(base)
+	for _, e := range c.edits {
+		if e.verb == "base" {
+			base[numbers(last).Replace(e.path)] = e.body
+		}
+	}
+	return base
+}
+
+func numbers(last int64) *strings.Replacer {
+	return strings.NewReplacer("NEXT2", fmt.Sprintf("%05d", last+2), "NEXT3", fmt.Sprintf("%05d", last+3),
+		"NEXT", fmt.Sprintf("%05d", last+1))
+}
+
 // apply returns the tree after the case's edits.
 func (c testCase) apply(t *testing.T, base tree.Tree, last int64) tree.Tree {
 	t.Helper()
-	head := tree.Tree{}
-	for p, text := range base {
-		head[p] = text
-	}
-	numbers := strings.NewReplacer("NEXT2", fmt.Sprintf("%05d", last+2), "NEXT3", fmt.Sprintf("%05d", last+3),
-		"NEXT", fmt.Sprintf("%05d", last+1))
+	head := maps.Clone(base)
 	for _, e := range c.edits {
-		p := numbers.Replace(e.path)
+		p := numbers(last).Replace(e.path)
 		_, there := head[p]
+		if e.verb == "base" {
+			continue
+		}
 		if there != (e.verb != "write") {
 			t.Fatalf("%s %s: the file is there: %v", e.verb, p, there)
 		}
@@ -167,19 +186,25 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			t.Parallel()
 			c, base := readCase(t, path), base
+			s := *s
+			if !strings.HasPrefix(filepath.Base(path), "compatible_") {
+				s.Compatible = "" // most say nothing of older programs
+			}
 			if strings.HasPrefix(filepath.Base(path), "squawk_") {
-				needsSquawk(t, s)
+				needsSquawk(t, &s)
 			}
 			if c.api() {
 				dbtest.Thorough(t, "oasdiff is built for it")
 				base = withDocument(t, base)
 			}
-			head := c.apply(t, base, old[len(old)-1].Number)
-			found, _, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, c.measure())
+			last := old[len(old)-1].Number
+			base = c.before(base, last)
+			head := c.apply(t, base, last)
+			r, err := gate.Judge(t.Context(), change.Of(&s, base, head, today), shared(t), nil, c.measure())
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, c, c.depth(), found)
+			check(t, c, c.depth(), r.Findings)
 		})
 	}
 }

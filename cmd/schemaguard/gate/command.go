@@ -32,7 +32,7 @@ type Flags struct {
 func (f *Flags) Define(set *flag.FlagSet) {
 	set.StringVar(&f.Config, "config", f.Config, "the project's settings, or the folder with "+settings.Name)
 	set.StringVar(&f.base, "base", "", "the commit to compare with (default: $GATE_BASE, or what landed last as the "+
-		"variables of CI say; else where the branch left main, or the commit before the last)")
+		"variables of CI say, or the file of the setting landed; elsewhere than in CI, where the branch left main)")
 	set.StringVar(&f.record, "record-release", "", "write the statements of the working tree to the folder of "+
 		"releases, as those of this version, and judge nothing")
 	set.IntVar(&f.Measure.Rows, "rows", 20_000, "try new migrations on a database of about so many rows; 0: of none")

@@ -178,7 +178,8 @@ func TestSquawkIsAskedInCI(t *testing.T) {
 		"PRIMARY KEY);\n-- +goose Down\nDROP TABLE log;\n")
 	p.refuses()
 	has(t, p.text(), "squawk-missing (note)")
-	p.ci = "true"
+	p.commitEmpty()
+	p.ci, p.landed = "true", "HEAD~1"
 	p.refuses("squawk-missing")
 }
 
@@ -249,6 +250,41 @@ func TestAPushIsComparedWithWhatLandedBefore(t *testing.T) {
 	p.refuses()
 	p.landed = "landed"
 	p.refuses("changed-migration")
+}
+
+// Where CI does not say onto what several commits were pushed, the project's file does; without one, nothing passes
+// that was compared with itself.
+func TestALandingOfSeveralCommitsIsJudgedWhole(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.ci = "true"
+	if _, err := p.check(); err == nil || errors.Is(err, gate.ErrRefused) ||
+		!strings.Contains(err.Error(), "cannot be judged") {
+		t.Errorf("got %v", err)
+	}
+	settings, err := os.ReadFile(filepath.Join(p.root, "schemaguard.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("landed", p.head())
+	p.write("schemaguard.yaml", string(settings)+"landed: landed\n")
+	p.write("migrations/20250201120000_note.sql", "-- +goose Up\nCREATE INDEX orders_note_idx ON orders (note);\n"+
+		"-- +goose Down\nDROP INDEX orders_note_idx;\n")
+	p.commit()
+	p.commitEmpty()
+	p.commitEmpty()
+	p.refuses("index-blocks-writes", "missing-lock-timeout")
+	has(t, p.text(), "which landed last, as landed says: 1 new migration")
+}
+
+// head returns the commit that is checked out.
+func (p project) head() string {
+	p.t.Helper()
+	out, err := exec.Command("git", "-C", p.root, "rev-parse", "HEAD").Output()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(out)
 }
 
 func (p project) commitEmpty() { p.git("commit", "-q", "--allow-empty", "-m", "nothing") }

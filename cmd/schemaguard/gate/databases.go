@@ -30,9 +30,13 @@ var Fails = finding.Rule{
 func onServer(
 	ctx context.Context, c *change.Change, s *server.Server, measure Measure,
 ) (all []finding.Finding, through bool, err error) {
-	if all, err = onFacts(ctx, c, s); err != nil || measure.Depth == TextsOnly {
+	end := measure.clock.begin("shape")
+	all, err = onFacts(ctx, c, s)
+	end()
+	if err != nil || measure.Depth == TextsOnly {
 		return all, false, err
 	}
+	end = measure.clock.begin("schema and statements")
 	d, err := s.Migrated(ctx, c.Old)
 	if err != nil {
 		return nil, false, fmt.Errorf("the base cannot be migrated%s: %w", inGo(c), err)
@@ -64,6 +68,7 @@ func onServer(
 		return nil, false, err
 	}
 	found = append(found, catalog.CheckGuards(c, guards, kept)...)
+	end()
 	all, found = append(all, found...), nil
 	if measure.Depth == Whole {
 		found, err = measure.check(ctx, c, s)

@@ -10,6 +10,7 @@ import (
 	"waybill/cmd/schemaguard/load"
 	"waybill/cmd/schemaguard/queries"
 	"waybill/cmd/schemaguard/statements"
+	"waybill/db/dbtest"
 )
 
 // whole has all checks run on every case. Otherwise a mistake is shown to the checks that are to find it, and to
@@ -25,7 +26,8 @@ var (
 	byRows = []string{load.Fails.Name, load.Rewritten.Name, load.DownFails.Name, load.DownDiffers.Name,
 		load.DownLoses.Name, load.DownDrops.Name, load.UpDiffers.Name, load.HeldLong.Name, load.Locks.Name,
 		load.NotGranted.Name,
-		queries.WholeTable.Name, queries.WholeTenant.Name, load.CallerFails.Name, load.Waits.Name,
+		queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name,
+		load.CallerFails.Name, load.Waits.Name,
 		contract.Broken.Name, contract.Changed.Name, contract.BadBreak.Name}
 )
 
@@ -39,11 +41,11 @@ func depthOf(rule string) gate.Depth {
 	return gate.TextsOnly
 }
 
-// depth is how deep a case is judged: as its first rule needs; a harmless change without rows,
-// unless it is of the document.
+// depth is how deep a case is judged: as its first rule needs. A harmless change is shown to all rules, as any could
+// refuse it; without rows, unless tests are to spare nothing, or it is of the document.
 func (c testCase) depth() gate.Depth {
 	switch {
-	case *whole || c.rows || c.api():
+	case *whole || c.rows || c.api() || len(c.refused) == 0 && dbtest.IsThorough():
 		return gate.Whole
 	case len(c.refused) == 0:
 		return gate.WithoutRows
@@ -70,7 +72,8 @@ const manyRows = 20_000
 func (c testCase) measure() gate.Measure {
 	m := at(c.depth())
 	if slices.ContainsFunc(c.refused, func(e expected) bool {
-		return e.rule == queries.WholeTable.Name || e.rule == queries.WholeTenant.Name
+		return slices.Contains([]string{queries.WholeTable.Name, queries.WholeTenant.Name, queries.WorsePlan.Name},
+			e.rule)
 	}) || c.many {
 		m.Rows = manyRows
 	}

@@ -2,6 +2,6 @@ package gate_test
 
 // The least number of cases: one that is lost is told.
 const (
-	leastPlanted  = 117
-	leastHarmless = 44
+	leastPlanted  = 125
+	leastHarmless = 47
 )

@@ -43,9 +43,9 @@ func tried(t *testing.T, text string, longest time.Duration) []finding.Finding {
 	}
 	m := at(gate.Whole)
 	m.Longest = longest
-	found, _, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, m)
+	r, err := gate.Judge(t.Context(), change.Of(s, base, head, today), shared(t), nil, m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return r.Findings
 }

@@ -36,6 +36,7 @@ type Measure struct {
 	Quick bool // no program of the base is built
 	InCI  bool // what is not installed is refused, where elsewhere it is told
 	load.Options
+	clock *clock
 }
 
 // Fill makes rows in a database of the base, as the owner of the schema. statements are the files of the
@@ -45,6 +46,22 @@ type Fill func(ctx context.Context, conn *pgx.Conn, statements fs.FS, rows int) 
 // attempts is how often a lock may be held, or waited for, too long before that is refused: another process may have
 // had the processor.
 const attempts = 3
+
+// Many migrations at once are tried on fewer rows: each is tried alone, so that they would take as much longer as there
+// are more of them, and CI would not end. Two have all the rows, more share twice as many, and none has less than a
+// sixth: what rewrites or reads a table under its lock holds it for more than the time allowed there, too.
+const (
+	withAllRows = 2
+	leastShare  = 6
+)
+
+// sharing returns the measure for a number of migrations.
+func (m Measure) sharing(migrations int) Measure {
+	if migrations > withAllRows {
+		m.Rows = max(m.Rows*withAllRows/migrations, m.Rows/leastShare)
+	}
+	return m
+}
 
 // check tries the new migrations.
 func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
@@ -69,17 +86,34 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Drop(ctx)) }()
+	var before queries.Plans
 	if len(c.New) > 0 {
+		if before, err = m.plans(ctx, c, d); err != nil {
+			return nil, err
+		}
 		var through bool
-		if all, through, err = load.Check(ctx, c, d, m.Options); err != nil || !through {
+		end := m.clock.begin("rows")
+		all, through, err = load.Check(ctx, c, d, m.Options)
+		end()
+		if err != nil || !through {
 			return all, err
 		}
 	}
-	if changed {
-		found, err := queries.CheckPlans(ctx, c, d)
+	if changed || len(before) > 0 {
+		defer m.clock.begin("plans")()
+		found, err := queries.CheckPlans(ctx, c, d, before)
 		return append(all, found...), err
 	}
 	return all, nil
+}
+
+// plans returns the plans of the base's statements on the rows, none if there are no rows.
+func (m Measure) plans(ctx context.Context, c *change.Change, d *server.Database) (queries.Plans, error) {
+	if m.Rows == 0 {
+		return nil, nil
+	}
+	defer m.clock.begin("plans")()
+	return queries.Before(ctx, c, d)
 }
 
 // filled returns a database of the base with rows.
@@ -90,6 +124,7 @@ func (m Measure) filled(ctx context.Context, c *change.Change, s *server.Server)
 	}
 	key := empty.Schema + " with rows " + strconv.Itoa(m.Rows)
 	schema := empty.Schema
+	defer m.clock.begin("making rows")()
 	filled, err := s.Prepared(ctx, key, func() (*server.Database, error) { return empty, m.fill(ctx, c, empty) })
 	if err == nil {
 		filled.Schema = schema

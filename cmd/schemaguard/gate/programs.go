@@ -2,8 +2,10 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"waybill/cmd/schemaguard/change"
 	"waybill/cmd/schemaguard/contract"
@@ -27,24 +29,43 @@ type judgement struct {
 }
 
 // tryPrograms adds what the programs of the base make of the change. They cost the most: what is refused already is
-// not tried.
+// not tried. Its tests are run side by side, when its servers' answers have been measured.
 func (j *judgement) tryPrograms(ctx context.Context, refused bool) error {
+	var tests []test
 	if len(j.change.New) == 0 {
 		j.skip("the base's servers and race tests: no migration is new")
-	} else if err := j.tryServers(ctx, refused); err != nil {
-		return err
-	} else if err := j.tryRaces(ctx, refused); err != nil {
-		return err
+	} else {
+		if err := j.tryServers(ctx, refused); err != nil {
+			return err
+		}
+		if j.try("the base's race tests", len(j.base.Settings.Replay.Run) > 0, refused) {
+			tests = append(tests, j.races)
+		}
 	}
-	document := j.change.Settings.Document
-	switch {
+	can := slices.ContainsFunc(j.base.Settings.Clients, func(r settings.Run) bool { return len(r.Run) > 0 })
+	switch document := j.change.Settings.Document; {
 	case document == "":
-		return nil
 	case j.change.Base[document] == j.change.Head[document]:
 		j.skip("the base's clients: the API's document is the base's")
-		return nil
+	case j.try("the base's clients", can, refused):
+		tests = append(tests, j.clients)
 	}
-	return j.tryClients(ctx, refused)
+	return j.run(ctx, tests)
+}
+
+// test is a test of the base that is run on what the change has made.
+type test func(ctx context.Context) ([]finding.Finding, error)
+
+// run runs tests at once, and adds what they find.
+func (j *judgement) run(ctx context.Context, tests []test) error {
+	found, errs := make([][]finding.Finding, len(tests)), make([]error, len(tests))
+	var wait sync.WaitGroup
+	for i, do := range tests {
+		wait.Go(func() { found[i], errs[i] = do(ctx) })
+	}
+	wait.Wait()
+	j.found = append(j.found, slices.Concat(found...)...)
+	return errors.Join(errs...)
 }
 
 func (j *judgement) skip(what string) { j.skipped = append(j.skipped, what) }
@@ -71,6 +92,7 @@ func (j *judgement) tryServers(ctx context.Context, refused bool) error {
 	if !j.try("callers of the base's servers", len(j.base.Settings.Callers) > 0, refused) {
 		return nil
 	}
+	defer j.measure.clock.begin("the base's servers")()
 	found, err := load.CheckServers(ctx, j.change, j.base, j.measure.Options, func() (*server.Database, error) {
 		return j.measure.filled(ctx, j.change, j.server)
 	})
@@ -81,31 +103,26 @@ func (j *judgement) tryServers(ctx context.Context, refused bool) error {
 	return nil
 }
 
-// tryRaces runs the base's race tests on the new schema.
-func (j *judgement) tryRaces(ctx context.Context, refused bool) error {
-	if !j.try("the base's race tests", len(j.base.Settings.Replay.Run) > 0, refused) {
-		return nil
-	}
+// races runs the base's race tests on the new schema.
+func (j *judgement) races(ctx context.Context) ([]finding.Finding, error) {
+	defer j.measure.clock.begin("its race tests")()
 	failure, err := j.base.Replay(ctx)
 	if err != nil {
-		return fmt.Errorf("the base's race tests: %w", err)
+		return nil, fmt.Errorf("the base's race tests: %w", err)
 	}
-	if failure != "" {
-		j.found = append(j.found, programs.RaceFails.At(j.change.New[0].Path, 1, "",
-			"the base's race tests fail on the schema of this change: "+failure))
+	if failure == "" {
+		return nil, nil
 	}
-	return nil
+	return []finding.Finding{programs.RaceFails.At(j.change.New[0].Path, 1, "",
+		"the base's race tests fail on the schema of this change: "+failure)}, nil
 }
 
-// tryClients tests the base's clients on the head's server. Where a break is declared, their failure is told.
-func (j *judgement) tryClients(ctx context.Context, refused bool) error {
-	can := slices.ContainsFunc(j.base.Settings.Clients, func(r settings.Run) bool { return len(r.Run) > 0 })
-	if !j.try("the base's clients", can, refused) {
-		return nil
-	}
+// clients tests the base's clients on the head's server. Where a break is declared, their failure is told.
+func (j *judgement) clients(ctx context.Context) (all []finding.Finding, err error) {
+	defer j.measure.clock.begin("its clients")()
 	failures, err := j.base.TryClients(ctx)
 	if err != nil {
-		return fmt.Errorf("the base's clients: %w", err)
+		return nil, fmt.Errorf("the base's clients: %w", err)
 	}
 	for client, failure := range failures {
 		f := programs.ClientFails.At(j.change.Settings.Document, 1, client,
@@ -113,7 +130,7 @@ func (j *judgement) tryClients(ctx context.Context, refused bool) error {
 		if slices.ContainsFunc(j.found, contract.IsDeclared) {
 			f = f.Told()
 		}
-		j.found = append(j.found, f)
+		all = append(all, f)
 	}
-	return nil
+	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"waybill/cmd/schemaguard/migration"
 	"waybill/cmd/schemaguard/query"
 	"waybill/cmd/schemaguard/settings"
 	"waybill/cmd/schemaguard/statements"
@@ -35,6 +36,7 @@ func record(s *settings.Settings, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(statements.Release{Version: name, Queries: queries}.Text())
+	newest := statements.Newest(migration.Read(files, s.Migrations))
+	_, err = f.WriteString(statements.Release{Version: name, Newest: newest, Queries: queries}.Text())
 	return errors.Join(err, f.Close())
 }

@@ -35,8 +35,8 @@ func Text(out io.Writer, r *Result) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s refused, %s told\n", count(refused, "finding"),
-		count(len(r.Findings)-refused, "note"))
+	_, err := fmt.Fprintf(out, "%s refused, %s told\ntime: %s\n", count(refused, "finding"),
+		count(len(r.Findings)-refused, "note"), spentText(r.Spent))
 	return err
 }
 

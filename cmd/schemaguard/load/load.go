@@ -44,6 +44,7 @@ type trial struct {
 	super   *pgx.Conn
 	queries []query.Query
 	found   []finding.Finding
+	digests map[string]digested
 }
 
 // Check applies the change's migrations one by one to a database of the base, and judges what it sees. The
@@ -61,7 +62,7 @@ func Check(
 	if err != nil {
 		return nil, false, err
 	}
-	t := &trial{o, c, d, super, queries, nil}
+	t := &trial{o, c, d, super, queries, nil, map[string]digested{}}
 	applied := slices.Clone(c.Old)
 	for _, m := range c.New {
 		applied = append(applied, m)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"waybill/cmd/schemaguard/finding"
@@ -44,19 +45,22 @@ func (s *Source) Replay(ctx context.Context) (failure string, err error) {
 	return try(ctx, folder, r.Run)
 }
 
-// TryClients tests the base's clients on the head's server. It returns what failed, by the client's folder.
+// TryClients tests the base's clients on the head's server, all at once. It returns what failed, by the client's folder.
 func (s *Source) TryClients(ctx context.Context) (failures map[string]string, err error) {
+	all := s.Settings.Clients
+	said, errs := make([]string, len(all)), make([]error, len(all))
+	var wait sync.WaitGroup
+	for i, c := range all {
+		wait.Go(func() { said[i], errs[i] = s.client(ctx, c) })
+	}
+	wait.Wait()
 	failures = map[string]string{}
-	for _, c := range s.Settings.Clients {
-		failure, err := s.client(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		if failure != "" {
-			failures[strings.Join(c.Take, ", ")] = failure
+	for i, c := range all {
+		if said[i] != "" {
+			failures[strings.Join(c.Take, ", ")] = said[i]
 		}
 	}
-	return failures, nil
+	return failures, errors.Join(errs...)
 }
 
 func (s *Source) client(ctx context.Context, c settings.Run) (failure string, err error) {

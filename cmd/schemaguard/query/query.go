@@ -2,6 +2,7 @@
 package query
 
 import (
+	"path"
 	"strconv"
 	"strings"
 
@@ -28,16 +29,28 @@ func Read(t tree.Tree, folder string) (all []Query) {
 	return all
 }
 
+// Whole returns the files of a folder that are a statement each, by their names.
+func Whole(t tree.Tree, folder string) (all []Query) {
+	if folder == "" {
+		return nil
+	}
+	for _, p := range t.Below(folder, ".sql") {
+		text := strings.TrimSuffix(strings.TrimSpace(t[p]), ";")
+		all = append(all, Query{strings.TrimSuffix(path.Base(p), ".sql"), ":exec", p, 1, text, text})
+	}
+	return all
+}
+
 // Parse returns the statements of a file.
-func Parse(path, text string) (all []Query) {
-	for _, q := range project.Queries(project.NewFile(path, text)) {
+func Parse(file, text string) (all []Query) {
+	for _, q := range project.Queries(project.NewFile(file, text)) {
 		spans := sqltext.Statements(q.Text)
 		if q.Name == "" || len(spans) == 0 {
 			continue
 		}
 		line, _ := q.Place(spans[0].Start)
 		source := strings.TrimSpace(q.Text[spans[0].Start:spans[0].End])
-		all = append(all, Query{q.Name, q.Command, path, line, source, Plain(source)})
+		all = append(all, Query{q.Name, q.Command, file, line, source, Plain(source)})
 	}
 	return all
 }

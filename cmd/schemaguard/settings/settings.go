@@ -20,9 +20,13 @@ type Settings struct {
 	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
 	Migrations string  `yaml:"migrations"` // a folder of goose's files
 	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
+	Backfills  string  `yaml:"backfills"`  // a folder of statements that workers send batch by batch
+	Requires   string  `yaml:"requires"`   // in which comment a migration says which of them is done before it
 	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
 	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
+	Compatible string  `yaml:"compatible"` // in which comment a migration says from which one on programs may serve
 	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
+	Landed     string  `yaml:"landed"`     // a file with the commit that landed last
 	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
 
 	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
@@ -115,7 +119,7 @@ func (s *Settings) SentByOwner(name, file string) bool {
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
-	for _, p := range []string{s.Migrations, s.Queries, s.Releases, s.Waivers, s.Constraints, s.Fill,
+	for _, p := range []string{s.Migrations, s.Queries, s.Backfills, s.Releases, s.Waivers, s.Constraints, s.Fill,
 		s.Document, s.Breaks, s.LockTimeout} {
 		if p != "" {
 			paths = append(paths, p)

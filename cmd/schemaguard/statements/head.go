@@ -29,7 +29,7 @@ var (
 
 // CheckHead has every statement of the head planned on a database of the head.
 func CheckHead(ctx context.Context, c *change.Change, d *server.Database) (all []finding.Finding, err error) {
-	queries := query.Read(c.Head, c.Settings.Queries)
+	queries := append(query.Read(c.Head, c.Settings.Queries), query.Whole(c.Head, c.Settings.Backfills)...)
 	shapes, err := look(ctx, d, queries)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,9 @@ package statements
 
 import (
 	"cmp"
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +16,18 @@ import (
 // Release is the statements of a release.
 type Release struct {
 	Version string
+	Newest  int64 // its newest migration; 0 if its file does not say it
 	Queries []query.Query
+}
+
+var newestLine = regexp.MustCompile(`(?m)^-- Newest migration: 0*([0-9]+)\.?$`)
+
+// newestOf returns the newest migration of a release, as its file says.
+func newestOf(text string) (n int64) {
+	if m := newestLine.FindStringSubmatch(text); m != nil {
+		n, _ = strconv.ParseInt(m[1], 10, 64)
+	}
+	return n
 }
 
 // keptReleases is how many releases must work on a new schema: one that is rolled back to, and those that
@@ -27,7 +40,7 @@ func Releases(t tree.Tree, folder string) (all []Release) {
 		return nil
 	}
 	for _, p := range t.Below(folder, ".sql") {
-		all = append(all, Release{versionOf(p), query.Parse(p, t[p])})
+		all = append(all, Release{versionOf(p), newestOf(t[p]), query.Parse(p, t[p])})
 	}
 	slices.SortFunc(all, func(a, b Release) int { return compareVersions(b.Version, a.Version) })
 	return all[:min(len(all), keptReleases)]
@@ -57,6 +70,9 @@ func compareVersions(a, b string) int {
 func (r Release) Text() string {
 	var out strings.Builder
 	out.WriteString("-- The statements that release " + r.Version + " sends. Written by schemaguard; never changed.\n")
+	if r.Newest > 0 {
+		fmt.Fprintf(&out, "-- Newest migration: %05d\n", r.Newest)
+	}
 	for _, q := range r.Queries {
 		out.WriteString("\n-- name: " + q.Name + " " + q.Command + "\n" + strings.TrimSuffix(q.SQL, ";") + ";\n")
 	}

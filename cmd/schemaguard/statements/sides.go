@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"waybill/cmd/schemaguard/change"
@@ -46,6 +47,7 @@ func CheckSides(ctx context.Context, c *change.Change, d *server.Database) (all 
 		if sets[i].shape, err = look(ctx, d, sets[i].queries); err != nil {
 			return nil, err
 		}
+		all = append(all, sets[i].unproved()...)
 	}
 	applied := slices.Clone(c.Old)
 	for _, m := range c.New {
@@ -53,7 +55,9 @@ func CheckSides(ctx context.Context, c *change.Change, d *server.Database) (all 
 		if err := d.Up(ctx, applied); err != nil {
 			return all, err
 		}
-		for _, s := range sets {
+		for i := range sets {
+			s := &sets[i]
+			s.done(c, m)
 			found, err := s.after(ctx, m, d)
 			if err != nil {
 				return nil, err
@@ -69,6 +73,31 @@ type set struct {
 	name    string
 	queries []query.Query
 	shape   map[string]shape // what they were before
+	isProof bool             // migrations may declare that its programs can serve
+
+	areBackfills bool // which workers of the base send, until they are done
+}
+
+// done leaves out the backfills that a migration requires to be done before it.
+func (s *set) done(c *change.Change, m *migration.Migration) {
+	if !s.areBackfills || c.Settings.Requires == "" {
+		return
+	}
+	for _, line := range regexp.MustCompile(`(?m)^--\s*`+regexp.QuoteMeta(c.Settings.Requires)+`:\s*(\S+)`).
+		FindAllStringSubmatch(m.Text, -1) {
+		s.queries = slices.DeleteFunc(s.queries, func(q query.Query) bool { return q.Name == line[1] })
+	}
+}
+
+// unproved returns the statements that fail already: nothing proves that programs which send them can serve.
+func (s *set) unproved() (all []finding.Finding) {
+	for _, q := range s.queries {
+		if e := s.shape[q.Name].err; s.isProof && e != nil {
+			all = append(all, Old.At(q.Path, q.Line, q.Name, fmt.Sprintf(
+				"%s, a statement of %s, fails on the schema of the base already: %s", q.Name, s.name, describe(e))))
+		}
+	}
+	return all
 }
 
 // oldSets returns the statements of the base, and those of the last releases.
@@ -78,8 +107,11 @@ func oldSets(c *change.Change) ([]set, error) {
 		return nil, err
 	}
 	sets := []set{{name: "the base", queries: base}}
+	if backfills := query.Whole(c.Base, c.Settings.Backfills); len(backfills) > 0 {
+		sets = append(sets, set{name: "the backfills of the base", queries: backfills, areBackfills: true})
+	}
 	for _, r := range Releases(c.Head, c.Settings.Releases) {
-		sets = append(sets, set{name: "release " + r.Version, queries: r.Queries})
+		sets = append(sets, set{name: "release " + r.Version, queries: r.Queries, isProof: r.Newest > 0})
 	}
 	return sets, nil
 }

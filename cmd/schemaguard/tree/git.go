@@ -21,23 +21,47 @@ type Base struct {
 // mainlines are the names of the branch that changes land on, the shared one first.
 var mainlines = []string{"origin/main", "origin/master", "main", "master"}
 
-// FindBase returns the commit that ref names, or the one where HEAD left it; without a ref, the one where the branch
-// of root left the main branch, or, on the main branch itself, the commit before the last. In a clone that has only
-// one commit, or none of a main branch, that is the commit checked out: only what is not committed is then new.
-func FindBase(ctx context.Context, root, ref string) (Base, error) {
-	if ref != "" {
-		commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
-		if err != nil {
-			return Base{}, fmt.Errorf("there is no commit %s in this clone (git fetch --deepen=100?)", ref)
-		}
-		if left, err := git(ctx, root, "merge-base", commit, "HEAD"); err == nil && left != commit {
-			return Base{left, "where this branch left " + ref}, nil
-		}
-		return Base{commit, ref}, nil
+// Wanted says with which commit a change is to be compared.
+type Wanted struct {
+	Ref    string // a commit, a branch that HEAD left, or "none"
+	Landed string // a file below the root that has the commit that landed last, or ""
+	CI     bool   // nobody works here: what is judged is committed
+}
+
+// FindBase returns the commit that w.Ref names, or the one where HEAD left it. Without it, in CI the one that the file
+// w.Landed names; elsewhere the one where the branch of root left the main branch, or, on the main branch itself, the
+// one of the file, or without a file the commit before the last. In a clone that has only one commit, or none of a
+// main branch, that is the commit checked out: only what is not committed is then new, and in CI that is an error, as
+// nothing would be judged.
+func FindBase(ctx context.Context, root string, w Wanted) (Base, error) {
+	base, err := find(ctx, root, w)
+	if err != nil || !w.CI || w.Ref == nothing {
+		return base, err
 	}
-	head, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if head, err := headOf(ctx, root); err != nil || head == base.Commit {
+		return Base{}, errors.Join(err, fmt.Errorf("the change cannot be judged: it would be compared with itself "+
+			"(%s). A clone that is not shallow has what landed before (git fetch --unshallow), and GATE_BASE names it",
+			base.Why))
+	}
+	return base, nil
+}
+
+// nothing as a Ref says that there is nothing to compare with, as for the first commit of a repository.
+const nothing = "none"
+
+func find(ctx context.Context, root string, w Wanted) (Base, error) {
+	switch {
+	case w.Ref == nothing:
+		head, err := headOf(ctx, root)
+		return Base{head, "nothing before it: only what is not committed is new"}, err
+	case w.Ref != "":
+		return named(ctx, root, w.Ref)
+	case w.Landed != "" && w.CI:
+		return lastLanded(ctx, root, w.Landed)
+	}
+	head, err := headOf(ctx, root)
 	if err != nil {
-		return Base{}, errors.New("there is no commit to compare with: not a git repository, or one without a commit")
+		return Base{}, err
 	}
 	for _, line := range mainlines {
 		commit, err := git(ctx, root, "merge-base", line, "HEAD")
@@ -45,10 +69,33 @@ func FindBase(ctx context.Context, root, ref string) (Base, error) {
 			return Base{commit, "where this branch left " + line}, nil
 		}
 	}
+	if w.Landed != "" {
+		return lastLanded(ctx, root, w.Landed)
+	}
 	if commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "HEAD~1^{commit}"); err == nil {
 		return Base{commit, "the commit before the last landed one"}, nil
 	}
 	return Base{head, "the commit checked out: this clone has no older one, so only what is not committed is new"}, nil
+}
+
+func headOf(ctx context.Context, root string) (string, error) {
+	head, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if err != nil {
+		return "", errors.New("there is no commit to compare with: not a git repository, or one without a commit")
+	}
+	return head, nil
+}
+
+// named returns the commit that ref names, or the one where HEAD left it.
+func named(ctx context.Context, root, ref string) (Base, error) {
+	commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return Base{}, fmt.Errorf("there is no commit %s in this clone (git fetch --deepen=100?)", ref)
+	}
+	if left, err := git(ctx, root, "merge-base", commit, "HEAD"); err == nil && left != commit {
+		return Base{left, "where this branch left " + ref}, nil
+	}
+	return Base{commit, ref}, nil
 }
 
 // ReadCommit reads the files of a commit that are below the paths, or match them, relative to root, which may

@@ -54,9 +54,17 @@ func (r repository) commit(path, text string) string {
 
 func (r repository) base(t *testing.T, ref, want, why string) {
 	t.Helper()
-	got, err := tree.FindBase(t.Context(), r.root, ref)
+	got, err := tree.FindBase(t.Context(), r.root, tree.Wanted{Ref: ref})
 	if err != nil || got.Commit != want || !strings.Contains(got.Why, why) {
 		t.Errorf("got %v, %v; want %s: %s", got, err, want, why)
+	}
+}
+
+// fails checks that there is no base, and what the error says.
+func (r repository) fails(t *testing.T, w tree.Wanted, words string) {
+	t.Helper()
+	if got, err := tree.FindBase(t.Context(), r.root, w); err == nil || !strings.Contains(err.Error(), words) {
+		t.Errorf("got %v, %v; want %q", got, err, words)
 	}
 }
 
@@ -75,10 +83,7 @@ func TestTheBaseIsWhereTheBranchLeftMain(t *testing.T) {
 	r.git("checkout", "-q", "branch")
 	r.base(t, "", left, "left main")
 	r.base(t, first, first, first)
-	if _, err := tree.FindBase(t.Context(), r.root, "nowhere"); err == nil || !strings.Contains(err.Error(),
-		"nowhere") {
-		t.Errorf("got %v", err)
-	}
+	r.fails(t, tree.Wanted{Ref: "nowhere"}, "nowhere")
 }
 
 func TestTheBaseOfAShallowCloneIsWhatItHas(t *testing.T) {
@@ -94,7 +99,7 @@ func TestTheBaseOfAShallowCloneIsWhatItHas(t *testing.T) {
 func TestWithoutACommitThereIsNoBase(t *testing.T) {
 	t.Parallel()
 	for _, root := range []string{t.TempDir(), newRepository(t).root} {
-		if _, err := tree.FindBase(t.Context(), root, ""); err == nil {
+		if _, err := tree.FindBase(t.Context(), root, tree.Wanted{}); err == nil {
 			t.Error("there is one")
 		}
 	}

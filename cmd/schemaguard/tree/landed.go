@@ -1,8 +1,12 @@
 package tree
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -57,4 +61,28 @@ func commitOf(sha string) string {
 		return ""
 	}
 	return sha
+}
+
+var commitName = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// lastLanded returns the commit that a file names as the one that landed last. A change is judged against it whole,
+// however many commits it has. It is an error if the clone lacks it, or if HEAD does not come after it.
+func lastLanded(ctx context.Context, root, file string) (Base, error) {
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
+	if err != nil {
+		return Base{}, fmt.Errorf("what landed last: %w", err)
+	}
+	commit := strings.TrimSpace(string(text))
+	if !commitName.MatchString(commit) {
+		return Base{}, fmt.Errorf("%s has not the 40 digits of the commit that landed last", file)
+	}
+	if _, err := git(ctx, root, "rev-parse", "--verify", "--quiet", commit+"^{commit}"); err != nil {
+		return Base{}, fmt.Errorf("this clone lacks the commit %.12s, which landed last as %s says: "+
+			"git fetch --unshallow", commit, file)
+	}
+	if _, err := git(ctx, root, "merge-base", "--is-ancestor", commit, "HEAD"); err != nil {
+		return Base{}, fmt.Errorf("the commit %.12s, which landed last as %s says, is not an ancestor of HEAD: merge "+
+			"what landed, or correct the file", commit, file)
+	}
+	return Base{commit, "which landed last, as " + file + " says"}, nil
 }

@@ -66,3 +66,63 @@ func TestTheBaseIsWhatLandedBeforeSeveralCommits(t *testing.T) {
 	ci.git("fetch", "-q", "origin", "elsewhere")
 	ci.base(t, apart, landed, "where this branch left "+apart)
 }
+
+// Where CI does not say what landed, the repository does, and several commits are judged whole.
+func TestTheRepositorySaysWhatLandedLast(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	r.commit("1_a.sql", "1")
+	landed := r.commit("2_b.sql", "1")
+	r.write("landed", landed+"\n")
+	r.commit("3_c.sql", "1")
+	last := r.commit("4_d.sql", "1")
+	in := tree.Wanted{Landed: "landed", CI: true}
+	for _, w := range []tree.Wanted{in, {Landed: "landed"}} {
+		if got, err := tree.FindBase(t.Context(), r.root, w); err != nil || got.Commit != landed {
+			t.Errorf("%v: got %v, %v; want %s", w, got, err, landed)
+		}
+	}
+	said := tree.Wanted{Ref: last + "~1", Landed: "landed", CI: true}
+	if got, err := tree.FindBase(t.Context(), r.root, said); err != nil || got.Commit != r.git("rev-parse", "HEAD~1") {
+		t.Errorf("got %v, %v; want what CI says", got, err)
+	}
+	r.git("checkout", "-q", "-b", "topic")
+	topic := r.commit("5_e.sql", "1")
+	if got, err := tree.FindBase(t.Context(), r.root, tree.Wanted{Landed: "landed"}); err != nil || got.Commit != last {
+		t.Errorf("got %v, %v; want where the branch left main", got, err)
+	}
+	r.git("checkout", "-q", "main")
+	for text, words := range map[string]string{
+		"":                      "has not the 40 digits",
+		"main":                  "has not the 40 digits",
+		topic:                   "is not an ancestor of HEAD",
+		strings.Repeat("1", 40): "git fetch --unshallow",
+	} {
+		r.write("landed", text)
+		r.fails(t, in, words)
+	}
+	r.fails(t, tree.Wanted{Landed: "none", CI: true}, "none")
+}
+
+// In CI, a change that is compared with itself is not judged, and does not pass.
+func TestAChangeIsNotComparedWithItselfInCI(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	landed := r.commit("a.sql", "1")
+	r.write("landed", landed)
+	r.commit("b.sql", "1")
+	clone := repository{t, t.TempDir()}
+	clone.git("clone", "-q", "--depth=1", "file://"+r.root, ".")
+	clone.fails(t, tree.Wanted{CI: true}, "cannot be judged")
+	clone.fails(t, tree.Wanted{CI: true, Ref: "HEAD"}, "cannot be judged")
+	clone.fails(t, tree.Wanted{CI: true, Landed: "landed"}, "git fetch --unshallow")
+	told, err := tree.FindBase(t.Context(), clone.root, tree.Wanted{CI: true, Ref: "none", Landed: "landed"})
+	if err != nil || told.Commit != clone.git("rev-parse", "HEAD") || !strings.Contains(told.Why, "nothing before it") {
+		t.Errorf("got %v, %v; want what is told not to be compared", told, err)
+	}
+	clone.git("fetch", "-q", "--unshallow")
+	got, err := tree.FindBase(t.Context(), clone.root, tree.Wanted{CI: true, Landed: "landed"})
+	if err != nil || got.Commit != landed {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

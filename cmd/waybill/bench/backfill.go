@@ -38,6 +38,7 @@ type backfillBench struct {
 	rate   float64
 	window time.Duration
 	kills  int
+	check  bool // that requests are not slower than they may be
 	worker bool // this is the worker's process
 
 	owner *pgx.Conn
@@ -60,7 +61,8 @@ type backfillResult struct {
 	Rate      float64  `json:"requests_per_second"`
 	Alone     Summary  `json:"alone"`
 	Beside    Summary  `json:"beside"`
-	P99Ratio  float64  `json:"p99_ratio"` // the median of the rounds
+	P99Ratio  float64  `json:"p99_ratio"`         // the median of the rounds
+	Overall   float64  `json:"p99_ratio_overall"` // of all requests, with what else the machine did meanwhile
 	Failed    int      `json:"failed_requests"`
 	Failure   string   `json:"first_failure,omitempty"`
 	Seconds   float64  `json:"seconds"` // of the backfill
@@ -93,10 +95,10 @@ func (r *backfillResult) medianRatio() float64 {
 
 func (r *backfillResult) String() string {
 	return fmt.Sprintf("%d of %d rows done once, in %.0f s, with %d kills\n"+
-		"p99 of requests: %.2f ms alone, %.2f ms beside the backfill (%.2f times as much in the median of %d rounds), "+
-		"%d failed %s\n"+
-		"held: %q", r.Once, r.Rows, r.Seconds, r.Kills, r.Alone.P99, r.Beside.P99, r.P99Ratio, len(r.Rounds),
-		r.Failed, r.Failure, r.Held)
+		"p99 of requests: %.2f ms alone, %.2f ms beside the backfill (%.2f times as much, and %.2f in the "+
+		"median of %d rounds), %d failed %s\n"+
+		"held: %q", r.Once, r.Rows, r.Seconds, r.Kills, r.Alone.P99, r.Beside.P99, r.Overall, r.P99Ratio,
+		len(r.Rounds), r.Failed, r.Failure, r.Held)
 }
 
 func benchBackfill(ctx context.Context, env *Env, args []string) error {
@@ -106,6 +108,8 @@ func benchBackfill(ctx context.Context, env *Env, args []string) error {
 	env.Flags.DurationVar(&b.window, "window", 5*time.Second,
 		"duration of each measurement: in turn while the backfill is stopped, and while it runs")
 	env.Flags.IntVar(&b.kills, "kills", 10, "how often the worker is killed")
+	env.Flags.BoolVar(&b.check, "check", false, fmt.Sprintf("fail if the 99th percentile beside the backfill is more "+
+		"than %.1f times that without it, of all requests or in the median of the rounds", mostSlower))
 	env.Flags.BoolVar(&b.worker, "worker", false, "be the worker, of the database of DATABASE_URL")
 	if err := env.Parse(args); err != nil {
 		return err
@@ -128,6 +132,21 @@ func benchBackfill(ctx context.Context, env *Env, args []string) error {
 	}
 	if r.Once != r.Rows || r.Recorded != r.Rows {
 		return errors.New("not every row was done once")
+	}
+	if b.check {
+		return r.slow()
+	}
+	return nil
+}
+
+// mostSlower is how much slower requests may be beside a backfill.
+const mostSlower = 1.2
+
+// slow returns an error if requests were slower than they may be.
+func (r *backfillResult) slow() error {
+	if worst := max(r.Overall, r.P99Ratio); worst > mostSlower {
+		return fmt.Errorf("the 99th percentile of requests is %.2f times as long beside the backfill, of %.1f at most",
+			worst, mostSlower)
 	}
 	return nil
 }
@@ -243,6 +262,9 @@ func (b *backfillBench) measure(ctx context.Context, env *Env, r *backfillResult
 		r.Failure = err.Error()
 	}
 	r.P99Ratio = r.medianRatio()
+	if r.Alone.P99 > 0 {
+		r.Overall = r.Beside.P99 / r.Alone.P99
+	}
 	row, err := b.store.GetBackfill(ctx, backfillName)
 	if err != nil {
 		return err
@@ -292,32 +314,31 @@ func (b *backfillBench) measureInto(ctx context.Context, all *Loaded) (p99 float
 	return part.Latencies.Summary().P99, nil
 }
 
-// fill runs workers until the backfill is done, and kills them as often as it should.
+// fill runs workers until the backfill is done, and kills them as often as it should: each when it has come to a random
+// place in its part of the rows, so that there is none that is too quick.
 func (b *backfillBench) fill(ctx context.Context, r *backfillResult) error {
 	for kills := 0; ; kills++ {
 		worker, ended, err := b.startWorker()
 		if err != nil {
 			return err
 		}
-		var kill <-chan time.Time
-		if kills < b.kills {
-			kill = time.After(500*time.Millisecond + rand.N(3*time.Second))
-		}
+		place := (float64(kills) + rand.Float64()) / float64(b.kills+1) * float64(b.rows)
 		for running := true; running; {
 			select {
 			case <-ctx.Done():
 				return errors.Join(ctx.Err(), worker.Process.Kill(), <-ended)
-			case <-kill:
-				worker.Process.Kill()
-				<-ended
-				running = false
 			case err := <-ended:
 				if r.Kills = kills; err != nil {
 					return fmt.Errorf("the worker: %w", err)
 				}
 				return nil
-			case <-time.After(200 * time.Millisecond):
-				b.note(ctx, r)
+			case <-time.After(20 * time.Millisecond):
+				if done := b.note(ctx, r); kills < b.kills && done > int64(place) {
+					time.Sleep(rand.N(50 * time.Millisecond)) // in a batch, or between two
+					worker.Process.Kill()
+					<-ended
+					running = false
+				}
 			}
 		}
 	}
@@ -346,11 +367,12 @@ func (b *backfillBench) startWorker() (*exec.Cmd, <-chan error, error) {
 	return worker, ended, <-started
 }
 
-// note keeps the reasons why the backfill waits, the first few.
-func (b *backfillBench) note(ctx context.Context, r *backfillResult) {
+// note keeps the reasons why the backfill waits, the first few, and returns how many rows are done.
+func (b *backfillBench) note(ctx context.Context, r *backfillResult) (done int64) {
 	row, err := b.store.GetBackfill(ctx, backfillName)
 	if err == nil && row.Held != "" && len(r.Held) < 20 &&
 		(len(r.Held) == 0 || r.Held[len(r.Held)-1] != row.Held) {
 		r.Held = append(r.Held, row.Held)
 	}
+	return row.RowsDone
 }

@@ -1,10 +1,12 @@
+import { type NoAnswer, Refused } from "@waybill/client";
 import { useList, useValue, useWaybill } from "@waybill/client/react";
+import { useState } from "react";
 import { Button } from "react-aria-components";
 
 import { fullTimeOf, moneyOf, shortId } from "../format";
+import { useNotices } from "../parts/notices";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
-import { useGate } from "../session";
 import { texts } from "../texts";
 import { useDays } from "./days";
 
@@ -111,22 +113,39 @@ function Statement({ id, name }: { id: string; name: string | undefined }) {
   );
 }
 
+const unanswered = new Refused<NoAnswer>({ code: "no_answer", detail: "" });
+
 /** The same statement as a file. */
 function Download({ id, range }: { id: string; range: { from?: string; to?: string } }) {
   const { client } = useWaybill();
-  const { session } = useGate();
-  const save = async () => {
-    const { data } = await client.GET("/v1/accounts/{account_id}/statement", {
+  const { refused } = useNotices();
+  const [reading, setReading] = useState(false);
+  const read = async () => {
+    const { data, error } = await client.GET("/v1/accounts/{account_id}/statement", {
       params: { path: { account_id: id }, query: range },
       headers: { Accept: "text/csv" },
       parseAs: "blob",
     });
-    if (!data || !session) return;
+    if (error) throw new Refused(error);
+    save(data as Blob);
+  };
+  const save = (data: Blob) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(data as Blob);
+    link.href = URL.createObjectURL(data);
     link.download = `statement-${id}.csv`;
     link.click();
     URL.revokeObjectURL(link.href);
   };
-  return <Button onPress={() => void save()}>{texts.admin.csv}</Button>;
+  const press = () => {
+    setReading(true);
+    const failed = (error: unknown) => refused(error instanceof Refused ? error : unanswered);
+    void read()
+      .catch(failed)
+      .finally(() => setReading(false));
+  };
+  return (
+    <Button isPending={reading} onPress={press}>
+      {texts.admin.csv}
+    </Button>
+  );
 }

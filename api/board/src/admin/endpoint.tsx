@@ -106,7 +106,7 @@ function Fields({ title, button, hint, isPending, error, onSubmit, onCancel, ...
         onChange={setUrl}
         isRequired
         hint={webhooks.urlHint}
-        placeholder="https://"
+        placeholder={webhooks.urlBegins}
         autoComplete="off"
       />
       <Events events={events} all={all} setEvents={setEvents} setAll={setAll} />

@@ -1,12 +1,17 @@
 import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
 import { timeOf } from "../format";
+import { useFacilityList } from "../names";
+import { type Day, useToday } from "../now";
+import { useReadAgain } from "../parts/again";
+import { ChoiceField } from "../parts/form";
 import { Instead } from "../parts/page";
 import { AtFacility } from "../parts/zone";
 import { useWhole } from "../parts/whole";
+import { useStatusesBut } from "../pickup/statuses";
 import { texts } from "../texts";
 import type { Template } from "./booking";
 
@@ -14,11 +19,38 @@ type Appointment = Schema<"Appointment">;
 
 type Props = { facilityId: string; name: string; use: (template: Template) => void };
 
+/** With more facilities than these, one is chosen: each has lists of its own, which are read again and again. */
+const atOnce = 3;
+
+/** Lists come by feeds, of which the stream does not tell. */
+const readEvery = 60_000;
+
+/** Today's appointments at the user's facilities, or at the one that is chosen where there are many. */
+export function AppointmentsOfAll({ use }: Pick<Props, "use">) {
+  const list = useFacilityList();
+  const facilities = list.data ?? [];
+  const [chosen, setChosen] = useState<string>();
+  if (facilities.length === 0) return <Instead of={list} empty={texts.clinic.noFacility} />;
+  const shown =
+    facilities.length <= atOnce ? facilities : [facilities.find(({ id }) => id === chosen) ?? facilities[0]!];
+  return (
+    <>
+      {facilities.length > atOnce && (
+        <ChoiceField label={texts.clinic.at} choices={facilities} value={shown[0]!.id} onChange={setChosen} />
+      )}
+      {shown.map(({ id, name }) => (
+        <Appointments key={id} facilityId={id} name={name} use={use} />
+      ))}
+    </>
+  );
+}
+
 /** The appointments of today at a facility, and which of them have no pickup yet. */
-export function Appointments({ facilityId, name, use }: Props) {
-  const day = useMemo(today, []);
+function Appointments({ facilityId, name, use }: Props) {
+  const day = useToday();
   const list = useList("list-appointments", { facility_id: facilityId, ...day, status: "BOOKED", limit: 200 });
   const isWhole = useWhole(list);
+  useReadAgain(readEvery, list);
   const withPickup = usePatientsWithPickup(facilityId, day);
   const known = withPickup !== undefined;
   const without = list.data?.filter(({ patient_id }) => known && !withPickup.has(patient_id)) ?? [];
@@ -64,14 +96,12 @@ function templateOf(appointment: Appointment): Template {
   };
 }
 
-type Day = { from: string; to: string };
-
 /**
  * Returns the patients that have a pickup today, by its window or since it was booked today, whatever has become of
  * it but that it was canceled. Undefined until all are read: who is only not read yet would be booked twice.
  */
 function usePatientsWithPickup(facility_id: string, { from, to }: Day): Set<string> | undefined {
-  const query = { facility_id, status: notCanceled, limit: 200 };
+  const query = { facility_id, status: useStatusesBut("CANCELED"), limit: 200 };
   const windows = useList("list-pickups", { ...query, window_from: from, window_to: to });
   const booked = useList("list-pickups", { ...query, created_from: from });
   const isWhole = [useWhole(windows), useWhole(booked)].every(Boolean);
@@ -82,23 +112,4 @@ function usePatientsWithPickup(facility_id: string, { from, to }: Day): Set<stri
       pickups.flatMap(({ patient_id, status }) => (patient_id && status !== "CANCELED" ? patient_id : [])),
     );
   }, [isWhole, windows.data, booked.data]);
-}
-
-const notCanceled: Schema<"PickupStatus">[] = [
-  "DRAFT",
-  "SUBMITTED",
-  "ASSIGNED",
-  "COLLECTED",
-  "RECEIVED",
-  "PACKED",
-  "SHIPPED",
-  "DELIVERED",
-];
-
-function today(): Day {
-  const from = new Date();
-  from.setHours(0, 0, 0, 0);
-  const to = new Date(from);
-  to.setDate(to.getDate() + 1);
-  return { from: from.toISOString(), to: to.toISOString() };
 }

@@ -5,9 +5,12 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button, Form } from "react-aria-components";
 
 import { localOf, shortId } from "../format";
-import { useFacilities } from "../names";
+import { useFacilityList } from "../names";
+import { useNow } from "../now";
 import { ChoiceField, Field } from "../parts/form";
 import { reasonOf, useNotices } from "../parts/notices";
+import { Instead } from "../parts/page";
+import { useWhole } from "../parts/whole";
 import { AtFacility } from "../parts/zone";
 import { texts } from "../texts";
 import { PatientField, type PatientChoice } from "./patient";
@@ -18,14 +21,18 @@ export type Template = Partial<
 > & { patient?: PatientChoice; start?: string };
 
 const hour = 3_600_000;
+const step = hour / 12; // the offered window is not another one each minute
 
 /** The form of a booking. Its id is made once: pressing twice, or again after a lost answer, books once. */
 export function Booking({ template }: { template: Template | undefined }) {
   const waybill = useWaybill();
   const cache = useQueryClient();
   const { done } = useNotices();
-  const facilities = useFacilities();
-  const accounts = useList("list-accounts", { limit: 200 }).data ?? [];
+  const facilityList = useFacilityList();
+  const facilities = facilityList.data ?? [];
+  const accountList = useList("list-accounts", { limit: 200 });
+  useWhole(accountList);
+  const accounts = accountList.data ?? [];
   const [id, setId] = useState(newId);
   const [facilityId, setFacilityId] = useState(template?.facility_id);
   const [accountId, setAccountId] = useState(template?.account_id);
@@ -33,9 +40,7 @@ export function Booking({ template }: { template: Template | undefined }) {
   const [from, setFrom] = useState(template?.pickup_address ?? "");
   const [to, setTo] = useState(template?.dropoff_address ?? "");
   const [note, setNote] = useState("");
-  const first = template?.start === undefined ? Date.now() + hour / 2 : Date.parse(template.start);
-  const [start, setStart] = useState(() => localOf(new Date(first)));
-  const [end, setEnd] = useState(() => localOf(new Date(first + 2 * hour)));
+  const { start, end, isPast, setStart, setEnd, keep, forget } = useWindow(template?.start);
   const [price, setPrice] = useState(
     template?.price_cents === undefined ? "" : (template.price_cents / 100).toFixed(2),
   );
@@ -73,6 +78,7 @@ export function Booking({ template }: { template: Template | undefined }) {
     if (!complete) return;
     setBusy(true);
     setRefused(undefined);
+    keep(); // pressed again after a lost answer, it is the same booking
     try {
       const draft = {
         id,
@@ -92,6 +98,7 @@ export function Booking({ template }: { template: Template | undefined }) {
       setId(newId());
       setNote("");
       setPatient(undefined);
+      forget();
     } catch (error) {
       setRefused(reasonFor(error, id));
       // What was saved with this id is another booking than what the form has now.
@@ -112,6 +119,9 @@ export function Booking({ template }: { template: Template | undefined }) {
           {refused}
         </p>
       )}
+      {[facilityList, accountList].map((list, i) => (
+        <Instead key={i} of={{ ...list, data: list.data && [null], isPending: false }} />
+      ))}
       {facilities.length !== 1 && (
         <ChoiceField
           label={texts.clinic.facility}
@@ -135,6 +145,11 @@ export function Booking({ template }: { template: Template | undefined }) {
       </div>
       {facilityId !== undefined && start !== "" && end !== "" && !wrongWindow && (
         <AtFacility id={facilityId} at={new Date(start).toISOString()} end={new Date(end).toISOString()} />
+      )}
+      {isPast && !wrongWindow && (
+        <p className="hot" role="alert">
+          {texts.clinic.past}
+        </p>
       )}
       <Field label={texts.clinic.note} value={note} onChange={setNote} />
       <div className="pair">
@@ -160,6 +175,26 @@ export function Booking({ template }: { template: Template | undefined }) {
       </div>
     </Form>
   );
+}
+
+/**
+ * The window, and whether it has passed. What is offered goes with the time until someone sets it: the page stays open
+ * all day, and would offer the morning in the evening.
+ */
+function useWindow(first: string | undefined) {
+  const now = useNow();
+  const from = (at: number) => ({ start: localOf(new Date(at)), end: localOf(new Date(at + 2 * hour)) });
+  const offered = from(Math.ceil((now + hour / 2) / step) * step);
+  const [set, setWindow] = useState(first === undefined ? undefined : from(Date.parse(first)));
+  const shown = set ?? offered;
+  return {
+    ...shown,
+    isPast: shown.end !== "" && Date.parse(shown.end) < now,
+    setStart: (start: string) => setWindow({ ...shown, start }),
+    setEnd: (end: string) => setWindow({ ...shown, end }),
+    keep: () => setWindow(shown),
+    forget: () => setWindow(undefined),
+  };
 }
 
 function codeOf(error: unknown): string | undefined {

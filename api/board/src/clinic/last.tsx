@@ -2,6 +2,7 @@ import { useList } from "@waybill/client/react";
 import { useMemo } from "react";
 import { Button } from "react-aria-components";
 
+import { Instead } from "../parts/page";
 import { MessageList } from "../pickup/messages";
 import type { Pickup } from "../pickup/transitions";
 import { Link } from "../router";
@@ -10,11 +11,14 @@ import { shortId } from "../format";
 import { texts } from "../texts";
 import type { Template } from "./booking";
 
+type LastBookings = { bookings: Pickup[]; list: ReturnType<typeof useList<"list-pickups">> };
+
 /** Returns the user's last bookings as templates, each way once. */
-export function useLast(): Pickup[] {
+export function useLast(): LastBookings {
   const { user } = useSession();
-  const { data } = useList("list-pickups", { requested_by: user.id, limit: 50 });
-  return useMemo(() => {
+  const list = useList("list-pickups", { requested_by: user.id, limit: 50 });
+  const { data } = list;
+  const bookings = useMemo(() => {
     const ways = new Map<string, Pickup>();
     for (const pickup of data ?? []) {
       const way = `${pickup.facility_id}\n${pickup.pickup_address}\n${pickup.dropoff_address}`;
@@ -22,10 +26,11 @@ export function useLast(): Pickup[] {
     }
     return [...ways.values()];
   }, [data]);
+  return { bookings, list };
 }
 
-export function Last({ bookings, use }: { bookings: Pickup[]; use: (template: Template) => void }) {
-  if (bookings.length === 0) return <p className="hint">{texts.clinic.lastNone}</p>;
+export function Last({ bookings, list, use }: LastBookings & { use: (template: Template) => void }) {
+  if (bookings.length === 0) return <Instead of={list} empty={texts.clinic.lastNone} skeleton={1} />;
   return (
     <section className="templates" aria-label={texts.clinic.last}>
       <h2>{texts.clinic.last}</h2>
@@ -61,7 +66,7 @@ export function LastTexts() {
   return (
     <section className="card texts">
       <h2>{texts.clinic.texts}</h2>
-      {pickups.length === 0 && <p className="empty">{texts.clinic.textsNone}</p>}
+      {pickups.length === 0 && <Instead of={{ ...list, data: list.data && [] }} empty={texts.clinic.textsNone} />}
       {pickups.map(({ id, dropoff_address }) => (
         <div key={id}>
           <MessageList pickupId={id}>

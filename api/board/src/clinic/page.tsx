@@ -2,14 +2,13 @@ import { useList } from "@waybill/client/react";
 import { useState } from "react";
 
 import { shortId } from "../format";
-import { useFacilities } from "../names";
 import { Heading, Instead, More } from "../parts/page";
 import { PickupCard } from "../pickup/card";
 import { Transitions } from "../pickup/transitions";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { texts } from "../texts";
-import { Appointments } from "./appointments";
+import { AppointmentsOfAll } from "./appointments";
 import { Booking, type Template } from "./booking";
 import { Last, LastTexts, templateOf, useLast } from "./last";
 
@@ -17,8 +16,8 @@ import { Last, LastTexts, templateOf, useLast } from "./last";
 export function Clinic() {
   const [template, setTemplate] = useState<Template>();
   const [round, setRound] = useState(0);
-  const facilities = useFacilities();
-  const last = useLast();
+  const read = useLast();
+  const last = read.bookings;
   const use = (next: Template) => {
     setTemplate(next);
     setRound(round + 1);
@@ -33,14 +32,12 @@ export function Clinic() {
       <Heading title={texts.clinic.title}>{texts.clinic.title}</Heading>
       <div className="halves">
         <div>
-          <Last bookings={last} use={use} />
+          <Last {...read} use={use} />
           <Booking key={round} template={template} />
           <LastTexts />
         </div>
         <div>
-          {facilities.map(({ id, name }) => (
-            <Appointments key={id} facilityId={id} name={name} use={useFor} />
-          ))}
+          <AppointmentsOfAll use={useFor} />
           <Follow />
         </div>
       </div>

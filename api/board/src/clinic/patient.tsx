@@ -1,7 +1,9 @@
+import { type NoAnswer, type Problem, Refused } from "@waybill/client";
 import { useWaybill } from "@waybill/client/react";
 import { useEffect, useState } from "react";
 import { ComboBox, Button, Input, Label, ListBox, ListBoxItem, Popover, Text } from "react-aria-components";
 
+import { reasonOf } from "../parts/notices";
 import { texts } from "../texts";
 
 export type PatientChoice = { id: string; name: string; more?: string };
@@ -17,15 +19,27 @@ export function PatientField({ facilityId, value, onChange }: Props) {
   const waybill = useWaybill();
   const [typed, setTyped] = useState(value?.name ?? "");
   const [found, setFound] = useState<PatientChoice[]>(value ? [value] : []);
+  const [searching, setSearching] = useState(false);
+  const [failed, setFailed] = useState<string>();
+  const [round, setRound] = useState(0);
   useEffect(() => setTyped(value?.name ?? ""), [value]);
   useEffect(() => {
     const name = typed.trim();
+    setFailed(undefined);
+    setSearching(false);
     if (name.length < 2 || name === value?.name) return undefined;
     const stop = new AbortController();
+    setSearching(true);
+    setFound([]);
     const timer = setTimeout(async () => {
       const query = { name, limit: 8, ...(facilityId !== undefined && { facility_id: facilityId }) };
       const page = await waybill.patients.search(query).page(undefined, stop.signal);
-      if (stop.signal.aborted || !page.ok) return;
+      if (stop.signal.aborted) return;
+      setSearching(false);
+      if (!page.ok) {
+        setFailed(texts.clinic.patientFailed(reasonOf(new Refused<Problem | NoAnswer>(page.error))));
+        return;
+      }
       setFound(
         page.value.items.map(({ id, given_name, family_name, birth_date }) => ({
           id,
@@ -38,7 +52,8 @@ export function PatientField({ facilityId, value, onChange }: Props) {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [typed, facilityId]);
+  }, [typed, facilityId, round]);
+  const state = searching ? texts.clinic.patientSearching : texts.clinic.patientNone;
   return (
     <ComboBox
       className="field"
@@ -50,7 +65,7 @@ export function PatientField({ facilityId, value, onChange }: Props) {
       }}
       value={value?.id ?? null}
       onChange={(id) => onChange(found.find((patient) => patient.id === id))}
-      allowsEmptyCollection
+      allowsEmptyCollection={failed === undefined} // the list closes: it hides what is outside of it
       defaultFilter={() => true}
       menuTrigger="input"
     >
@@ -60,8 +75,16 @@ export function PatientField({ facilityId, value, onChange }: Props) {
         <Button aria-label={texts.clinic.patient}>▾</Button>
       </div>
       <Text slot="description">{texts.clinic.patientHint}</Text>
+      {failed && (
+        <div className="refused" role="alert">
+          {failed}{" "}
+          <Button slot={null} className="small" onPress={() => setRound(round + 1)}>
+            {texts.list.retry}
+          </Button>
+        </div>
+      )}
       <Popover className="popover">
-        <ListBox renderEmptyState={() => <p className="empty">{texts.list.empty}</p>}>
+        <ListBox renderEmptyState={() => <p className="empty">{state}</p>}>
           {(patient: PatientChoice) => (
             <ListBoxItem id={patient.id} textValue={patient.name}>
               {patient.name}

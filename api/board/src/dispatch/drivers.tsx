@@ -5,6 +5,7 @@ import { Button, GridList, GridListItem, isTextDropItem, useDragAndDrop } from "
 import { distanceOf, spanOf } from "../format";
 import { useFacilities } from "../names";
 import { useNow } from "../now";
+import { useReadAgain } from "../parts/again";
 import { Instead, More } from "../parts/page";
 import { type Pickup, useRules, useTransition } from "../pickup/transitions";
 import { texts } from "../texts";
@@ -14,6 +15,9 @@ import { PlaneMap } from "./map";
 type Driver = Schema<"ListedDriver">;
 type State = "free" | "busy" | "off_duty";
 
+/** How often drivers are read again: three short lists, the least of what a dispatcher's page asks. */
+const readEvery = 5_000;
+
 /** The drivers by what they do now, the nearest to the chosen pickup first. A card is dropped on one, or assigned. */
 export function Drivers({ chosen }: { chosen: Pickup | undefined }) {
   const facilities = useFacilities();
@@ -22,6 +26,8 @@ export function Drivers({ chosen }: { chosen: Pickup | undefined }) {
   const free = useList("list-drivers", { ...query, state: "free" });
   const busy = useList("list-drivers", { ...query, state: "busy" });
   const off = useList("list-drivers", { ...query, state: "off_duty" });
+  // The stream tells of pickups alone: who goes off duty, and where each one is, would be shown as it was.
+  useReadAgain(readEvery, free, busy, off);
   return (
     <section className="drivers" aria-label={texts.drivers.title}>
       <h2>{texts.drivers.title}</h2>

@@ -5,6 +5,7 @@ import { Button } from "react-aria-components";
 import { localOf } from "../format";
 import { useFacilities } from "../names";
 import { ChoiceField, Field } from "../parts/form";
+import { useWhole } from "../parts/whole";
 import type { Query } from "../router";
 import { texts } from "../texts";
 import type { Filters } from "./columns";
@@ -38,7 +39,9 @@ function useNarrow(): boolean {
 
 function FilterForm({ filters, change }: Props) {
   const facilities = useFacilities();
-  const drivers = useList("list-drivers", { limit: 200 }).data ?? [];
+  const driverList = useList("list-drivers", { limit: 200 });
+  useWhole(driverList);
+  const drivers = driverList.data ?? [];
   const any = Object.values(filters).some((value) => value !== undefined);
   return (
     <form className="filters" aria-label={texts.dispatch.filters} onSubmit={(event) => event.preventDefault()}>

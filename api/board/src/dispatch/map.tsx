@@ -28,9 +28,11 @@ export function PlaneMap({ facilities, free, busy, chosen }: Props) {
   if (chosen) all.push(chosen);
   if (all.length === 0) return <p className="empty">{texts.drivers.mapEmpty}</p>;
   const plane = planeOf(all);
+  const [places, atWork, waiting] = kinds.map(({ points }) => points.length);
+  const label = texts.drivers.map(waiting!, atWork!, places!, chosen !== undefined);
   return (
     <figure className="map">
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={texts.drivers.map}>
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
         {kinds.map(({ kind, points }) =>
           points.map(({ id, name, at }) => (
             <Mark key={id} kind={kind} at={plane.place(at)}>

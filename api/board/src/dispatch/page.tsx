@@ -1,12 +1,14 @@
-import { useList, useValue } from "@waybill/client/react";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { unwrap } from "@waybill/client";
+import { useList, useValue, useWaybill } from "@waybill/client/react";
 import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
 import { FacilityName } from "../names";
-import { Heading, Instead } from "../parts/page";
+import { Heading, Instead, isGone } from "../parts/page";
 import { PickupCard } from "../pickup/card";
 import { type Statuses, useStatuses } from "../pickup/statuses";
-import { type Status, Transitions } from "../pickup/transitions";
+import { type Pickup, type Status, Transitions } from "../pickup/transitions";
 import { Link, useQueryParameters } from "../router";
 import { shortId } from "../format";
 import { texts } from "../texts";
@@ -29,7 +31,9 @@ function Board({ statuses }: { statuses: Statuses }) {
   const [showEnded, setShowEnded] = useState(false);
   const columns = useColumns(statuses.open, "longest_waiting", filters);
   const chosenId = query.get("pickup") ?? undefined;
-  const chosen = columns.flatMap(({ rows }) => rows).find(({ id }) => id === chosenId);
+  const listed = columns.flatMap(({ rows }) => rows).find(({ id }) => id === chosenId);
+  const read = useUnlisted(listed ? undefined : chosenId);
+  const chosen = listed ?? read.data;
   const choose = (id: string | undefined) => setQuery({ pickup: id });
   return (
     <div className="dispatch">
@@ -58,6 +62,7 @@ function Board({ statuses }: { statuses: Statuses }) {
               <h2>
                 <FacilityName id={chosen.facility_id} />
               </h2>
+              <span className={`status s-${chosen.status}`}>{texts.status[chosen.status]}</span>
               <Button className="plain" aria-label={texts.close} onPress={() => choose(undefined)}>
                 ×
               </Button>
@@ -66,13 +71,32 @@ function Board({ statuses }: { statuses: Statuses }) {
             <Transitions pickup={chosen} />
             <Link to={["pickups", chosen.id]}>{texts.pickup.open}</Link>
           </section>
-        ) : (
+        ) : chosenId === undefined ? (
           <p className="hint">{texts.dispatch.selectHint}</p>
+        ) : (
+          <section className="chosen card" aria-label={texts.pickup.title(shortId(chosenId))}>
+            {isGone(read.error) ? <p className="empty">{texts.pickup.gone}</p> : <Instead of={read} />}
+            <Button onPress={() => choose(undefined)}>{texts.close}</Button>
+          </section>
         )}
         <Drivers chosen={chosen} />
       </aside>
     </div>
   );
+}
+
+/**
+ * Reads the chosen pickup by itself where no column has it: it has ended, the filters leave it out, or it is further
+ * down than was read.
+ */
+function useUnlisted(id: string | undefined): UseQueryResult<Pickup> {
+  const waybill = useWaybill();
+  return useQuery({
+    queryKey: ["get-pickup", id], // as useValue has it: what the stream tells of the pickup is shown
+    queryFn: async ({ signal }) => unwrap(await waybill.pickups.get(id!, { signal })),
+    enabled: id !== undefined,
+    retry: false,
+  });
 }
 
 type Choosing = { filters: Filters; chosen: string | undefined; choose: (id: string | undefined) => void };

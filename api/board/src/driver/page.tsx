@@ -1,46 +1,67 @@
 import { type NoAnswer, type Problem, Refused } from "@waybill/client";
-import { useCall, useList, useValue } from "@waybill/client/react";
-import { useWaybill } from "@waybill/client/react";
+import { useList, useValue, useWaybill } from "@waybill/client/react";
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import type { ReactNode } from "react";
 import { Switch } from "react-aria-components";
 
 import { shortId, timeOf } from "../format";
 import { Heading, Instead, More } from "../parts/page";
-import { reasonOf, useNotices } from "../parts/notices";
+import { useNotices } from "../parts/notices";
 import { AtFacility } from "../parts/zone";
 import { Sending } from "../pickup/card";
-import { type Pickup, Transitions } from "../pickup/transitions";
+import { useOwnStatuses } from "../pickup/statuses";
+import { type Pickup, type Status, Transitions, useRules } from "../pickup/transitions";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { texts } from "../texts";
+import { LocationSwitch } from "./location";
 
 /** The driver's page, for a phone: what to collect and deliver now. */
 export function Driver() {
   const { driverId } = useSession();
-  const mine = useList("list-pickups", { status: ["ASSIGNED", "COLLECTED"], sort: "oldest", limit: 50 });
+  const rules = useList("list-pickup-transitions");
+  const statuses = useOwnStatuses();
   return (
     <div className="driver-page">
       <Heading title={texts.driver.title}>{texts.driver.title}</Heading>
       {driverId === undefined ? <p className="refused">{texts.driver.notLinked}</p> : <Duty driverId={driverId} />}
-      <Instead of={mine} empty={texts.driver.none} />
-      <ul className="tasks">
-        {mine.data?.map((pickup) => (
-          <Task key={pickup.id} pickup={pickup} />
-        ))}
-      </ul>
-      <More of={mine} />
+      {statuses.length > 0 ? <Tasks statuses={statuses} /> : <Instead of={{ ...rules, data: undefined }} />}
     </div>
   );
 }
 
+/** The pickups from collecting to delivering, first those that wait for the driver. */
+function Tasks({ statuses }: { statuses: Status[] }) {
+  const list = useList("list-pickups", { status: statuses, sort: "oldest", limit: 50 });
+  const rules = useRules();
+  const isMine = ({ status }: Pickup) => rules.some((rule) => rule.from_statuses.includes(status));
+  const shown = (list.data ?? []).filter(({ status }) => statuses.includes(status));
+  const tasks = [...shown.filter(isMine), ...shown.filter((pickup) => !isMine(pickup))];
+  return (
+    <>
+      <Instead of={{ ...list, data: list.data && tasks }} empty={texts.driver.none} />
+      <ul className="tasks">
+        {tasks.map((pickup, i) => (
+          <Task key={pickup.id} pickup={pickup} isMine={isMine(pickup)} isNext={i === 0} />
+        ))}
+      </ul>
+      <More of={list} />
+    </>
+  );
+}
+
+type TaskProps = { pickup: Pickup; isMine: boolean; isNext: boolean };
+
 /** What a driver needs to know of a pickup at a glance, and the step that is next, under a thumb. */
-function Task({ pickup }: { pickup: Pickup }) {
+function Task({ pickup, isMine, isNext }: TaskProps) {
   const { id, status, pickup_address, dropoff_address, window_start, window_end, note } = pickup;
   return (
     <li className={`card task s-${status}`}>
       <p className="top">
-        <span className={`status s-${status}`}>{texts.status[status]}</span>
+        <span>
+          <span className={`status s-${status}`}>{texts.status[status]}</span>
+          {isMine && isNext && <b className="next-stop">{texts.driver.next}</b>}
+        </span>
         <Link to={["pickups", id]}>
           {texts.driver.details} {shortId(id)}
         </Link>
@@ -60,6 +81,7 @@ function Task({ pickup }: { pickup: Pickup }) {
         )}
         {note && <Stop name={texts.pickup.note}>{note}</Stop>}
       </dl>
+      {!isMine && <p className="hint">{texts.driver.others[status] ?? texts.driver.othersNext}</p>}
       <Sending id={id} />
       <div className="transitions">
         <Maps pickup={pickup} />
@@ -108,49 +130,7 @@ function Duty({ driverId }: { driverId: string }) {
         <span className="switch" aria-hidden="true" />
         {driver.on_duty ? texts.driver.duty : texts.driver.off}
       </Switch>
-      {driver.on_duty && <Location driverId={driverId} />}
+      {driver.on_duty && <LocationSwitch />}
     </div>
-  );
-}
-
-const sentEvery = 15_000;
-
-/** Sends where the phone is, while the driver wants it: the browser asks for consent, and the switch ends it. */
-function Location({ driverId }: { driverId: string }) {
-  const [sharing, setSharing] = useState(false);
-  const [said, setSaid] = useState<string>();
-  const locate = useCall("locate-driver");
-  useEffect(() => {
-    if (!sharing) return undefined;
-    let last = 0;
-    const send = ({ coords: { latitude, longitude }, timestamp }: GeolocationPosition) => {
-      if (Date.now() - last < sentEvery) return;
-      last = Date.now();
-      const located_at = new Date(timestamp).toISOString();
-      locate.mutate([driverId, { latitude, longitude, located_at }], {
-        onSuccess: () => setSaid(texts.driver.shared(timeOf(located_at))),
-        onError: (error) => setSaid(reasonOf(error)),
-      });
-    };
-    const denied = () => {
-      setSharing(false);
-      setSaid(texts.driver.denied);
-    };
-    const watch = navigator.geolocation.watchPosition(send, denied, {
-      enableHighAccuracy: true,
-      maximumAge: 10_000,
-    });
-    return () => navigator.geolocation.clearWatch(watch);
-  }, [sharing, driverId]);
-  return (
-    <>
-      <Switch isSelected={sharing} onChange={setSharing}>
-        <span className="switch" aria-hidden="true" />
-        {texts.driver.share}
-      </Switch>
-      <small className="said" role="status">
-        {said}
-      </small>
-    </>
   );
 }

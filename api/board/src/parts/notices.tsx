@@ -3,9 +3,10 @@ import { Refused } from "@waybill/client";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
+import { Link } from "../router";
 import { texts } from "../texts";
 
-type Notice = { id: number; kind: "done" | "refused"; text: string };
+type Notice = { id: number; kind: "done" | "refused"; text: string; blockedBy?: string | undefined };
 
 type Notices = { done: (text: string) => void; refused: (error: unknown) => void };
 
@@ -25,14 +26,14 @@ export function NoticesProvider({ children }: { children: ReactNode }) {
   const close = useCallback((id: number) => setShown((all) => all.filter((n) => n.id !== id)), []);
   const notices = useMemo(() => {
     let last = 0;
-    const show = (kind: Notice["kind"], text: string) => {
+    const show = (kind: Notice["kind"], text: string, blockedBy?: string) => {
       const id = ++last;
-      setShown((all) => [...all.slice(-3), { id, kind, text }]);
+      setShown((all) => [...all.slice(-3), { id, kind, text, blockedBy }]);
       setTimeout(() => close(id), shownFor[kind]);
     };
     return {
       done: (text: string) => show("done", text),
-      refused: (error: unknown) => show("refused", reasonOf(error)),
+      refused: (error: unknown) => show("refused", reasonOf(error), blockedBy(error)),
     };
   }, [close]);
   const of = (kind: Notice["kind"]) =>
@@ -40,7 +41,10 @@ export function NoticesProvider({ children }: { children: ReactNode }) {
       .filter((n) => n.kind === kind)
       .map((n) => (
         <div key={n.id} className={`notice ${kind}`}>
-          <p>{n.text}</p>
+          <p>
+            {n.text}{" "}
+            {n.blockedBy !== undefined && <Link to={["pickups", n.blockedBy]}>{texts.refused.blockedBy}</Link>}
+          </p>
           <Button aria-label={texts.close} className="plain" onPress={() => close(n.id)}>
             ×
           </Button>
@@ -58,6 +62,13 @@ export function NoticesProvider({ children }: { children: ReactNode }) {
 }
 
 type Told = (Schema<"Problem"> & { current_status?: Schema<"PickupStatus"> }) | NoAnswer;
+
+/** Returns the pickup that is in the way, where the server names one. */
+function blockedBy(error: unknown): string | undefined {
+  if (!(error instanceof Refused) || error.problem.code !== "driver_busy") return undefined;
+  const { pickup_id } = error.problem as { pickup_id?: string };
+  return pickup_id;
+}
 
 /** Returns what a person is told of a failure: what the server says, and how things stand now. */
 export function reasonOf(error: unknown): string {

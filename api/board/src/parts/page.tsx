@@ -1,21 +1,37 @@
 import type { UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
-import { type ReactNode, useEffect } from "react";
+import { Refused } from "@waybill/client";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Button } from "react-aria-components";
 
+import { hasNavigated } from "../router";
 import { texts } from "../texts";
 import { reasonOf } from "./notices";
 
-/** A page's heading, which is also the title of the window. No title has a word of a patient. */
+/**
+ * A page's heading, which is also the title of the window. No title has a word of a patient. Where a page was opened
+ * from another one, it has the focus, unless a field of the page has it: a screen reader says where one is.
+ */
 export function Heading({ children, title, actions }: { children: ReactNode; title: string; actions?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · ${texts.product}`;
+    if (hasNavigated() && !document.activeElement?.closest("main, [role=dialog]")) heading.current?.focus();
   }, [title]);
   return (
     <header className="heading">
-      <h1>{children}</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        {children}
+      </h1>
       {actions && <div className="actions">{actions}</div>}
     </header>
   );
+}
+
+/** Whether there is nothing to read: no such row, or not for this viewer, or what was asked for is no id. */
+export function isGone(error: unknown): boolean {
+  if (!(error instanceof Refused)) return false;
+  const problem = error.problem as { status?: number };
+  return problem.status === 404 || problem.status === 422;
 }
 
 type Read = Pick<UseQueryResult, "isPending" | "error"> & { refetch: () => unknown };

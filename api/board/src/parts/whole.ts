@@ -10,7 +10,7 @@ type List = Pick<UseInfiniteQueryResult, "isPending" | "isFetching" | "isError" 
 export function useWhole({ isPending, isFetching, isError, hasNextPage, fetchNextPage }: List): boolean {
   const goOn = hasNextPage && !isFetching && !isError;
   useEffect(() => {
-    if (goOn) void fetchNextPage();
+    if (goOn) void fetchNextPage({ cancelRefetch: false }); // another component may read it on just now
   }, [goOn]);
   return !isPending && !hasNextPage;
 }

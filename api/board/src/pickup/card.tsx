@@ -11,8 +11,10 @@ import type { Pickup } from "./transitions";
 /** After how many minutes of waiting a card asks for attention, and for help. */
 const thresholds = { warm: 30, hot: 60 };
 
+type CardProps = { pickup: Pickup; long?: boolean; withId?: boolean };
+
 /** What a card says of a pickup: how long it waits, from where to where, and with whom. Nothing of the patient. */
-export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: boolean }) {
+export function PickupCard({ pickup, long = false, withId = false }: CardProps) {
   return (
     <div className={long ? "about long" : "about"}>
       <p className="top">
@@ -20,7 +22,7 @@ export function PickupCard({ pickup, long = false }: { pickup: Pickup; long?: bo
           <code>{shortId(pickup.id)}</code>
         ) : (
           <b className="facility">
-            <FacilityName id={pickup.facility_id} />
+            {withId && <code>{shortId(pickup.id)}</code>} <FacilityName id={pickup.facility_id} />
           </b>
         )}
         <Waiting pickup={pickup} />

@@ -5,7 +5,7 @@ import { Button } from "react-aria-components";
 
 import { fullTimeOf, moneyOf, shortId, timeOf, tookOf } from "../format";
 import { DriverName, FacilityName, UserName } from "../names";
-import { Heading, Instead, More } from "../parts/page";
+import { Heading, Instead, isGone, More } from "../parts/page";
 import { AtFacility, InZoneOf } from "../parts/zone";
 import { Link } from "../router";
 import { useSession } from "../session";
@@ -22,10 +22,9 @@ export function PickupPage({ id }: { id: string }) {
   const events = useList("list-pickup-events", id, { limit: 200 });
   const pickup = read.data;
   if (!pickup) {
-    const gone = read.error && "status" in read.error.problem && [404, 422].includes(read.error.problem.status);
     return (
       <section className="narrow">
-        {gone ? <p className="empty">{texts.pickup.gone}</p> : <Instead of={read} skeleton={5} />}
+        {isGone(read.error) ? <p className="empty">{texts.pickup.gone}</p> : <Instead of={read} skeleton={5} />}
         <Link to={[]}>{texts.pickup.back}</Link>
       </section>
     );

@@ -1,6 +1,6 @@
 import type { Schema } from "@waybill/client";
 import { useCall, useList, type WriteId } from "@waybill/client/react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useMemo, useState } from "react";
 import { Button, Dialog, DialogTrigger, Form, Heading, Modal, ModalOverlay } from "react-aria-components";
 
 import { isUnanswered, longestAway } from "../outbox";
@@ -15,8 +15,9 @@ export type Status = Schema<"PickupStatus">;
 
 /** The rules of transitions, as the server has them: which the viewer may make, and from which statuses. */
 export function useRules(): Rule[] {
-  const { user } = useSession();
-  return (useList("list-pickup-transitions").data ?? []).filter((rule) => rule.roles.includes(user.role));
+  const { role } = useSession().user;
+  const rules = useList("list-pickup-transitions").data;
+  return useMemo(() => (rules ?? []).filter((rule) => rule.roles.includes(role)), [rules, role]);
 }
 
 type TransitionId = WriteId & `${Schema<"TransitionName">}-pickup`;

@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime.js";import{_n as t}from"./page.js";var n=e(t(),1);function r({isPending:e,isFetching:t,isError:r,hasNextPage:i,fetchNextPage:a}){let o=i&&!t&&!r;return(0,n.useEffect)(()=>{o&&a()},[o]),!e&&!i}export{r as t};
