@@ -29,7 +29,7 @@ func tokenOf(ctx context.Context) db.Token { return requestOf(ctx).session.token
 type gate struct {
 	*server
 	roles  []db.UserRole
-	writes bool
+	writes bool // or reads what a body asks for
 	// uncached has each session looked up first: a request that streams cannot be retried, and a batch has
 	// many statements to confirm it.
 	uncached bool
@@ -37,7 +37,7 @@ type gate struct {
 }
 
 func (a *server) gate(op operation) *gate {
-	g := &gate{a, op.roles, op.writes(), op.long || op.raw != nil || op.together, op.replicas}
+	g := &gate{a, op.roles, op.writes() || op.search, op.long || op.raw != nil || op.together, op.replicas}
 	if op.transition != "" {
 		g.roles = a.dictionary[op.transition]
 	}

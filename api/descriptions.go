@@ -77,6 +77,7 @@ var tables = map[string]string{
 	"AdjustmentRule": "pickup_adjustment_rules", "PageAdjustmentRule": "pickup_adjustment_rules",
 	"NewPickups": "", "Pickups": "", "PickupCounts": "", "PickupCount": "pickups",
 	"Feed": "feed_reports", "PageFeed": "feed_reports", "ListedDriver": "drivers", "PageListedDriver": "drivers",
+	"PatientSearch": "patients",
 }
 
 // columnOf returns the column that a member shows.
@@ -110,6 +111,7 @@ var describedSchemas = map[string]string{
 	"DriverLocation":   "An observation of a driver",
 	"Login":            "A new session, with its token",
 	"NewPrice":         "The new price of a pickup",
+	"PatientSearch":    "Which patients are searched, and the page: without a filter, all that the caller sees",
 	"PartialRefund":    "How much of a charge is returned, and why",
 	"PasswordChange":   "The old and the new password",
 	"NewPickups":       "A batch of pickups to create: all of them, or none",

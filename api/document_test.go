@@ -125,6 +125,9 @@ func (d *document) resolve(schema object) object {
 	}
 }
 
+// reads reports whether the operation changes nothing: a GET, or a search.
+func (op *described) reads() bool { return op.method == "GET" || op.id == "search-patients" }
+
 // matches reports whether a path matches the operation's, in which braces match any segment.
 func (op *described) matches(segments []string) bool {
 	return slices.EqualFunc(op.segments, segments, func(is, got string) bool {

@@ -40,6 +40,7 @@ type NewFacility struct {
 	Address   string     `json:"address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	Latitude  float64    `json:"latitude" minimum:"-90" maximum:"90" example:"37.7583"`
 	Longitude float64    `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4186"`
+	TimeZone  TimeZone   `json:"time_zone,omitempty" example:"America/Los_Angeles"`
 }
 
 type createFacilityInput struct {
@@ -57,7 +58,7 @@ func (a *server) createFacility(
 	}
 	row, replayed, err := a.store.CreateFacility(ctx, v, db.CreateFacilityParams{
 		ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude,
-		Longitude: b.Longitude, RequestDigest: d,
+		Longitude: b.Longitude, TimeZone: given(string(b.TimeZone)), RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -100,12 +101,14 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 	return &Row[db.Facility]{tag, &row}, in.notModifiedIf(tag)
 }
 
-// FacilityEdit holds the members to change; omitted members keep their value.
+// FacilityEdit holds the members to change; omitted members keep their value, and null clears.
 type FacilityEdit struct {
 	Name      *string  `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
+
+	TimeZone Clearable[TimeZone] `json:"time_zone,omitzero"`
 
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
@@ -127,6 +130,7 @@ func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacility
 		ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude,
 		Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
+		SetTimeZone: in.Body.TimeZone.Sent, TimeZone: (*string)(in.Body.TimeZone.Value),
 	})
 	if err != nil {
 		return nil, err

@@ -49,9 +49,45 @@ func TestFacilitiesAreValidated(t *testing.T) {
 	}{
 		{object{"latitude": 90.0001}, "latitude"}, {object{"latitude": -90.0001}, "latitude"},
 		{object{"longitude": 180.0001}, "longitude"},
+		{object{"time_zone": "Mars/Olympus"}, "time_zone"}, {object{"time_zone": "Local"}, "time_zone"},
+		{object{"time_zone": ""}, "time_zone"}, {object{"time_zone": "../UTC"}, "time_zone"},
+		{object{"time_zone": "posix/UTC"}, "time_zone"}, {object{"time_zone": "america/los_angeles"}, "time_zone"},
 		{object{"latitude": nil}, "latitude"}, {object{"address": ""}, "address"}, {object{"address": "\n"}, "address"},
 	} {
 		s.do(s.admin, "POST", "/v1/facilities", with(good, c.changes)).refused(422, "validation_failed", c.field)
 	}
 	s.do(s.admin, "POST", "/v1/facilities", with(good, object{"latitude": -90, "longitude": 180})).want(201)
+}
+
+// A facility has a time zone if it is said, and shows it to all who see the facility; null takes it away.
+func TestAFacilityHasTheTimeZoneThatIsSaid(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	body := object{"name": "Clinic", "address": "1 Main St", "latitude": 0, "longitude": 0}
+	silent := s.do(s.admin, "POST", "/v1/facilities", body).fresh(201)
+	if zone, ok := silent.object()["time_zone"]; !ok || zone != nil {
+		t.Errorf("without one, the time zone is %v", zone)
+	}
+	for _, zone := range []string{"Asia/Kolkata", "UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires"} {
+		s.do(s.admin, "POST", "/v1/facilities", with(body, object{"time_zone": zone})).fresh(201)
+	}
+	path := "/v1/facilities/" + s.facility.String()
+	tag := s.do(s.admin, "GET", path, nil).etag()
+	edit := func(changes object) *answer {
+		a := s.do(s.admin, "PATCH", path, changes, "If-Match", tag).want(200)
+		tag = a.etag()
+		return a
+	}
+	edit(object{"time_zone": "Europe/Berlin"})
+	edit(object{"name": "Renamed"})
+	for _, as := range []*user{s.admin, s.staff, s.hub} {
+		if zone := s.do(as, "GET", path, nil).want(200).str("time_zone"); zone != "Europe/Berlin" {
+			t.Errorf("the %s is shown %q", as.role, zone)
+		}
+	}
+	s.do(s.admin, "PATCH", path, object{"time_zone": "Europe/Bonn"}, "If-Match", tag).
+		refused(422, "validation_failed", "time_zone")
+	if zone := edit(object{"time_zone": nil}).object()["time_zone"]; zone != nil {
+		t.Errorf("after null, the time zone is %v", zone)
+	}
 }

@@ -35,6 +35,7 @@ type operation struct {
 	together   bool  // consists of other writes: see writeBatch
 	alone      bool  // a write that no batch can contain
 	shares     bool  // writes of its kind share statements in a batch
+	search     bool  // a POST that changes nothing: what it is asked for does not belong in an address
 	// replicas may serve its reads, each of which is one statement that writes nothing, not even an audit row.
 	replicas bool
 	// of the answer, if not JSON
@@ -58,7 +59,9 @@ var (
 // registerOpen registers an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
-	op.readOnly = readOnlyOf(reflect.TypeFor[I](), reflect.TypeFor[O]())
+	if !op.search { // what it is asked for is no row
+		op.readOnly = readOnlyOf(reflect.TypeFor[I](), reflect.TypeFor[O]())
+	}
 	op.codes = append(slices.Clip(op.codes), op.readOnly.codes()...)
 	if _, ok := any(new(I)).(keyed); ok {
 		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
@@ -97,8 +100,10 @@ func takesBody(input reflect.Type) bool {
 	return parsed || raw
 }
 
-// writes reports whether the operation may change anything: all methods except GET and HEAD.
-func (op operation) writes() bool { return op.method != http.MethodGet && op.method != http.MethodHead }
+// writes reports whether the operation may change anything: all methods except GET and HEAD, but for searches.
+func (op operation) writes() bool {
+	return op.method != http.MethodGet && op.method != http.MethodHead && !op.search
+}
 
 // problemFor turns a handler's error into the operation's answer.
 func problemFor(ctx context.Context, op operation, err error) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -31,7 +32,8 @@ type Paging struct {
 	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The maximum number of items"`
 	Cursor string `query:"cursor" doc:"The next_cursor of the previous page"`
 
-	list []byte // identifies the list in its cursors
+	list   []byte      // identifies the list in its cursors
+	sealed cipher.AEAD // encrypts what its cursors say besides; nil if they say it in clear
 }
 
 // open returns the position that the cursor encodes, "" for the beginning. A cursor belongs to one
@@ -49,6 +51,11 @@ func (p *Paging) openOrdered(ctx huma.Context, order string) (place string, err 
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(p.Cursor)
 	place, found := strings.CutPrefix(string(raw), string(p.list))
+	if err == nil && p.sealed != nil {
+		var opened []byte
+		opened, err = p.sealed.Open(nil, nil, []byte(place), p.list)
+		place = string(opened)
+	}
 	if err != nil || !found || place == "" {
 		return "", badCursor()
 	}
@@ -57,6 +64,9 @@ func (p *Paging) openOrdered(ctx huma.Context, order string) (place string, err 
 
 // cursor encodes a position in the list; open decodes it.
 func (p Paging) cursor(place string) string {
+	if p.sealed != nil {
+		place = string(p.sealed.Seal(nil, nil, []byte(place), p.list))
+	}
 	return base64.RawURLEncoding.EncodeToString(append(slices.Clip(p.list), place...))
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -35,6 +36,15 @@ func (a *server) registerPatients() {
 			" " + withFacility,
 		roles: patientRoles,
 	}, a.listPatients)
+	register(a, operation{
+		id: "search-patients", method: http.MethodPost, path: "/v1/patients/search", tag: "patients",
+		summary: "Search the patients that you see",
+		about: "Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and " +
+			"in no address, which proxies log and browsers keep: use it wherever a person types what is of a " +
+			"patient. It changes nothing, so that it can be repeated. A next_cursor continues the search of the " +
+			"session that got it. " + withFacility,
+		roles: patientRoles, search: true,
+	}, a.searchPatients)
 	register(a, operation{
 		id: "get-patient", method: http.MethodGet, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Get a patient", about: withFacility, roles: patientRoles,
@@ -174,6 +184,38 @@ func (a *server) findPatients(ctx context.Context, v db.Viewer, in *listPatients
 		return nil, err
 	}
 	return foundPage(in.Paging, found), nil
+}
+
+// PatientSearch is the body of search-patients.
+type PatientSearch struct {
+	FacilityID uuid.UUID `json:"facility_id,omitempty" format:"uuid" doc:"Only patients that this facility sees"`
+	Name       string    `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"400" doc:"Only patients with these words, or beginnings of words, in their names" example:"love ada"`
+	BirthDate  db.Date   `json:"birth_date,omitempty" doc:"Only patients born on this day" example:"1990-05-17"`
+	Phone      E164      `json:"phone,omitempty" doc:"Only patients with this number" example:"+14155550123"`
+	ExternalID string    `json:"external_id,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" doc:"Only patients with this id in the records of their facility; blanks around it are ignored" example:"4711"`
+	Limit      int32     `json:"limit,omitempty" minimum:"1" maximum:"200" default:"50" doc:"The maximum number of items"`
+	Cursor     string    `json:"cursor,omitempty" minLength:"1" doc:"The next_cursor of the previous page"`
+}
+
+type searchPatientsInput struct {
+	Body PatientSearch
+
+	list listPatientsInput
+}
+
+// Resolve implements huma.Resolver.
+func (in *searchPatientsInput) Resolve(ctx huma.Context) []error {
+	b := in.Body
+	in.list = listPatientsInput{FacilityID: b.FacilityID, Name: SearchName(b.Name), BirthDate: Day{b.BirthDate},
+		Phone: b.Phone, ExternalID: b.ExternalID}
+	in.list.Limit, in.list.Cursor = cmp.Or(b.Limit, 50), b.Cursor
+	return in.list.Resolve(ctx)
+}
+
+func (a *server) searchPatients(
+	ctx context.Context, v db.Viewer, in *searchPatientsInput,
+) (*ListOf[db.Patient], error) {
+	return a.listPatients(ctx, v, &in.list)
 }
 
 // PatientPath identifies a patient by their id in the path.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -53,6 +54,43 @@ func TestAPriceAndRefundsAreChangedAfterSubmit(t *testing.T) {
 	money(canceled, "4000", "0", "4000")
 	s.do(s.admin, "POST", path+"/refund", object{"amount_cents": 1, "reason": "Late"}).
 		refused(409, "illegal_transition")
+}
+
+// The ledger entry of an event that moved money is found by the event's id, in the account that paid.
+func TestAnEventThatMovedMoneyHasTheIDOfItsEntry(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.pickup()
+	step := func(as *user, name string, body any) { s.do(as, "POST", path+"/"+name, body).want(200) }
+	step(s.staff, "submit", nil)
+	step(s.dispatcher, "reprice", object{"price_cents": 4000})
+	step(s.dispatcher, "refund", object{"amount_cents": 1000, "reason": "Late"})
+	step(s.dispatcher, "reprice", object{"price_cents": 3500})
+	step(s.dispatcher, "assign", object{"driver_id": s.newDriver(s.tenant)})
+	step(s.dispatcher, "cancel", nil)
+	price := s.newPickup()["price_cents"].(int)
+	want := map[string][]any{"submit": {"charge", price, nil}, "refund": {"refund", 1000, "Late"},
+		"cancel": {"refund", 2500, nil}}
+	reprices := [][]any{{"charge", 4000 - price, nil}, {"refund", 500, nil}}
+	for _, event := range s.do(s.staff, "GET", path+"/events", nil).want(200).items() {
+		name := event["transition"].(string)
+		entry := s.do(s.staff, "GET", "/v1/accounts/"+s.account.String()+"/entries/"+event["id"].(string), nil)
+		if name == "assign" {
+			entry.refused(404, "not_found")
+			continue
+		}
+		expected := want[name]
+		if name == "reprice" {
+			expected, reprices = reprices[0], reprices[1:]
+		}
+		row := entry.want(200).object()
+		if got := []any{row["kind"], row["amount_cents"], row["note"]}; fmt.Sprint(got) != fmt.Sprint(expected) {
+			t.Errorf("the entry of %s is %v, want %v", name, got, expected)
+		}
+		if row["pickup_id"] != event["pickup_id"] || row["actor_id"] != event["actor_id"] {
+			t.Errorf("the entry of %s is %v", name, row)
+		}
+	}
 }
 
 // The dictionary says in which statuses each adjustment is allowed, and to whom.

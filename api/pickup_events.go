@@ -17,7 +17,9 @@ func (a *server) registerPickupEvents() {
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
 		summary: "List the events of a pickup",
 		about: "Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two " +
-			"statuses are the same. The hub sees transitions from collect on, drivers those of the time in which the " +
+			"statuses are the same. The ledger entry of one that moved money has the event's id: see " +
+			"get-account-entry, which has the amount and the reason of a refund. The hub sees transitions from " +
+			"collect on, drivers those of the time in which the " +
 			"pickup was assigned to them, since their login was linked with the driver.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.StreamRestarted},
 	}, a.listPickupEvents)

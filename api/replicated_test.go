@@ -58,7 +58,7 @@ func TestNoOperationAcknowledgesWhatIsNotReplicated(t *testing.T) {
 	}
 	var writes []write
 	for _, op := range theDocument().operations {
-		if op.method == "GET" || op.id == "logout" { // which would end the others' session: see package db
+		if op.reads() || op.id == "logout" { // which would end the others' session: see package db
 			continue
 		}
 		as := s.whoMay(op.id)

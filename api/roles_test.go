@@ -78,6 +78,7 @@ var table = map[string]rights{
 	"reprice-pickup": {"AA---", "pickup"}, "refund-pickup": {"AA---", "pickup"},
 
 	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"},
+	"search-patients":        {"AAA--", ""},
 	"edit-patient":           {"OOO--", "patient"},
 	"allow-patient-facility": {"OOO--", "allowed"}, "disallow-patient-facility": {"OOO--", "allowed"},
 	"get-pickup-patient":        {"OOOO-", "pickup"},
@@ -536,6 +537,8 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return with(t.newPatient(), object{"id": id})
 	case "edit-patient":
 		return object{"given_name": newCanary()}
+	case "search-patients":
+		return object{"limit": 200}
 	case "assign-pickup":
 		return object{"driver_id": s.newDriver(t)}
 	case "reprice-pickup":

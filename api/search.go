@@ -1,6 +1,10 @@
 package api
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
@@ -28,9 +32,11 @@ type searchPlace struct {
 	id       uuid.UUID
 }
 
-// openSearch opens the cursor of a search for some words. A cursor belongs to them: the order depends on them.
+// openSearch opens the cursor of a search for some words. A cursor belongs to them, since the order depends on them,
+// and to the session that got it: it has a word of a name, or a number, and nobody else can read it.
 func (p *Paging) openSearch(ctx huma.Context, words string) (s searchPlace, errs []error) {
 	s.isSearch = true
+	p.sealed = sealerOf(ctx)
 	place, err := p.openOrdered(ctx, "?"+words)
 	if err != nil || place == "" {
 		return s, asErrors(err)
@@ -41,6 +47,22 @@ func (p *Paging) openSearch(ctx huma.Context, words string) (s searchPlace, errs
 	copy(s.id[:], place)
 	s.term = place[len(s.id):]
 	return s, nil
+}
+
+// sealerOf returns what encrypts the cursors of a request's session, by a key that is derived from its token: all
+// servers have it, and nothing is stored.
+func sealerOf(ctx huma.Context) cipher.AEAD {
+	token, _ := bearer(ctx.Header("Authorization"))
+	key := sha256.Sum256([]byte("waybill cursors of searches\x00" + string(token)))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // of the length of a key alone
+	}
+	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // of another block size than that of AES
+	}
+	return sealer
 }
 
 // foundPage is the page of what a search found.

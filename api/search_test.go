@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
@@ -124,15 +125,16 @@ func TestPatientsAreListedByEachFilter(t *testing.T) {
 	} {
 		before := s.listReads(zoe) + s.listReads(zora)
 		got := s.listed(s.staff, "/v1/patients", q.parameters...)
+		searched := s.searched(s.staff, q.parameters)
+		if n := s.listReads(zoe) + s.listReads(zora) - before; n != 2*len(got) || !slices.Equal(searched, got) {
+			t.Errorf("%q: listed %v, searched %v; %d reads are recorded", q.parameters, got, searched, n)
+		}
 		slices.Sort(got)
 		if slices.Sort(q.want); !slices.Equal(got, q.want) {
 			t.Errorf("%q: found %v, want %v", q.parameters, got, q.want)
 		}
-		if n := s.listReads(zoe) + s.listReads(zora) - before; n != len(got) {
-			t.Errorf("%q: %d reads are recorded, want %d", q.parameters, n, len(got))
-		}
-		if none := s.listed(s.stranger, "/v1/patients", q.parameters...); len(none) > 0 ||
-			s.listReads(hidden.String()) > 0 {
+		none := append(s.listed(s.stranger, "/v1/patients", q.parameters...), s.searched(s.stranger, q.parameters)...)
+		if len(none) > 0 || s.listReads(hidden.String()) > 0 {
 			t.Errorf("%q: a stranger is shown %v", q.parameters, none)
 		}
 	}
@@ -140,7 +142,82 @@ func TestPatientsAreListedByEachFilter(t *testing.T) {
 		"external_id": " "} {
 		s.do(s.staff, "GET", "/v1/patients?"+url.Values{parameter: {value}}.Encode(), nil).
 			refused(422, "validation_failed", parameter)
+		s.do(s.staff, "POST", "/v1/patients/search", object{parameter: value}).
+			refused(422, "validation_failed", parameter)
 	}
+}
+
+// A search is read on by the cursor in its body. The cursor says nothing to anybody but the session that got it.
+func TestACursorOfASearchSaysNothingOfWhomItFound(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	family := newCanary()
+	for i := range 5 {
+		s.do(s.staff, "POST", "/v1/patients", object{"facility_id": s.facility, "given_name": fmt.Sprint("Zo", i),
+			"family_name": family, "birth_date": canaryBirth, "phone": newCanaryPhone()}).fresh(201)
+	}
+	for _, searched := range []object{{"name": family[:20]}, {"birth_date": canaryBirth}} {
+		const path = "/v1/patients/search"
+		ask := with(searched, object{"limit": 2})
+		first := s.do(s.staff, "POST", path, ask).want(200)
+		listed := s.do(s.staff, "GET", "/v1/patients?"+queryOf(ask), nil).want(200).str("next_cursor")
+		found, next := first.ids(), first.str("next_cursor")
+		for _, cursor := range []string{next, listed} {
+			raw, err := base64.RawURLEncoding.DecodeString(cursor)
+			s.must(err)
+			if text := strings.ToLower(string(raw)); strings.Contains(text, strings.ToLower(canary)) ||
+				strings.Contains(text, "1931") {
+				t.Errorf("%v: a cursor has %q", searched, raw)
+			}
+		}
+		again := *s.staff
+		again.token = s.login(s.staff.email, password).want(201).str("token")
+		for _, refused := range []struct {
+			as  *user
+			ask object
+		}{
+			{&again, with(ask, object{"cursor": next})}, {s.staff, with(ask, object{"cursor": listed})},
+			{s.staff, object{"name": "zo", "cursor": next}}, {s.staff, object{"cursor": next}},
+			{s.staff, with(ask, object{"cursor": "x"})},
+		} {
+			s.do(refused.as, "POST", path, refused.ask).refused(422, "validation_failed", "cursor")
+		}
+		for next != "" {
+			a := s.do(s.staff, "POST", path, with(ask, object{"cursor": next})).want(200)
+			found, next = append(found, a.ids()...), ""
+			if cursor, ok := a.object()["next_cursor"]; ok {
+				next = cursor.(string)
+			}
+		}
+		slices.Sort(found)
+		if len(slices.Compact(found)) != 5 {
+			t.Errorf("%v: found %v, want 5 patients", searched, found)
+		}
+	}
+	all := s.do(s.staff, "POST", "/v1/patients/search", object{"limit": 3}).want(200)
+	rest := s.do(s.staff, "POST", "/v1/patients/search", object{"limit": 3, "cursor": all.str("next_cursor")}).want(200)
+	if got := append(all.ids(), rest.ids()...); len(got) != 5 || !slices.IsSorted(got) {
+		t.Errorf("without a filter, %v are found, want 5 by id", got)
+	}
+}
+
+// queryOf returns members as parameters.
+func queryOf(members object) string {
+	values := url.Values{}
+	for name, value := range members {
+		values.Set(name, fmt.Sprint(value))
+	}
+	return values.Encode()
+}
+
+// searched returns the ids that search-patients finds.
+func (s *server) searched(as *user, parameters []string) []string {
+	s.t.Helper()
+	ask := object{}
+	for p := range slices.Chunk(parameters, 2) {
+		ask[p[0]] = p[1]
+	}
+	return s.do(as, "POST", "/v1/patients/search", ask).want(200).ids()
 }
 
 // listReads is the number of recorded reads of a patient by list-patients.

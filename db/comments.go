@@ -58,6 +58,7 @@ var Comments = map[string]string{
 	"facilities.longitude":                    "Degrees east of Greenwich",
 	"facilities.max_cancel_share":             "The fraction of its current appointments that a list may cancel without allow_mass_cancel",
 	"facilities.name":                         "The name shown to users",
+	"facilities.time_zone":                    "The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known",
 	"facilities.version":                      "Incremented by each edit; compared by If-Match",
 	"feed_outcome":                            "What became of a list of appointments",
 	"feed_outcome.APPLIED":                    "the list was applied, as a whole",

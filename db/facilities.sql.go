@@ -33,10 +33,10 @@ func (q *Queries) ConfirmFacility(ctx context.Context, arg ConfirmFacilityParams
 }
 
 const createFacility = `-- name: CreateFacility :one
-INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, time_zone, request_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share
+RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share, time_zone
 `
 
 type CreateFacilityParams struct {
@@ -46,6 +46,7 @@ type CreateFacilityParams struct {
 	Address       string    `json:"address"`
 	Latitude      float64   `json:"latitude"`
 	Longitude     float64   `json:"longitude"`
+	TimeZone      *string   `json:"time_zone"`
 	RequestDigest []byte    `json:"-"`
 }
 
@@ -58,6 +59,7 @@ func (q *Queries) CreateFacility(ctx context.Context, arg CreateFacilityParams) 
 		arg.Address,
 		arg.Latitude,
 		arg.Longitude,
+		arg.TimeZone,
 		arg.RequestDigest,
 	)
 	var i Facility
@@ -72,6 +74,7 @@ func (q *Queries) CreateFacility(ctx context.Context, arg CreateFacilityParams) 
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.MaxCancelShare,
+		&i.TimeZone,
 	)
 	return i, err
 }
@@ -82,10 +85,11 @@ SET name = coalesce($1, name),
     address = coalesce($2, address),
     latitude = coalesce($3, latitude),
     longitude = coalesce($4, longitude),
-    max_cancel_share = coalesce($5, max_cancel_share),
+    time_zone = CASE WHEN $5::boolean THEN $6::text ELSE time_zone END,
+    max_cancel_share = coalesce($7, max_cancel_share),
     version = version + 1
-WHERE tenant_id = $6 AND id = $7 AND version = $8
-RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share
+WHERE tenant_id = $8 AND id = $9 AND version = $10
+RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share, time_zone
 `
 
 type EditFacilityParams struct {
@@ -93,6 +97,8 @@ type EditFacilityParams struct {
 	Address        *string   `json:"address"`
 	Latitude       *float64  `json:"latitude"`
 	Longitude      *float64  `json:"longitude"`
+	SetTimeZone    bool      `json:"set_time_zone"`
+	TimeZone       *string   `json:"time_zone"`
 	MaxCancelShare *float64  `example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
 	ID             uuid.UUID `format:"uuid" json:"id"`
@@ -106,6 +112,8 @@ func (q *Queries) EditFacility(ctx context.Context, arg EditFacilityParams) (Fac
 		arg.Address,
 		arg.Latitude,
 		arg.Longitude,
+		arg.SetTimeZone,
+		arg.TimeZone,
 		arg.MaxCancelShare,
 		arg.TenantID,
 		arg.ID,
@@ -123,12 +131,13 @@ func (q *Queries) EditFacility(ctx context.Context, arg EditFacilityParams) (Fac
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.MaxCancelShare,
+		&i.TimeZone,
 	)
 	return i, err
 }
 
 const getFacility = `-- name: GetFacility :one
-SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS f
+SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share, time_zone FROM facilities AS f
 WHERE f.tenant_id = $1
     AND f.id = $2
     AND CASE $3::user_role
@@ -173,6 +182,7 @@ func (q *Queries) GetFacility(ctx context.Context, arg GetFacilityParams) (Facil
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.MaxCancelShare,
+		&i.TimeZone,
 	)
 	return i, err
 }
@@ -235,11 +245,11 @@ WITH asked AS MATERIALIZED (
     FROM mine AS m
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
 )
-SELECT f.tenant_id, f.id, f.name, f.address, f.latitude, f.longitude, f.version, f.request_digest, f.created_at, f.max_cancel_share
+SELECT f.tenant_id, f.id, f.name, f.address, f.latitude, f.longitude, f.version, f.request_digest, f.created_at, f.max_cancel_share, f.time_zone
 FROM asked AS a
 CROSS JOIN found AS n
 CROSS JOIN LATERAL (
-    SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS k WHERE k.tenant_id = a.tenant_id AND k.id = n.id LIMIT 1
+    SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share, time_zone FROM facilities AS k WHERE k.tenant_id = a.tenant_id AND k.id = n.id LIMIT 1
 ) AS f
 WHERE (f.created_at, f.id) < (a.created_at, a.id)
 ORDER BY f.created_at DESC, f.id DESC
@@ -287,6 +297,7 @@ func (q *Queries) ListFacilities(ctx context.Context, arg ListFacilitiesParams) 
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.MaxCancelShare,
+			&i.TimeZone,
 		); err != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func TestMigrateUpRecordsWhatWasAppliedBefore(t *testing.T) {
 	}
 }
 
-// Each migration says which older programs may serve beside it, if not in its file, then since 00078.
+// Each migration says which older programs may serve beside it, if not in its file, then since 00077.
 func TestEachMigrationSaysWhichProgramsMayServe(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

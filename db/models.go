@@ -703,6 +703,8 @@ type Facility struct {
 	CreatedAt time.Time `json:"created_at"`
 	// The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	MaxCancelShare float64 `example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known
+	TimeZone *string `json:"time_zone"`
 }
 
 // What became of a list of a facility's appointments

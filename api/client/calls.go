@@ -23,6 +23,7 @@ type request struct {
 	query, body  any
 	header       http.Header
 	lacksDryRun  bool // a write that cannot be tried
+	isRead       bool // whatever the method
 	hasOwnKey    bool // that the caller has made
 }
 
@@ -120,7 +121,8 @@ func parameters(query any) (url.Values, error) {
 
 // outgoing returns a request as each attempt sends it.
 func (t *transport) outgoing(r request) (outgoing, error) {
-	m := outgoing{method: r.method, path: r.path, header: r.header, dryRun: t.dryRun && r.method != http.MethodGet}
+	isRead := r.isRead || r.method == http.MethodGet
+	m := outgoing{method: r.method, path: r.path, header: r.header, dryRun: t.dryRun && !isRead}
 	if m.dryRun && r.lacksDryRun {
 		return m, errNoDryRun
 	}

@@ -1082,6 +1082,24 @@ func (s PatientsService) Create(ctx context.Context, body NewPatient, opts ...Cr
 	}.create(body.ID != nil, opts))
 }
 
+// Search searches the patients that you see: search-patients.
+//
+// Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and in no address,
+// which proxies log and browsers keep: use it wherever a person types what is of a patient. It changes nothing, so that
+// it can be repeated. A next_cursor continues the search of the session that got it. Limited, whatever the role, to
+// patients that a facility of your groups has treated or was allowed to see. The read is audited: see
+// list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+func (s PatientsService) Search(ctx context.Context, body PatientSearch) iter.Seq2[*Patient, error] {
+	return list[Patient](ctx, s.t, request{method: "POST", path: "/v1/patients/search", body: body})
+}
+
+// SearchPage reads one page of Search: the first, or the one of a cursor.
+func (s PatientsService) SearchPage(ctx context.Context, body PatientSearch, cursor string) (*Page[Patient], error) {
+	return page[Patient](ctx, s.t, request{method: "POST", path: "/v1/patients/search", body: body}, cursor)
+}
+
 // Get gets a patient: get-patient.
 //
 // Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is
@@ -1468,8 +1486,9 @@ type ListPickupEventsQuery struct {
 // ListEvents lists the events of a pickup: list-pickup-events.
 //
 // Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the
-// same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them,
-// since their login was linked with the driver.
+// same. The ledger entry of one that moved money has the event's id: see get-account-entry, which has the amount and
+// the reason of a refund. The hub sees transitions from collect on, drivers those of the time in which the pickup was
+// assigned to them, since their login was linked with the driver.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -2282,6 +2301,8 @@ type Facility struct {
 	MaxCancelShare float64 `json:"max_cancel_share"`
 	// The name shown to users.
 	Name string `json:"name"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone *string `json:"time_zone"`
 	// Incremented by each edit; compared by If-Match.
 	Version int64 `json:"version"`
 }
@@ -2298,6 +2319,8 @@ type FacilityEdit struct {
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
 	// The name shown to users.
 	Name *string `json:"name,omitempty"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone Nullable[string] `json:"time_zone,omitzero"`
 }
 
 // Feed: What became of a list of a facility's appointments.
@@ -2582,6 +2605,8 @@ type NewFacility struct {
 	Longitude float64 `json:"longitude"`
 	// The name shown to users.
 	Name string `json:"name"`
+	// The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known.
+	TimeZone *string `json:"time_zone,omitempty"`
 }
 
 // NewGroup is a request to create: a group of users, who see its facilities.
@@ -2796,6 +2821,24 @@ type PatientRecord struct {
 	// Given name.
 	GivenName string `json:"given_name"`
 	// E.164.
+	Phone *string `json:"phone,omitempty"`
+}
+
+// PatientSearch: Which patients are searched, and the page: without a filter, all that the caller sees.
+type PatientSearch struct {
+	// Only patients born on this day.
+	BirthDate *Date `json:"birth_date,omitempty"`
+	// The next_cursor of the previous page.
+	Cursor *string `json:"cursor,omitempty"`
+	// Only patients with this id in the records of their facility; blanks around it are ignored.
+	ExternalID *string `json:"external_id,omitempty"`
+	// Only patients that this facility sees.
+	FacilityID *uuid.UUID `json:"facility_id,omitempty"`
+	// The maximum number of items.
+	Limit *int `json:"limit,omitempty"`
+	// Only patients with these words, or beginnings of words, in their names.
+	Name *string `json:"name,omitempty"`
+	// Only patients with this number.
 	Phone *string `json:"phone,omitempty"`
 }
 

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"iter"
 	"maps"
 	"net/url"
@@ -22,11 +24,35 @@ type Page[T any] struct {
 
 // page reads one page of a list: the first, or that of a cursor.
 func page[T any](ctx context.Context, t *transport, r request, cursor string) (*Page[T], error) {
+	r.isRead = true
+	if r.body != nil { // a search, whose cursor is a member
+		return searchPage[T](ctx, t, r, cursor)
+	}
 	values, err := parameters(r.query)
 	if err != nil {
 		return nil, err
 	}
 	r.query = withCursor(values, cursor)
+	return call[Page[T]](ctx, t, r)
+}
+
+func searchPage[T any](ctx context.Context, t *transport, r request, cursor string) (*Page[T], error) {
+	if cursor == "" {
+		return call[Page[T]](ctx, t, r)
+	}
+	text, err := json.Marshal(r.body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
+	}
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
+	}
+	members["cursor"], err = json.Marshal(cursor)
+	r.body = members
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
+	}
 	return call[Page[T]](ctx, t, r)
 }
 

@@ -184,9 +184,17 @@ func (c *call) member(of *huma.Schema, name string, v any, depth int) string {
 	case resolve(c.schemas, property).Type == huma.TypeNumber:
 		return "new(float64(" + value + "))"
 	case resolve(c.schemas, property).Type == huma.TypeInteger:
-		return "new(int64(" + value + "))"
+		return "new(" + integerOf(resolve(c.schemas, property)) + "(" + value + "))"
 	}
 	return "new(" + value + ")"
+}
+
+// integerOf returns the Go type of an integer: see goType of cmd/goclient.
+func integerOf(of *huma.Schema) string {
+	if of.Maximum != nil && *of.Maximum > 0 && *of.Maximum < 1<<31 {
+		return "int"
+	}
+	return "int64"
 }
 
 func (c *call) text(schema, of *huma.Schema, v string) string {

@@ -120,7 +120,7 @@ func (c *call) isStream() bool { return c.answer("text/event-stream") != nil }
 // isList reports whether it is a list, which has pages. A statement has items too, and is one value.
 func (c *call) isList() bool {
 	_, s := c.value()
-	return s != nil && c.method == "GET" && s.Properties["items"] != nil && s.Properties["next_cursor"] != nil
+	return s != nil && s.Properties["items"] != nil && s.Properties["next_cursor"] != nil
 }
 
 func (c *call) isEdit() bool {

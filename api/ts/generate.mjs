@@ -43,7 +43,7 @@ for (const [path, item] of Object.entries(document.paths)) {
       about: op.summary,
       method: method.toUpperCase(),
       path,
-      kind: kindOf(of("header"), answer, items && method === "get"),
+      kind: kindOf(of("header"), answer, items && (method === "get" || body?.properties?.cursor)),
       key: keyOf(method, of("header"), body),
       comparable: of("header").some((p) => p.name === "If-Match" && !p.required),
       params: of("path").map((p) => p.name),
@@ -63,7 +63,7 @@ for (const op of operations) {
 function argumentsOf(op) {
   const id = `"${op.id}"`;
   const path = op.params.map((p) => `${camel(p.split("_"))}: string`);
-  const type = op.key === "id" ? "BodyWithId" : "Body";
+  const type = op.kind === "list" ? "Search" : op.key === "id" ? "BodyWithId" : "Body";
   const body = op.body ? [`body${op.body === "optional" ? "?" : ""}: ${type}<${id}>`] : [];
   const query = op.query.length > 0 ? [`query${op.query.some((p) => p.required) ? "" : "?"}: Query<${id}>`] : [];
   return [...path, ...body, ...query];
@@ -104,7 +104,7 @@ const lines = [
   'import type { EditOptions, EditResult } from "./edits.js";',
   'import type { Listing } from "./pages.js";',
   'import type { Stream, StreamOptions } from "./stream.js";',
-  'import type { Body, BodyWithId, Operation, Query, Result, Value } from "./types.js";',
+  'import type { Body, BodyWithId, Operation, Query, Result, Search, Value } from "./types.js";',
   "",
   "/** A function for each operation, by its tag. */",
   "export interface Operations {",

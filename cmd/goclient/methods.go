@@ -149,7 +149,7 @@ func (g *generator) method(m method, all []method, common map[bool]map[string]bo
 		g.function(doc, m, []string{"options *StreamOptions"}, "iter.Seq2[*StreamMessage, error]",
 			fmt.Sprintf("return stream(ctx, s.t, %q, options)", m.path))
 	case "list":
-		g.list(doc, m, query)
+		g.list(doc, m, query, body)
 	case "edit":
 		g.edit(doc, m, body)
 	default:
@@ -228,15 +228,18 @@ func (g *generator) pathParameters(m method) (parameters, arguments []string) {
 	return parameters, arguments
 }
 
-func (g *generator) list(doc string, m method, query string) {
+func (g *generator) list(doc string, m method, query, body string) {
 	parameters, arguments := g.pathParameters(m)
 	rest := ""
-	if query != "" {
+	switch {
+	case body != "":
+		parameters, rest = append(parameters, "body "+body), ", body: body"
+	case query != "":
 		parameters, rest = append(parameters, "query "+query), ", query: query"
 	}
 	g.function(doc, m, parameters, "iter.Seq2[*"+m.value+", error]",
 		m.returning("list["+m.value+"]", arguments, rest, ""))
-	if query == "" {
+	if rest == "" {
 		return
 	}
 	paged := m
@@ -308,9 +311,11 @@ func (g *generator) intent(m method) (parameters []string, before, after string)
 // dryRun is the parameter of writes that no method has: it is sent by the client that DryRun returns.
 const dryRun = "dry_run"
 
-// lacksDryRun reports whether an operation writes, and cannot be tried.
+// lacksDryRun reports whether an operation writes, and cannot be tried. A list is read, also where it is searched by a
+// POST.
 func (m method) lacksDryRun() bool {
-	return m.verb != "GET" && !slices.ContainsFunc(m.in("query"), func(p parameter) bool { return p.Name == dryRun })
+	return m.verb != "GET" && m.kind != "list" &&
+		!slices.ContainsFunc(m.in("query"), func(p parameter) bool { return p.Name == dryRun })
 }
 
 // query writes the type of an operation's query, and returns how a method takes it; "" if there is none.

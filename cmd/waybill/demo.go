@@ -151,6 +151,7 @@ func (l *demoLoader) clinics() {
 func (l *demoLoader) clinic(c clinic, group, name, address string, latitude, longitude float64) {
 	l.Facility(func(p *db.CreateFacilityParams) {
 		p.ID, p.Name, p.Address, p.Latitude, p.Longitude = c.facility, name, address, latitude, longitude
+		p.TimeZone = new("America/Los_Angeles")
 	})
 	l.Group(func(p *db.CreateGroupParams) { p.ID, p.Name = c.group, group })
 	l.Shows(c.group, c.facility)

@@ -1,7 +1,7 @@
 -- Closes: a retried request makes a second facility
 -- name: CreateFacility :one
-INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-VALUES (@tenant_id, @id, @name, @address, @latitude, @longitude, @request_digest)
+INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, time_zone, request_digest)
+VALUES (@tenant_id, @id, @name, @address, @latitude, @longitude, sqlc.narg('time_zone'), @request_digest)
 ON CONFLICT (tenant_id, id) DO NOTHING
 RETURNING *;
 
@@ -115,6 +115,7 @@ SET name = coalesce(sqlc.narg('name'), name),
     address = coalesce(sqlc.narg('address'), address),
     latitude = coalesce(sqlc.narg('latitude'), latitude),
     longitude = coalesce(sqlc.narg('longitude'), longitude),
+    time_zone = CASE WHEN @set_time_zone::boolean THEN sqlc.narg('time_zone')::text ELSE time_zone END,
     max_cancel_share = coalesce(sqlc.narg('max_cancel_share'), max_cancel_share),
     version = version + 1
 WHERE tenant_id = @tenant_id AND id = @id AND version = @version

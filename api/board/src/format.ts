@@ -31,6 +31,58 @@ export function exactTimeOf(at: Date): string {
   return exact.format(at);
 }
 
+type Clock = { wall: Intl.DateTimeFormat; hour: Intl.DateTimeFormat; zone: Intl.DateTimeFormat };
+
+const clocks = new Map<string, Clock | undefined>();
+
+/** Returns what shows times in a zone; undefined for one that the browser does not know. */
+function clockOf(timeZone: string): Clock | undefined {
+  if (!clocks.has(timeZone)) clocks.set(timeZone, newClock(timeZone));
+  return clocks.get(timeZone);
+}
+
+function newClock(timeZone: string): Clock | undefined {
+  const hour = { hour: "2-digit", minute: "2-digit", hour12: false } as const;
+  const day = { weekday: "short", day: "numeric", month: "short" } as const;
+  try {
+    return {
+      wall: new Intl.DateTimeFormat(locale, { ...day, ...hour, timeZone }),
+      hour: new Intl.DateTimeFormat(locale, { ...hour, timeZone }),
+      zone: new Intl.DateTimeFormat(locale, { timeZoneName: "short", timeZone }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The browser's own. */
+const here = new Intl.DateTimeFormat(locale, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hour12: false,
+});
+
+/**
+ * Returns a time, or a window, as clocks in a zone show it, with the day where it is another one there, and the name of
+ * the zone; undefined where they show what the browser's do.
+ */
+export function timeAt(timeZone: string | undefined, at: string, end = at): string | undefined {
+  const there = timeZone === undefined ? undefined : clockOf(timeZone);
+  if (!there || Number.isNaN(Date.parse(at)) || Number.isNaN(Date.parse(end))) return undefined;
+  const [first, last] = [new Date(at), new Date(end)];
+  const isSame = (time: Date) => there.wall.format(time) === here.format(time);
+  if (isSame(first) && isSame(last)) return undefined;
+  const dayOf = (clock: Intl.DateTimeFormat, time: Date) => clock.format(time).slice(0, -5); // without hh:mm
+  const begin = dayOf(there.wall, first) === dayOf(here, first) ? there.hour : there.wall;
+  const until = dayOf(there.wall, last) === dayOf(there.wall, first) ? there.hour : there.wall;
+  const window = end === at ? begin.format(first) : `${begin.format(first)} – ${until.format(last)}`;
+  const zone = there.zone.formatToParts(first).find(({ type }) => type === "timeZoneName")?.value ?? "";
+  return `${window} ${zone}`;
+}
+
 /** Returns the day of a time in the browser's zone, and the time of that day with its seconds. */
 export function dayAndTimeOf(at: string): [day: string, time: string] {
   const time = new Date(at);

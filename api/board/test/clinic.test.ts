@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
-import { many, order, submitted, visit, type Visit } from "./visit.js";
+import { card, many, order, type Page, submitted, visit, type Visit } from "./visit.js";
+
+type Locator = ReturnType<Page["locator"]>;
 
 let v: Visit;
 let gateway: Server;
@@ -50,6 +52,73 @@ test("the clinic sees which texts were sent and which failed, and has one sent a
   await failed.getByText(/^Sent \d\d:\d\d/).waitFor();
   assert.equal(await failed.count(), 1);
   assert.equal(await page.getByRole("button", { name: "Send again" }).count(), 0);
+});
+
+test("where clocks at the facility show another time than the browser's, both are shown", async () => {
+  const window = { window_start: "2030-01-07T17:00:00Z", window_end: "2030-01-07T18:30:00Z" };
+  const id = await submitted(v, { ...window, dropoff_address: "3 Elsewhere St" });
+  const there = "Mon 7 Jan, 09:00 – 10:30 GMT-8 at the facility";
+  const [far, near] = [{ timezoneId: "Asia/Tokyo" }, { timezoneId: "America/Los_Angeles" }];
+  const text = async (of: Locator) => (await of.textContent())?.replace("Mon, ", "Mon ") ?? "";
+
+  // The card, the pickup's page with its machine and its way, and the driver's page.
+  const dispatcher = await v.login("dispatcher", far);
+  const onBoard = card(dispatcher, "SUBMITTED", "3 Elsewhere St");
+  await onBoard.getByText("02:00").waitFor();
+  assert.ok((await text(onBoard)).includes(there), await text(onBoard));
+  await dispatcher.goto(`${v.server.url}/board/pickups/${id}`);
+  const facts = dispatcher.locator(".facts").filter({ hasText: "02:00" });
+  await facts.waitFor();
+  assert.ok((await text(facts)).includes(there), await text(facts));
+  await dispatcher
+    .locator(".way-taken li")
+    .last()
+    .getByText(/\d\d:\d\d GMT-[78] at the facility$/)
+    .waitFor();
+  await dispatcher
+    .locator(".machine .when")
+    .getByText(/\d\d:\d\d GMT-[78]$/)
+    .first()
+    .waitFor();
+  const [own] = unwrap(await v.as("driver").drivers.list().page()).items;
+  unwrap(await v.as("dispatcher").pickups.assign(id, { driver_id: own!.id }));
+  const driver = await v.login("driver", far);
+  const task = driver.locator(".task").filter({ hasText: "3 Elsewhere St" });
+  await task.getByText("at the facility").waitFor();
+  assert.ok((await text(task)).includes(there), await text(task));
+
+  // Appointments, and what is being booked.
+  const staff = await v.login("staff", far);
+  await staff
+    .locator(".booking")
+    .getByText(/\d\d:\d\d – .*\d\d:\d\d GMT-[78] at the facility$/)
+    .waitFor();
+  await staff
+    .locator(".appointment")
+    .getByText(/\d\d:\d\d GMT-[78] at the facility$/)
+    .first()
+    .waitFor();
+
+  // Where the clocks are the same, and where nobody has said them, there is one time.
+  const local = await v.login("dispatcher", near);
+  await local.goto(`${v.server.url}/board/pickups/${id}`);
+  await local.locator(".way-taken li").first().waitFor();
+  assert.doesNotMatch((await local.locator("main").textContent())!, /at the facility/);
+  const admin = await v.login("admin", far);
+  const { facility_id } = unwrap(await v.as("staff").pickups.get(id));
+  await admin.goto(`${v.server.url}/board/facilities/${facility_id}`);
+  const zone = admin.getByLabel("Time zone");
+  assert.equal(await zone.inputValue(), "America/Los_Angeles");
+  await zone.fill("Mars/Olympus");
+  await admin.getByRole("button", { name: "Save" }).click();
+  await admin.getByText(/^time_zone: expected the name/).waitFor();
+  await zone.fill("");
+  await admin.getByRole("button", { name: "Save" }).click();
+  await admin.getByText("The facility is changed.").waitFor();
+  assert.equal(unwrap(await v.as("admin").facilities.get(facility_id)).time_zone, null);
+  await admin.goto(`${v.server.url}/board/pickups/${id}`);
+  await admin.locator(".way-taken li").first().waitFor();
+  assert.doesNotMatch((await admin.locator("main").textContent())!, /at the facility/);
 });
 
 test("an appointment whose pickup is far down the list is not offered another", async () => {

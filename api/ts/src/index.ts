@@ -6,6 +6,6 @@ export { type Listing, type Page } from "./pages.js";
 export { Refused, unwrap, type NoAnswer, type Problem } from "./problem.js";
 export { newId } from "./requests.js";
 export { follow, type Message, type Stream, type StreamOptions, type StreamState } from "./stream.js";
-export type { Body, BodyWithId, Code, OperationId, Query, Refusal, Result, Schema, Value } from "./types.js";
+export type { Body, BodyWithId, Code, OperationId, Query, Refusal, Result, Schema, Search, Value } from "./types.js";
 export { createWaybill, type Waybill, type WaybillOptions } from "./waybill.js";
 export type { components, operations, paths } from "./schema.js";

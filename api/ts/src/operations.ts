@@ -3,7 +3,7 @@ import type { CallOptions, Comparable, Keyed, KeyedOptions, TransitionOptions, W
 import type { EditOptions, EditResult } from "./edits.js";
 import type { Listing } from "./pages.js";
 import type { Stream, StreamOptions } from "./stream.js";
-import type { Body, BodyWithId, Operation, Query, Result, Value } from "./types.js";
+import type { Body, BodyWithId, Operation, Query, Result, Search, Value } from "./types.js";
 
 /** A function for each operation, by its tag. */
 export interface Operations {
@@ -162,6 +162,8 @@ export interface Operations {
     list(query?: Query<"list-patients">, options?: CallOptions): Listing<"list-patients">;
     /** Create a patient: create-patient. */
     create(body: Body<"create-patient">, options?: KeyedOptions): Promise<Result<"create-patient">>;
+    /** Search the patients that you see: search-patients. */
+    search(body: Search<"search-patients">, options?: CallOptions): Listing<"search-patients">;
     /** Get a patient: get-patient. */
     get(patientId: string, options?: CallOptions): Promise<Result<"get-patient">>;
     /** Edit a patient: edit-patient. */
@@ -272,6 +274,7 @@ export interface Arguments {
   "list-user-reads": [query: Query<"list-user-reads">];
   "list-patients": [query?: Query<"list-patients">];
   "create-patient": [body: Body<"create-patient">];
+  "search-patients": [body: Search<"search-patients">];
   "get-patient": [patientId: string];
   "list-patient-appointments": [patientId: string, query?: Query<"list-patient-appointments">];
   "list-patient-consents": [patientId: string, query?: Query<"list-patient-consents">];
@@ -420,6 +423,7 @@ export const operations = {
   "list-user-reads": {"tag":"patients","name":"listUserReads","method":"GET","path":"/v1/patient-reads","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "list-patients": {"tag":"patients","name":"list","method":"GET","path":"/v1/patients","kind":"list","key":"none","params":[],"body":false,"query":true,"dryRun":false},
   "create-patient": {"tag":"patients","name":"create","method":"POST","path":"/v1/patients","kind":"call","key":"key","params":[],"body":true,"query":false,"dryRun":true},
+  "search-patients": {"tag":"patients","name":"search","method":"POST","path":"/v1/patients/search","kind":"list","key":"none","params":[],"body":true,"query":false,"dryRun":false},
   "get-patient": {"tag":"patients","name":"get","method":"GET","path":"/v1/patients/{patient_id}","kind":"call","key":"none","params":["patient_id"],"body":false,"query":false,"dryRun":false},
   "edit-patient": {"tag":"patients","name":"edit","method":"PATCH","path":"/v1/patients/{patient_id}","kind":"edit","key":"none","params":["patient_id"],"body":true,"query":false,"dryRun":true},
   "list-patient-appointments": {"tag":"appointments","name":"listPatientAppointments","method":"GET","path":"/v1/patients/{patient_id}/appointments","kind":"list","key":"none","params":["patient_id"],"body":false,"query":true,"dryRun":false},

@@ -768,6 +768,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/patients/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search the patients that you see
+         * @description Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and in no address, which proxies log and browsers keep: use it wherever a person types what is of a patient. It changes nothing, so that it can be repeated. A next_cursor continues the search of the session that got it. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["search-patients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patients/{patient_id}": {
         parameters: {
             query?: never;
@@ -1179,7 +1201,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the same. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
+         * @description Oldest first: its transitions, and changes of what it is charged (`reprice`, `refund`), whose two statuses are the same. The ledger entry of one that moved money has the event's id: see get-account-entry, which has the amount and the reason of a refund. The hub sees transitions from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2802,6 +2824,8 @@ export interface components {
             max_cancel_share: number;
             /** @description The name shown to users */
             name: string;
+            /** @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known */
+            time_zone: string | null;
             /**
              * @description Incremented by each edit; compared by If-Match
              * @example 1
@@ -2829,6 +2853,8 @@ export interface components {
             max_cancel_share?: number;
             /** @description The name shown to users */
             name?: string;
+            /** @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known */
+            time_zone?: string | null;
         };
         /** @description What became of a list of a facility's appointments */
         Feed: {
@@ -3245,6 +3271,11 @@ export interface components {
              * @example Mission Clinic
              */
             name: string;
+            /**
+             * @description The name of its time zone in the IANA database, such as America/Los_Angeles; null if it is not known
+             * @example America/Los_Angeles
+             */
+            time_zone?: string;
         };
         /** @description A request to create: a group of users, who see its facilities */
         NewGroup: {
@@ -3798,6 +3829,43 @@ export interface components {
             given_name: string;
             /**
              * @description E.164
+             * @example +14155550123
+             */
+            phone?: string;
+        };
+        /** @description Which patients are searched, and the page: without a filter, all that the caller sees */
+        PatientSearch: {
+            /**
+             * Format: date
+             * @description Only patients born on this day
+             * @example 1990-05-17
+             */
+            birth_date?: string;
+            /** @description The next_cursor of the previous page */
+            cursor?: string;
+            /**
+             * @description Only patients with this id in the records of their facility; blanks around it are ignored
+             * @example 4711
+             */
+            external_id?: string;
+            /**
+             * Format: uuid
+             * @description Only patients that this facility sees
+             */
+            facility_id?: string;
+            /**
+             * Format: int32
+             * @description The maximum number of items
+             * @default 50
+             */
+            limit: number;
+            /**
+             * @description Only patients with these words, or beginnings of words, in their names
+             * @example love ada
+             */
+            name?: string;
+            /**
+             * @description Only patients with this number
              * @example +14155550123
              */
             phone?: string;
@@ -6073,6 +6141,7 @@ export interface operations {
                      *     <ul>
                      *     <li><a href="/docs/operations/create-patient"><span>Create a patient</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/list-patients"><span>List the patients that you see</span> <span class="method GET">GET</span></a></li>
+                     *     <li><a href="/docs/operations/search-patients"><span>Search the patients that you see</span> <span class="method POST">POST</span></a></li>
                      *     <li><a href="/docs/operations/get-patient"><span>Get a patient</span> <span class="method GET">GET</span></a></li>
                      *     <li><a href="/docs/operations/edit-patient"><span>Edit a patient</span> <span class="method PATCH">PATCH</span></a></li>
                      *     <li><a href="/docs/operations/list-patient-consents"><span>List the consents of a patient</span> <span class="method GET">GET</span></a></li>
@@ -8510,6 +8579,7 @@ export interface operations {
                      *           "longitude": -122.4713,
                      *           "max_cancel_share": 0.5,
                      *           "name": "Sunset Clinic",
+                     *           "time_zone": "America/Los_Angeles",
                      *           "version": 1
                      *         },
                      *         {
@@ -8520,6 +8590,7 @@ export interface operations {
                      *           "longitude": -122.4186,
                      *           "max_cancel_share": 0.5,
                      *           "name": "Mission Clinic",
+                     *           "time_zone": "America/Los_Angeles",
                      *           "version": 1
                      *         }
                      *       ],
@@ -8559,7 +8630,8 @@ export interface operations {
                  *       "id": "019b8d5a-0001-7000-8000-000000000003",
                  *       "latitude": 37.7639,
                  *       "longitude": -122.4713,
-                 *       "name": "Sunset Clinic"
+                 *       "name": "Sunset Clinic",
+                 *       "time_zone": "America/Los_Angeles"
                  *     }
                  */
                 "application/json": components["schemas"]["NewFacility"];
@@ -8591,6 +8663,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8622,6 +8695,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8723,6 +8797,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 1
                      *     }
                      */
@@ -8804,6 +8879,7 @@ export interface operations {
                      *       "longitude": -122.4713,
                      *       "max_cancel_share": 0.5,
                      *       "name": "Sunset Clinic",
+                     *       "time_zone": "America/Los_Angeles",
                      *       "version": 2
                      *     }
                      */
@@ -10537,6 +10613,66 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["ConcurrencyLimit"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "search-patients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "limit": 2,
+                 *       "name": "ada exam"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PatientSearch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Opaque: what the client has read and written so far. Answered where replicas of the database serve reads; after an answer without it, or none, the client forgets the one it has */
+                    "Waybill-Consistency"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "birth_date": "1990-05-17",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "2001",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "phone": "+14155550123",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagePatient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];

@@ -42,6 +42,9 @@ export type Query<Id extends OperationId> = Omit<
   "cursor" | "dry_run"
 >;
 
+/** The body of a search. The cursor is kept by its Listing. */
+export type Search<Id extends OperationId> = Omit<Body<Id>, "cursor">;
+
 /**
  * The outcome of a call: the value, or a typed error to switch on.
  *

@@ -68,8 +68,7 @@ function functionOf(operation: Operation, client: Client, send: Send, limits: Li
       return (...given: unknown[]) => {
         const { request, options } = read(operation, given);
         return new Listing((where, signal) => {
-          const page = { ...request, query: { ...request.query, ...where } };
-          return send(operation, page, { ...options, ...(signal && { signal }) });
+          return send(operation, pageOf(request, where), { ...options, ...(signal && { signal }) });
         });
       };
     case "edit":
@@ -82,12 +81,19 @@ function functionOf(operation: Operation, client: Client, send: Send, limits: Li
   }
 }
 
+/** Returns the request of one page: where it begins is asked for like the rest, in the body of a search. */
+function pageOf(request: Request, where: object): Request {
+  return request.body === undefined
+    ? { ...request, query: { ...request.query, ...where } }
+    : { ...request, body: { ...request.body, ...where } };
+}
+
 /** Of the client, what does not depend on the types of one operation. */
 type Untyped = { request(method: string, path: string, init: object): Promise<Answer> };
 
 function sender(client: Client, limits: Limits): Send {
   return async (operation, { path, query, headers, body }, options = {}, doubt = () => undefined) => {
-    const dryRun = options.dryRun === true && operation.method !== "GET";
+    const dryRun = options.dryRun === true && operation.method !== "GET" && operation.kind !== "list";
     if (dryRun && !operation.dryRun) throw new TypeError(`${operation.tag}.${operation.name} has no dry run`);
     const params = {
       path: Object.fromEntries(operation.params.map((name, i) => [name, path[i]])),

@@ -223,6 +223,23 @@ test("a list is read a page at a time, and no further than it is used", async ()
   );
 });
 
+test("a search is read a page at a time, with nothing of it in the address", async () => {
+  const asked: string[] = [];
+  const watching: typeof fetch = (request) => {
+    const { method, url } = request as Request;
+    asked.push(`${method} ${new URL(url).pathname}${new URL(url).search}`);
+    return fetch(request);
+  };
+  const staff = as("staff", { fetch: watching });
+  const patient = { facility_id: order.facility_id, given_name: "Zoe", birth_date: "1990-05-17" };
+  for (let i = 0; i < 3; i++) unwrap(await staff.patients.create({ ...patient, family_name: "Quillon" }));
+  asked.length = 0;
+  const ids = [];
+  for await (const { id } of staff.patients.search({ name: "quillon", limit: 2 })) ids.push(id);
+  assert.equal(new Set(ids).size, 3);
+  assert.deepEqual(asked, ["POST /v1/patients/search", "POST /v1/patients/search"]);
+});
+
 test("an edit of a row that has changed shows both versions, or merges them", async () => {
   const staff = as("staff");
   const base = unwrap(await staff.pickups.create(order));

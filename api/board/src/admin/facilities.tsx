@@ -54,8 +54,8 @@ export function Facilities({ id }: { id: string | undefined }) {
 function NewFacility() {
   const create = useCall("create-facility");
   const { done } = useNotices();
-  const submit = ({ max_cancel_share: _, ...fields }: Values) =>
-    create.mutate([fields], {
+  const submit = ({ max_cancel_share: _, time_zone, ...fields }: Values) =>
+    create.mutate([{ ...fields, ...(time_zone !== null && { time_zone }) }], {
       onSuccess: ({ id, name }) => {
         done(words.added(name));
         open(["facilities", id]);
@@ -114,7 +114,9 @@ function OneFacility({ id }: { id: string }) {
   );
 }
 
-type Values = Pick<Facility, "name" | "address" | "latitude" | "longitude" | "max_cancel_share">;
+type Values = Pick<Facility, "name" | "address" | "latitude" | "longitude" | "max_cancel_share" | "time_zone">;
+
+const zones = ["UTC", ...Intl.supportedValuesOf("timeZone")];
 
 type FieldsProps = {
   title: string;
@@ -131,17 +133,19 @@ function Fields({ title, facility, button, isPending, error, onSubmit }: FieldsP
     address: facility?.address ?? "",
     latitude: String(facility?.latitude ?? ""),
     longitude: String(facility?.longitude ?? ""),
+    zone: facility?.time_zone ?? "",
     share: String(Math.round((facility?.max_cancel_share ?? 0.5) * 100)),
   });
   const set = (name: keyof typeof typed) => (value: string) => setTyped((all) => ({ ...all, [name]: value }));
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const { name, address, latitude, longitude, share } = typed;
+    const { name, address, latitude, longitude, zone, share } = typed;
     onSubmit({
       name: name.trim(),
       address: address.trim(),
       latitude: Number(latitude),
       longitude: Number(longitude),
+      time_zone: zone.trim() || null,
       max_cancel_share: Number(share) / 100,
     });
   };
@@ -162,6 +166,14 @@ function Fields({ title, facility, button, isPending, error, onSubmit }: FieldsP
         {field("latitude", words.latitude, { type: "number" })}
         {field("longitude", words.longitude, { type: "number" })}
       </div>
+      <Field
+        label={words.zone}
+        hint={words.zoneHint}
+        value={typed.zone}
+        onChange={set("zone")}
+        offers={zones}
+        autoComplete="off"
+      />
       {facility && field("share", words.share, { hint: words.shareHint, type: "number" })}
       <div className="actions">
         <Button type="submit" className="primary" isPending={isPending}>

@@ -93,7 +93,7 @@ function FindPatient({ chosen, onFound }: Found) {
 }
 
 function Patients({ query, chosen, onFound }: Found & { query: { name?: string; external_id?: string } }) {
-  const list = useList("list-patients", { ...query, limit: 10 });
+  const list = useList("search-patients", { ...query, limit: 10 });
   useEffect(() => list.data && onFound(list.data), [list.data, onFound]);
   return (
     <>

@@ -9,6 +9,7 @@ import { type Day, useToday } from "../now";
 import { useReadAgain } from "../parts/again";
 import { ChoiceField } from "../parts/form";
 import { Instead } from "../parts/page";
+import { AtFacility } from "../parts/zone";
 import { useWhole } from "../parts/whole";
 import { useStatusesBut } from "../pickup/statuses";
 import { texts } from "../texts";
@@ -64,6 +65,7 @@ function Appointments({ facilityId, name, use }: Props) {
         {list.data?.map((appointment) => (
           <li key={appointment.id} className="row appointment">
             <time dateTime={appointment.starts_at}>{timeOf(appointment.starts_at)}</time>
+            <AtFacility id={facilityId} at={appointment.starts_at} />
             <span className="name">{nameOf(appointment)}</span>
             {known && withPickup.has(appointment.patient_id) && (
               <small className="done">{texts.clinic.hasPickup}</small>

@@ -11,6 +11,7 @@ import { ChoiceField, Field } from "../parts/form";
 import { reasonOf, useNotices } from "../parts/notices";
 import { Instead } from "../parts/page";
 import { useWhole } from "../parts/whole";
+import { AtFacility } from "../parts/zone";
 import { texts } from "../texts";
 import { PatientField, type PatientChoice } from "./patient";
 
@@ -142,6 +143,9 @@ export function Booking({ template }: { template: Template | undefined }) {
           error={wrongWindow ? texts.clinic.range : undefined}
         />
       </div>
+      {facilityId !== undefined && start !== "" && end !== "" && !wrongWindow && (
+        <AtFacility id={facilityId} at={new Date(start).toISOString()} end={new Date(end).toISOString()} />
+      )}
       {isPast && !wrongWindow && (
         <p className="hot" role="alert">
           {texts.clinic.past}

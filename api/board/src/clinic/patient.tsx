@@ -33,7 +33,7 @@ export function PatientField({ facilityId, value, onChange }: Props) {
     setFound([]);
     const timer = setTimeout(async () => {
       const query = { name, limit: 8, ...(facilityId !== undefined && { facility_id: facilityId }) };
-      const page = await waybill.patients.list(query).page(undefined, stop.signal);
+      const page = await waybill.patients.search(query).page(undefined, stop.signal);
       if (stop.signal.aborted) return;
       setSearching(false);
       if (!page.ok) {

@@ -7,6 +7,7 @@ import { Switch } from "react-aria-components";
 import { shortId, timeOf } from "../format";
 import { Heading, Instead, More } from "../parts/page";
 import { useNotices } from "../parts/notices";
+import { AtFacility } from "../parts/zone";
 import { Sending } from "../pickup/card";
 import { useOwnStatuses } from "../pickup/statuses";
 import { type Pickup, type Status, Transitions, useRules } from "../pickup/transitions";
@@ -75,6 +76,7 @@ function Task({ pickup, isMine, isNext }: TaskProps) {
         {window_start && window_end && (
           <Stop name={texts.pickup.window}>
             {timeOf(window_start)} – {timeOf(window_end)}
+            <AtFacility id={pickup.facility_id} at={window_start} end={window_end} />
           </Stop>
         )}
         {note && <Stop name={texts.pickup.note}>{note}</Stop>}

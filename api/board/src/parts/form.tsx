@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
 import {
   FieldError,
   Input,
@@ -30,14 +30,24 @@ type FieldProps = {
   autoFocus?: boolean;
   inputMode?: "decimal" | "text" | "search";
   placeholder?: string;
+  /** What the browser offers; something else can be typed. */
+  offers?: readonly string[];
 };
 
 /** A labelled input. */
-export function Field({ label, hint, error, placeholder, ...rest }: FieldProps) {
+export function Field({ label, hint, error, placeholder, offers, ...rest }: FieldProps) {
+  const listId = useId();
   return (
     <TextField {...rest} isInvalid={error !== undefined} className="field">
       <Label>{label}</Label>
-      <Input {...(placeholder !== undefined && { placeholder })} />
+      <Input {...(placeholder !== undefined && { placeholder })} {...(offers && { list: listId })} />
+      {offers && (
+        <datalist id={listId}>
+          {offers.map((offer) => (
+            <option key={offer} value={offer} />
+          ))}
+        </datalist>
+      )}
       {hint && <Text slot="description">{hint}</Text>}
       <FieldError>{error}</FieldError>
     </TextField>

@@ -3,6 +3,7 @@ import { useIsMutating } from "@tanstack/react-query";
 import { FacilityName, DriverName } from "../names";
 import { spanOf, shortId, timeOf } from "../format";
 import { useNow } from "../now";
+import { AtFacility } from "../parts/zone";
 import { texts } from "../texts";
 import { useStatuses } from "./statuses";
 import type { Pickup } from "./transitions";
@@ -37,6 +38,7 @@ export function PickupCard({ pickup, long = false, withId = false }: CardProps) 
         {pickup.window_start && pickup.window_end && (
           <span className="window">
             {timeOf(pickup.window_start)} – {timeOf(pickup.window_end)}
+            <AtFacility id={pickup.facility_id} at={pickup.window_start} end={pickup.window_end} />
           </span>
         )}
         {pickup.driver_id && (

@@ -2,7 +2,7 @@ import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
 import { useEffect, useRef } from "react";
 
-import { timeOf, tookOf } from "../format";
+import { timeAt, timeOf, tookOf } from "../format";
 import { Instead } from "../parts/page";
 import { texts } from "../texts";
 import type { Rule, Status } from "./transitions";
@@ -12,13 +12,16 @@ type Event = Schema<"PickupEvent">;
 const step = 104;
 const lane = 34;
 const box = { width: 88, height: 30 };
-const top = 20; // for the times above the first lane
+const top = 32; // for the times above the first lane, here and at the facility
+
+type Props = { status: Status; events: Event[]; zone: string | undefined };
 
 /**
  * The state machine as the server has it, with the way that a pickup took: the statuses it has had are filled, and
- * the arrows it went are drawn thick. Above each status stands when the pickup came to it last.
+ * the arrows it went are drawn thick. Above each status stands when the pickup came to it last, and
+ * above that, when it was at the facility, where clocks differ.
  */
-export function Machine({ status, events }: { status: Status; events: Event[] }) {
+export function Machine({ status, events, zone }: Props) {
   const read = useList("list-pickup-transitions");
   const rules = read.data ?? [];
   const layout = layoutOf(rules);
@@ -68,7 +71,10 @@ export function Machine({ status, events }: { status: Status; events: Event[] })
               {texts.status[name]}
             </text>
             <text className="when" x={x + box.width / 2} y={y - 6}>
-              {times.get(name)}
+              {times.get(name) && timeOf(times.get(name)!)}
+            </text>
+            <text className="when" x={x + box.width / 2} y={y - 18}>
+              {times.get(name) && timeAt(zone, times.get(name)!)}
             </text>
           </g>
         ))}
@@ -80,7 +86,7 @@ export function Machine({ status, events }: { status: Status; events: Event[] })
 /** Returns when a pickup came to each status that it has had, the last time. */
 function timesOf(events: Event[]): Map<Status, string> {
   const sorted = [...events].sort((a, b) => a.version - b.version);
-  return new Map(sorted.map(({ to_status, created_at }) => [to_status, timeOf(created_at)]));
+  return new Map(sorted.map(({ to_status, created_at }) => [to_status, created_at]));
 }
 
 function describe(events: Event[], status: Status): string {

@@ -6,6 +6,7 @@ import { Button } from "react-aria-components";
 import { fullTimeOf, moneyOf, shortId, timeOf, tookOf } from "../format";
 import { DriverName, FacilityName, UserName } from "../names";
 import { Heading, Instead, isGone, More } from "../parts/page";
+import { AtFacility, InZoneOf } from "../parts/zone";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { texts } from "../texts";
@@ -34,7 +35,9 @@ export function PickupPage({ id }: { id: string }) {
         {texts.pickup.title(shortId(id))}{" "}
         <span className={`status s-${pickup.status}`}>{texts.status[pickup.status]}</span>
       </Heading>
-      <Machine status={pickup.status} events={events.data ?? []} />
+      <InZoneOf id={pickup.facility_id}>
+        {(zone) => <Machine status={pickup.status} events={events.data ?? []} zone={zone} />}
+      </InZoneOf>
       <div className="halves">
         <section className="card">
           <Facts pickup={pickup} />
@@ -63,7 +66,12 @@ function Facts({ pickup }: { pickup: Schema<"Pickup"> }) {
         <Fact name={texts.pickup.from}>{pickup.pickup_address}</Fact>
         <Fact name={texts.pickup.to}>{pickup.dropoff_address}</Fact>
         <Fact name={texts.pickup.window}>
-          {window_start && window_end && `${timeOf(window_start)} – ${timeOf(window_end)}`}
+          {window_start && window_end && (
+            <>
+              {timeOf(window_start)} – {timeOf(window_end)}
+              <AtFacility id={pickup.facility_id} at={window_start} end={window_end} />
+            </>
+          )}
         </Fact>
         <Fact name={texts.pickup.note}>{note}</Fact>
         <Fact name={texts.pickup.reason}>{cancel_reason}</Fact>
@@ -137,6 +145,7 @@ function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) 
     <ol className="way-taken">
       <li>
         <b>{texts.pickup.created}</b> <time dateTime={pickup.created_at}>{fullTimeOf(pickup.created_at)}</time>
+        <AtFacility id={pickup.facility_id} at={pickup.created_at} />
         <small>
           {texts.pickup.by} <UserName id={pickup.requested_by} />
         </small>
@@ -148,6 +157,7 @@ function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) 
           <li key={event.id} className={`s-${event.to_status}`}>
             <b>{texts.done[event.transition]}</b>{" "}
             <time dateTime={event.created_at}>{fullTimeOf(event.created_at)}</time>
+            <AtFacility id={pickup.facility_id} at={event.created_at} />
             <small>
               {texts.pickup.took(span)}, {texts.pickup.by} <UserName id={event.actor_id} />
               {event.driver_id && (
@@ -157,10 +167,35 @@ function Way({ events, pickup }: { events: Event[]; pickup: Schema<"Pickup"> }) 
                 </>
               )}
             </small>
+            {pickup.account_id && movesMoney(event) && <Moved event={event} accountId={pickup.account_id} />}
           </li>
         );
       })}
     </ol>
+  );
+}
+
+/** Whether an event can have moved money: drafts are not charged, so that their end gives nothing back. */
+function movesMoney({ transition, from_status }: Event): boolean {
+  return from_status === "DRAFT" ? transition === "submit" : ["cancel", "reprice", "refund"].includes(transition);
+}
+
+/** What an event charged or gave back, and why: the entry of the account that has its id. */
+function Moved({ event, accountId }: { event: Event; accountId: string }) {
+  const entry = useValue("get-account-entry", accountId, event.id).data;
+  const currency = useValue("get-account", accountId).data?.currency;
+  if (!entry) return null;
+  const amount = moneyOf(entry.amount_cents, currency);
+  return (
+    <small className="moved">
+      {(entry.kind === "charge" ? texts.pickup.wasCharged : texts.pickup.wasRefunded)(amount)}
+      {entry.note && (
+        <>
+          {" "}
+          <q>{entry.note}</q>
+        </>
+      )}
+    </small>
   );
 }
 
