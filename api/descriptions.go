@@ -132,6 +132,8 @@ var describedValues = map[string][]string{
 	"reprice,refund": {"Changes the price, and charges or returns the difference", "Returns a part of the charge"},
 	"free,busy,off_duty": {"On duty, with no pickup assigned", "A pickup is assigned, on duty or not",
 		"Not on duty, with no pickup assigned"},
+	"failed,canceled,panic": {"It failed", "It was called off by its worker, and is not tried again",
+		"The worker's program failed"},
 	"newest,oldest,longest_waiting": {"By created_at, the newest first", "By created_at, the oldest first",
 		"By submitted_at, the longest ago first, and only those that wait: SUBMITTED to SHIPPED"},
 }

@@ -52,7 +52,8 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 		request := item.(object)["post"].(object)
 		members(request["requestBody"], name)
 		members(request["responses"], name)
-		described(request["requestBody"].(object)["content"].(object)["application/json"].(object)["schema"].(object), name)
+		content := request["requestBody"].(object)["content"].(object)
+		described(content["application/json"].(object)["schema"].(object), name)
 		for _, p := range request["parameters"].([]any) {
 			described(p.(object), name+", parameter "+p.(object)["name"].(string))
 		}

@@ -43,7 +43,7 @@ func (e example) addTo(op *huma.Operation) {
 			if _, isList := value.([]any); p.Schema.Type == huma.TypeArray && !isList {
 				p.Example = []any{value}
 			}
-		} else if p.Required && p.Schema != nil && len(p.Schema.Examples) > 0 { // If-Match, of which no version is recorded
+		} else if p.Required && p.Schema != nil && len(p.Schema.Examples) > 0 { // If-Match: no version is recorded
 			p.Example = p.Schema.Examples[0]
 		}
 	}

@@ -285,11 +285,12 @@ export const texts = {
   hub: {
     title: "Hub",
     scan: "Scan or type an id",
-    scanHint: "The six characters on the cards are enough.",
     go: "Take the next step",
     done: (step: string, id: string) => `${step}: ${id}`,
     nothing: "Nothing more to do for it here.",
-    ready: "Ready to scan: each scan takes the next step, from receive to deliver.",
+    ready:
+      "Ready to scan: each scan takes the next step, from receive to deliver. To type, the six characters on " +
+      "the cards are enough.",
     unknown: "No pickup has this id, or it is not on its way to you.",
     busy: "Its last step is still being sent.",
     sending: (id: string) => `${id}: being sent`,

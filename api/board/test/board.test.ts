@@ -105,7 +105,7 @@ test("of two dispatchers who drag the same card at once one wins, and the other 
   for (const page of [left, right]) await card(page, "ASSIGNED", "12 Contested").getByText(winner).waitFor();
 });
 
-test("of two pickups for one driver the second comes back to its column, with the reason and the way to the first", async () => {
+test("of two pickups for one driver the second comes back to its column, with the reason", async () => {
   const name = "Both want me";
   await driver(v, name);
   const [first] = [
@@ -139,7 +139,7 @@ test("of two pickups for one driver the second comes back to its column, with th
   await page.getByRole("heading", { name: `Pickup ${first.slice(-6).toUpperCase()}` }).waitFor();
 });
 
-test("what one dispatcher does comes to the other's board by the stream's event, with its counts and no reload", async (t) => {
+test("what one dispatcher does comes to the other's board by the stream's event, with its counts", async (t) => {
   await driver(v, "Both boards");
   await submitted(v, { pickup_address: "1 Both St" });
   const [left, right] = [await v.login("dispatcher"), await v.login("dispatcher")];

@@ -37,7 +37,7 @@ for (const [role, kind] of [
   ["admin", "tenant"],
   ["hub", "tenant"],
 ] as const) {
-  test(`what is of a foreign ${kind} is found with ${role}: sent, got, stored or shown, also for a moment`, async () => {
+  test(`what is of a foreign ${kind} is found with ${role}: sent, got, stored or shown for a moment`, async () => {
     const page = await v.login(role);
     for (const path of ["**/v1/leak", "**/v1/pickups/stream?leak"]) {
       await page.route(path, async (route) => {

@@ -171,7 +171,7 @@ test("a driver whose browser does not allow the location is told, and sends none
   assert.deepEqual(sent, []);
 });
 
-test("a chosen pickup is shown also when no column has it: it has ended, is filtered out, or is not there", async () => {
+test("a chosen pickup is shown also when no column has it: it has ended, or is filtered out", async () => {
   const ended = await submitted(v, { pickup_address: "3 Ended St" });
   unwrap(await v.as("dispatcher").pickups.cancel(ended, { reason: "Road closed" }));
   const open = await submitted(v, { pickup_address: "4 Open St" });
@@ -365,6 +365,21 @@ test("a search of patients that fails is told, and tried again", async () => {
   await failed.waitFor({ state: "detached" });
   await page.getByRole("combobox", { name: "Patient" }).press("ArrowDown");
   await page.getByRole("option", { name: /Wilhelmina Sought/ }).click();
+});
+
+test("a pickup's page whose rules cannot be read says so, and has its buttons when they are read again", async () => {
+  const id = await submitted(v, { pickup_address: "16 Ruled St" });
+  const page = await v.login("dispatcher");
+  await page.route("**/v1/pickup-transitions*", (route) => route.fulfill(refusal));
+  await page.goto(`${v.server.url}/board/pickups/${id}`);
+  const failed = page.getByRole("alert").filter({ hasText: "Could not be read. Refused by the test." });
+  await failed.waitFor();
+  assert.equal(await page.getByRole("button", { name: "Cancel" }).count(), 0);
+  await page.unroute("**/v1/pickup-transitions*");
+  await failed.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Cancel" }).waitFor();
+  await page.locator(".machine .state.now").getByText("Waiting").waitFor();
+  unwrap(await v.as("dispatcher").pickups.cancel(id));
 });
 
 test("what cannot be read is told, and read when it is tried again", async () => {

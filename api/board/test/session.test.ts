@@ -72,7 +72,7 @@ test("a changed password is told as that; the new one logs in, and the old one i
   await live(page).waitFor();
 });
 
-test("a changed password ends the session on the user's other page, which does not say that they changed it", async () => {
+test("a changed password ends the session on the other page, which does not say that its user changed it", async () => {
   const user = await colleague("Elsewhere");
   const [page, other] = [await v.open(), await v.open()];
   for (const each of [page, other]) {
@@ -109,7 +109,7 @@ test("a logout leaves the page at once while the server is away, and the server 
   }
 });
 
-test("a logout asks while a change is not sent; it is told at the login, and is not sent by the next user", async () => {
+test("a logout asks while a change is not sent; the login tells it, and the next user does not send it", async () => {
   const id = await submitted(v, { pickup_address: "1 Unsent St" });
   await driver(v, "Unsent");
   const page = await v.login("dispatcher", { url: proxy.url });

@@ -77,7 +77,7 @@ async function opened(): Promise<{ page: Page; asked: Asked; problems: string[] 
   return { page, asked: { url: server.url, logins }, problems };
 }
 
-test("a page of another origin, built with the packed client, walks the Arazzo document's life of a pickup", async () => {
+test("a page of another origin, with the packed client, walks the Arazzo document's life of a pickup", async () => {
   const { page, asked, problems } = await opened();
   const answered: string[] = [];
   page.on("response", (response) => {

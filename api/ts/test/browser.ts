@@ -85,7 +85,8 @@ export async function serveSite(): Promise<Site> {
   };
   const alone = async () => {
     const names = (await readdir(join(folder, "dist-alone/assets"))).filter((name) => name.endsWith(".js"));
-    return (await Promise.all(names.map((name) => readFile(join(folder, "dist-alone/assets", name), "utf8")))).join("\n");
+    const texts = names.map((name) => readFile(join(folder, "dist-alone/assets", name), "utf8"));
+    return (await Promise.all(texts)).join("\n");
   };
   const link = async (module: string) => {
     await rm(join(clone, "dist"), { recursive: true });

@@ -45,7 +45,8 @@ func (s *Source) Replay(ctx context.Context) (failure string, err error) {
 	return try(ctx, folder, r.Run)
 }
 
-// TryClients tests the base's clients on the head's server, all at once. It returns what failed, by the client's folder.
+// TryClients tests the base's clients on the head's server, all at once. It returns what failed, by the client's
+// folder.
 func (s *Source) TryClients(ctx context.Context) (failures map[string]string, err error) {
 	all := s.Settings.Clients
 	said, errs := make([]string, len(all)), make([]error, len(all))

@@ -35,14 +35,7 @@ export function Scanner() {
   return (
     <section className="scanner card">
       <Form onSubmit={submit}>
-        <Field
-          label={texts.hub.scan}
-          hint={texts.hub.scanHint}
-          value={typed}
-          onChange={setTyped}
-          autoFocus
-          autoComplete="off"
-        />
+        <Field label={texts.hub.scan} value={typed} onChange={setTyped} autoFocus autoComplete="off" />
         <Button type="submit" className="primary">
           {texts.hub.go}
         </Button>

@@ -3,6 +3,7 @@ import { useList } from "@waybill/client/react";
 import { useEffect, useRef } from "react";
 
 import { timeAt, timeOf, tookOf } from "../format";
+import { Instead } from "../parts/page";
 import { texts } from "../texts";
 import type { Rule, Status } from "./transitions";
 
@@ -21,7 +22,8 @@ type Props = { status: Status; events: Event[]; zone: string | undefined };
  * above that, when it was at the facility, where clocks differ.
  */
 export function Machine({ status, events, zone }: Props) {
-  const rules = useList("list-pickup-transitions").data ?? [];
+  const read = useList("list-pickup-transitions");
+  const rules = read.data ?? [];
   const layout = layoutOf(rules);
   const figure = useRef<HTMLElement>(null);
   const isDrawn = layout.size > 0;
@@ -29,7 +31,7 @@ export function Machine({ status, events, zone }: Props) {
   useEffect(() => {
     figure.current?.querySelector(".now")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [isDrawn, status]);
-  if (layout.size === 0) return null;
+  if (layout.size === 0) return <Instead of={read} />; // without the rules, the page has no buttons either
   const had = new Set<Status>([status, ...events.flatMap((e) => [e.from_status, e.to_status])]);
   const times = timesOf(events);
   const width = Math.max(...[...layout.values()].map(({ x }) => x)) + box.width + 8;
