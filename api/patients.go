@@ -39,8 +39,8 @@ func (a *server) registerPatients() {
 	register(a, operation{
 		id: "search-patients", method: http.MethodPost, path: "/v1/patients/search", tag: "patients",
 		summary: "Search the patients that you see",
-		about: "Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, and " +
-			"in no address, which proxies log and browsers keep: use it wherever a person types what is of a " +
+		about: "Answers what list-patients answers, and is recorded as it is. What is searched for is in the body, " +
+			"and in no address, which proxies log and browsers keep: use it wherever a person types what is of a " +
 			"patient. It changes nothing, so that it can be repeated. A next_cursor continues the search of the " +
 			"session that got it. " + withFacility,
 		roles: patientRoles, search: true,
