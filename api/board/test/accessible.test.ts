@@ -45,20 +45,31 @@ beforeEach(() => {
 });
 
 /**
- * Notes each rule of axe that the page breaks, and if it is wider than the window. What the component library
- * announces is left out: it goes on naming a button for some seconds after that is gone.
+ * Notes each rule of axe that the page breaks, in light and dark, and if it is wider than the window. What the
+ * component library announces is left out: it goes on naming a button for some seconds after that is gone.
  */
 async function check(page: Page, what: string, without: string[] = []): Promise<void> {
-  await page.waitForTimeout(500); // colours fade in
   const rules = Object.fromEntries(without.map((rule) => [rule, { enabled: false }]));
   const options = JSON.stringify({ rules });
-  const found: Found[] = await page
-    .evaluate(`(() => { ${axe}; return axe.run({ exclude: [['[data-live-announcer]']] }, ${options}); })()`)
-    .then((result) => (result as { violations: Found[] }).violations);
-  const told = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(appeared);
+    const found: Found[] = await page
+      .evaluate(`(() => { ${axe}; return axe.run({ exclude: [['[data-live-announcer]']] }, ${options}); })()`)
+      .then((result) => (result as { violations: Found[] }).violations);
+    const told = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+    failures.push(...told.map((one) => `${what}, ${colorScheme}: ${one}`));
+  }
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (wide > 0) told.push(`${wide} pixels wider than the window`);
-  failures.push(...told.map((one) => `${what}: ${one}`));
+  if (wide > 0) failures.push(`${what}: ${wide} pixels wider than the window`);
+}
+
+/** Waits until what fades in is there. Colours change at once: the pages are opened with reduced motion. */
+async function appeared(): Promise<void> {
+  const ends = document
+    .getAnimations()
+    .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
+  await Promise.allSettled(ends.map(({ finished }) => finished));
 }
 
 /** Opens a page of the board without a reload. */
@@ -315,54 +326,52 @@ async function checkEnded(page: Page): Promise<void> {
   await check(page, "a refused login");
 }
 
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const viewport of [
-    { width: 1440, height: 900 },
-    { width: 390, height: 844 },
-  ]) {
-    const options = { colorScheme, viewport };
-    const isPhone = viewport.width < 600;
-    const where = `${colorScheme}, ${viewport.width} wide`;
-    test(`axe finds nothing on any page, ${where}`, async () => {
-      await check(await v.open(options), "login");
-      for (const [role, shown] of pages) {
-        const page = await v.login(role, options);
-        for (const [path, proof] of shown()) {
-          await go(page, path);
-          await page.locator(proof).first().waitFor();
-          await check(page, `${role} ${path}`);
-        }
-        await page.context().close();
+for (const viewport of [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+]) {
+  const options = { viewport, reducedMotion: "reduce" as const };
+  const isPhone = viewport.width < 600;
+  const where = `${viewport.width} wide`;
+  test(`axe finds nothing on any page, ${where}`, async () => {
+    await check(await v.open(options), "login");
+    for (const [role, shown] of pages) {
+      const page = await v.login(role, options);
+      for (const [path, proof] of shown()) {
+        await go(page, path);
+        await page.locator(proof).first().waitFor();
+        await check(page, `${role} ${path}`);
       }
-      assert.deepEqual([...failures, ...(await v.complaints())], []);
-    });
+      await page.context().close();
+    }
+    assert.deepEqual([...failures, ...(await v.complaints())], []);
+  });
 
-    test(`axe finds nothing in any state of a page, ${where}`, async () => {
-      for (const state of states) {
-        const page = await v.login(state.role, options);
-        await go(page, pathOf(state));
-        await state.make(page, isPhone);
-        await check(page, state.name, state.without);
-        await page.context().close();
-      }
-      await checkAway(await v.login("dispatcher", { ...options, url: proxy.url }));
-      proxy.up();
-      await checkEnded(await v.login("hub", options));
-      // What waits for longer is coloured: as the clock says.
-      for (const minutes of [45, 90]) {
-        const page = await v.login("dispatcher", options);
-        await page.clock.install({ time: Date.now() + minutes * 60_000 });
-        await page.reload();
-        await page
-          .locator(`.waiting.${minutes > 60 ? "hot" : "warm"}`)
-          .first()
-          .waitFor();
-        await page.clock.resume();
-        await card(page, "SUBMITTED", "San Francisco").first().waitFor();
-        await check(page, `pickups that wait for ${minutes} minutes`);
-        await page.context().close();
-      }
-      assert.deepEqual([...failures, ...(await v.complaints())], []);
-    });
-  }
+  test(`axe finds nothing in any state of a page, ${where}`, async () => {
+    for (const state of states) {
+      const page = await v.login(state.role, options);
+      await go(page, pathOf(state));
+      await state.make(page, isPhone);
+      await check(page, state.name, state.without);
+      await page.context().close();
+    }
+    await checkAway(await v.login("dispatcher", { ...options, url: proxy.url }));
+    proxy.up();
+    await checkEnded(await v.login("hub", options));
+    // What waits for longer is coloured: as the clock says.
+    for (const minutes of [45, 90]) {
+      const page = await v.login("dispatcher", options);
+      await page.clock.install({ time: Date.now() + minutes * 60_000 });
+      await page.reload();
+      await page
+        .locator(`.waiting.${minutes > 60 ? "hot" : "warm"}`)
+        .first()
+        .waitFor();
+      await page.clock.resume();
+      await card(page, "SUBMITTED", "San Francisco").first().waitFor();
+      await check(page, `pickups that wait for ${minutes} minutes`);
+      await page.context().close();
+    }
+    assert.deepEqual([...failures, ...(await v.complaints())], []);
+  });
 }

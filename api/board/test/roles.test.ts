@@ -356,11 +356,11 @@ test("a search of patients that fails is told, and tried again", async () => {
   const name = { given_name: "Wilhelmina", family_name: "Sought", birth_date: "1980-01-01" };
   unwrap(await v.as("dispatcher").patients.create({ ...name, facility_id }));
   const page = await v.login("staff");
-  await page.route("**/v1/patients?*", (route) => route.fulfill(refusal));
+  await page.route("**/v1/patients/search", (route) => route.fulfill(refusal));
   await page.getByRole("combobox", { name: "Patient" }).pressSequentially("Wilhel");
   const failed = page.getByRole("alert").filter({ hasText: "The patients could not be searched" });
   await failed.getByText("Refused by the test.").waitFor();
-  await page.unroute("**/v1/patients?*");
+  await page.unroute("**/v1/patients/search");
   await failed.getByRole("button", { name: "Try again" }).click();
   await failed.waitFor({ state: "detached" });
   await page.getByRole("combobox", { name: "Patient" }).press("ArrowDown");
