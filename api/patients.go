@@ -139,6 +139,9 @@ type listPatientsInput struct {
 
 // Resolve implements huma.Resolver.
 func (in *listPatientsInput) Resolve(ctx huma.Context) (errs []error) {
+	if errs = checkBirthDate("birth_date", &in.BirthDate.Date); errs != nil {
+		return errs
+	}
 	in.ExternalID = trimID(in.ExternalID)
 	if in.BirthDate != (Day{}) {
 		in.birthDate = in.BirthDate.String()

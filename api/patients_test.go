@@ -197,6 +197,9 @@ func TestPatientsAreValidated(t *testing.T) {
 	for _, value := range []string{"1799-12-31", "0002-01-01",
 		day(2)} { // the answer states the accepted form, like that of a list
 		const expected = "birth_date: expected a date from 1800 on, and not in the future."
+		s.do(s.staff, "GET", "/v1/patients?birth_date="+value, nil).refused(422, "validation_failed", "birth_date")
+		s.do(s.staff, "POST", "/v1/patients/search", object{"birth_date": value}).
+			refused(422, "validation_failed", "birth_date")
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
 		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
 			object{"birth_date": value}, "If-Match", created.etag())
