@@ -33,7 +33,7 @@ type Proxy struct {
 	dir        string
 	roundTrips atomic.Int64
 	before     atomic.Pointer[func()]
-	cut        atomic.Pointer[func()]
+	cut        atomic.Pointer[cut]
 	open       sync.WaitGroup
 	mu         sync.Mutex
 	conns      map[net.Conn]bool
@@ -90,9 +90,15 @@ func (p *Proxy) Before(call func()) {
 	p.before.Store(&call)
 }
 
-// Cut has the server's next answer lost: the function is called in its place, and the
-// connection ends. The answer to a pool's check of an idle connection does not count.
-func (p *Proxy) Cut(call func()) { p.cut.Store(&call) }
+// Cut has an answer of the server's lost, the first one that comes when it is due: the function is called in its place,
+// and the connection ends. Answers before it are forwarded, whosever they are, and that to a pool's check of an idle
+// connection does not count.
+func (p *Proxy) Cut(due func() bool, call func()) { p.cut.Store(&cut{due, call}) }
+
+type cut struct {
+	due  func() bool
+	call func()
+}
 
 // Close ends all connections.
 func (p *Proxy) Close() error {
@@ -171,8 +177,8 @@ func (p *Proxy) answer(client, server net.Conn) {
 		n, err := server.Read(buffer)
 		if n > 0 {
 			if isPong := buffer[0] == 'I'; !isPong {
-				if call := p.cut.Swap(nil); call != nil {
-					(*call)()
+				if c := p.cut.Load(); c != nil && c.due() && p.cut.CompareAndSwap(c, nil) {
+					c.call()
 					return
 				}
 			}

@@ -44,7 +44,7 @@ func TestACheckOfAnIdleConnectionDoesNotCount(t *testing.T) {
 	idle()
 	cut := make(chan int64, 1)
 	before = proxy.RoundTrips()
-	proxy.Cut(func() { cut <- proxy.RoundTrips() })
+	proxy.Cut(func() bool { return true }, func() { cut <- proxy.RoundTrips() })
 	if err := ask(); err == nil {
 		t.Error("the answer was not lost")
 	}

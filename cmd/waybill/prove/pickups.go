@@ -187,8 +187,9 @@ func duplicatesWithKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, true)
 			for _, s := range all {
-				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), duplicates)
-				expectEqual(t, "answered as a replay", s.got.replayed(), duplicates-1)
+				what := fmt.Sprintf("of %s and its duplicates (%v): ", name, s.got)
+				expectEqual(t, what+"successful", s.got.won(), duplicates)
+				expectEqual(t, what+"answered as a replay", s.got.replayed(), duplicates-1)
 				won, replays = won+s.got.won(), replays+s.got.replayed()
 			}
 			t.onlyOnce(all)
@@ -205,7 +206,7 @@ func duplicatesWithoutKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, false)
 			for _, s := range all {
-				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), 1)
+				expectEqual(t, fmt.Sprintf("successful of %s and its duplicates (%v)", name, s.got), s.got.won(), 1)
 				refused := s.got.with("illegal_transition", "driver_busy")
 				expectEqual(t, "refused with 409", refused, duplicates-1)
 				won, lost = won+s.got.won(), lost+refused
