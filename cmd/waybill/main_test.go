@@ -91,6 +91,7 @@ func launch(t testing.TB, cmd *exec.Cmd, in io.Reader, env []string) *program {
 	}
 	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions, acquireTimeout), env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, &p.out, &p.errors
+	p.cmd.WaitDelay = 10 * time.Second // programs that it has started, and that it left behind, have its output open
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

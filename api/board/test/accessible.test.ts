@@ -51,11 +51,12 @@ beforeEach(() => {
 async function check(page: Page, what: string, without: string[] = []): Promise<void> {
   const rules = Object.fromEntries(without.map((rule) => [rule, { enabled: false }]));
   const options = JSON.stringify({ rules });
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe);
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.evaluate(appeared);
     const found: Found[] = await page
-      .evaluate(`(() => { ${axe}; return axe.run({ exclude: [['[data-live-announcer]']] }, ${options}); })()`)
+      .evaluate(`axe.run({ exclude: [['[data-live-announcer]']] }, ${options})`)
       .then((result) => (result as { violations: Found[] }).violations);
     const told = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
     failures.push(...told.map((one) => `${what}, ${colorScheme}: ${one}`));

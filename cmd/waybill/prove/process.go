@@ -14,12 +14,13 @@ import (
 // process is a running program.
 type process struct {
 	*exec.Cmd
-	ended chan error // receives the result, once
+	ended  chan struct{}
+	result error // once it has ended
 }
 
 // startProcess starts a program that ends with ctx, with additional variables of its environment.
 func startProcess(ctx context.Context, env []string, program string, args ...string) (*process, error) {
-	p := &process{exec.CommandContext(ctx, program, args...), make(chan error, 1)}
+	p := &process{Cmd: exec.CommandContext(ctx, program, args...), ended: make(chan struct{})}
 	p.Env = append(os.Environ(), env...)
 	p.Stderr = os.Stderr
 	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
@@ -27,7 +28,10 @@ func startProcess(ctx context.Context, env []string, program string, args ...str
 	if err := p.Start(); err != nil {
 		return nil, err
 	}
-	go func() { p.ended <- p.Wait() }()
+	go func() {
+		p.result = p.Wait()
+		close(p.ended)
+	}()
 	return p, nil
 }
 
@@ -37,9 +41,9 @@ func (p *process) terminate(ctx context.Context) error {
 		return err
 	}
 	select {
-	case err := <-p.ended:
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.Path, err)
+	case <-p.ended:
+		if p.result != nil {
+			return fmt.Errorf("%s: %w", p.Path, p.result)
 		}
 		return nil
 	case <-ctx.Done():
