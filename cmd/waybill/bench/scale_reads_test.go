@@ -62,8 +62,8 @@ func scaleServer(t *testing.T) *scaleDatabase {
 	return target
 }
 
-// parameter is one of an operation in the document.
-type parameter struct{ Name string }
+// taken is a parameter of an operation in the document.
+type taken struct{ Name string }
 
 // documented returns the ids of the operations that may read, with their paths, from the document: a GET, and what is
 // sent by another method and has no dry run, as every write of a session has.
@@ -78,7 +78,7 @@ func documented(t *testing.T) map[string]string {
 	var document struct {
 		Paths map[string]map[string]struct {
 			OperationID string
-			Parameters  []parameter
+			Parameters  []taken
 		}
 	}
 	if err := json.Unmarshal(answer.Body.Bytes(), &document); err != nil {
@@ -87,7 +87,7 @@ func documented(t *testing.T) map[string]string {
 	reads := map[string]string{}
 	for path, methods := range document.Paths {
 		for method, o := range methods {
-			if method == "get" || !slices.Contains(o.Parameters, parameter{"dry_run"}) {
+			if method == "get" || !slices.Contains(o.Parameters, taken{"dry_run"}) {
 				reads[o.OperationID] = path
 			}
 		}
