@@ -105,11 +105,11 @@ func patientListsLookAtFew(ctx context.Context, w *fixture) error {
 	})
 }
 
-// patientSearchesLookAtFew checks the same of a search, whose many facilities are more than 20 here.
+// patientSearchesLookAtFew checks the same of a search, whose many facilities are more than 10 here.
 func patientSearchesLookAtFew(ctx context.Context, w *fixture) error {
 	return w.staffUseNot(ctx, "CTE wide", "CTE places", func(q *db.Queries, v db.Viewer) error {
 		_, err := q.FindPatients(ctx, db.FindPatientsParams{TenantID: w.tenant, ViewerID: v.UserID, Name: "quetzal",
-			MaxRows: 7, MaxLooks: 2000})
+			MaxRows: 7, MaxLooks: 200})
 		return err
 	})
 }

@@ -243,7 +243,7 @@ func patientsAreFoundByWhatIsAskedFor(ctx context.Context, w *fixture) error {
 func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	facilities := w.manyPatients(ctx)
 	must(w.owner.Exec(ctx, `UPDATE patients SET given_name = (ARRAY['Anna', 'Ann Arbor', 'Bea'])[1 + k.n % 3],
-			family_name = 'Quetzal' || k.n % 5, birth_date = '1931-07-13'::date + k.n % 2
+			family_name = 'Quetzal' || k.n % 5 || CASE k.n % 12 WHEN 1 THEN ' Zoe' ELSE '' END, birth_date = '1931-07-13'::date + k.n % 2
 		FROM (SELECT id, ('x' || right(id::text, 4))::bit(16)::int AS n FROM patients WHERE tenant_id = $1) AS k
 		WHERE tenant_id = $1 AND patients.id = k.id`, w.tenant))
 	viewers := map[string]db.Viewer{"stranger": w.user(ctx, db.UserRoleStaff)}
@@ -257,11 +257,13 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 			for _, ask := range []db.FindPatientsParams{
 				{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"},
 				{Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
+				{Name: "quetzal an zo"}, {Name: "quetzal nobody"},
 			} {
 				ask.FacilityID = facility
+				want := w.patientsWanted(ctx, v, ask)
 				for _, size := range [][2]int{{7, 2}, {7, 60}, {7, 2000}, {7, 20_000}, {200, 20_000}} {
 					ask.MaxRows = int32(size[0])
-					if err := w.patientsFoundAre(ctx, v, ask, int64(size[1])); err != nil {
+					if err := w.patientsFoundAre(ctx, v, ask, int64(size[1]), want); err != nil {
 						return fmt.Errorf("%s asks for %+v: %w", name, ask, err)
 					}
 				}
@@ -271,9 +273,16 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	return nil
 }
 
-// patientsFoundAre searches to the end, and compares what is found with the rows.
-func (w *fixture) patientsFoundAre(ctx context.Context, v db.Viewer, p db.FindPatientsParams, looks int64) error {
-	var want, got []uuid.UUID
+// patientsWanted returns whom a search finds, from the rows.
+func (w *fixture) patientsWanted(ctx context.Context, v db.Viewer, p db.FindPatientsParams) (want []uuid.UUID) {
+	// By the rarest word, if the tenant has fewer than 64 that begin like it.
+	rarest := scan[string](ctx, w.owner, `SELECT coalesce((
+		SELECT 'n' || w.word
+		FROM unnest(string_to_array($2, ' ')) AS w (word)
+		ORDER BY (
+			SELECT least(64, count(*)) FROM patient_terms AS t
+			WHERE t.tenant_id = $1 AND starts_with(t.term, 'n' || w.word)), length(w.word) DESC
+		LIMIT 1), '')`, w.tenant, p.Name)
 	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(k.id ORDER BY k.term, k.id), '{}')
 		FROM (
 			SELECT p.id, min(t.term) AS term
@@ -286,10 +295,18 @@ func (w *fixture) patientsFoundAre(ctx context.Context, v db.Viewer, p db.FindPa
 			WHERE f.tenant_id = $1 AND m.user_id = $2 AND f.allowed AND ($3::uuid IS NULL OR f.facility_id = $3)
 				AND ($4 = '' OR name_matches(p.given_name || ' ' || p.family_name, $4))
 				AND ($5 = '' OR p.birth_date = nullif($5, '')::date)
-				AND t.term COLLATE "C" >= a.first AND t.term COLLATE "C" < a.past
+				AND CASE WHEN $5 = '' THEN starts_with(t.term, $6)
+					ELSE t.term COLLATE "C" >= a.first AND t.term COLLATE "C" < a.past END
 			GROUP BY p.id) AS k`,
-		w.tenant, v.UserID, p.FacilityID, p.Name, p.BirthDate).Scan(&want))
-	for more := true; more && len(got) <= len(want); {
+		w.tenant, v.UserID, p.FacilityID, p.Name, p.BirthDate, rarest).Scan(&want))
+	return want
+}
+
+// patientsFoundAre searches to the end, and compares what is found with who is wanted.
+func (w *fixture) patientsFoundAre(ctx context.Context, v db.Viewer, p db.FindPatientsParams, looks int64,
+	want []uuid.UUID) error {
+	var got []uuid.UUID
+	for more, pages := true, 0; more && len(got) <= len(want) && pages < 1000; pages++ {
 		found, err := w.Store.FindPatientsLooking(ctx, v, p, looks)
 		if err != nil {
 			return err
