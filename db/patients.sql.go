@@ -257,7 +257,7 @@ WITH asked AS MATERIALIZED (
 ), mine AS MATERIALIZED (
     SELECT
         m.facility_id,
-        greatest(($6::bigint) / count(*) OVER (), 10) AS looks,
+        greatest(($6::bigint) / count(*) OVER (), least($6::bigint, 10)) AS looks,
         least(1 + $7::int, greatest(1, 200 / count(*) OVER ()))::bigint AS width
     FROM (
         SELECT DISTINCT v.facility_id
@@ -286,12 +286,11 @@ WITH asked AS MATERIALIZED (
         $8, m.facility_id, a.first, a.past, a.patterns, $5, $11, m.looks, m.width) AS n
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), bound AS MATERIALIZED (
-    -- So many are known that none behind these is on the page.
+    -- So many are known that none behind these is on the page, which ends before the first that does not fit.
     SELECT k.term, k.patient_id
     FROM (
         SELECT DISTINCT b.term, b.patient_id
         FROM begun AS b
-        WHERE b.fits
         ORDER BY b.term, b.patient_id
         LIMIT 1 + $7::int
     ) AS k
@@ -319,7 +318,7 @@ WITH asked AS MATERIALIZED (
         p.looks, 2 - p.place - p.width + $7::int) AS n
     WHERE p.place <= 1 - p.width + $7::int
     UNION ALL
-    SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w WHERE w.term IS NOT NULL
+    SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id

@@ -174,7 +174,7 @@ WITH asked AS MATERIALIZED (
 ), mine AS MATERIALIZED (
     SELECT
         m.facility_id,
-        greatest((@max_looks::bigint) / count(*) OVER (), 10) AS looks,
+        greatest((@max_looks::bigint) / count(*) OVER (), least(@max_looks::bigint, 10)) AS looks,
         least(1 + @max_rows::int, greatest(1, 200 / count(*) OVER ()))::bigint AS width
     FROM (
         SELECT DISTINCT v.facility_id
@@ -203,12 +203,11 @@ WITH asked AS MATERIALIZED (
         @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term, @after_id, m.looks, m.width) AS n
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), bound AS MATERIALIZED (
-    -- So many are known that none behind these is on the page.
+    -- So many are known that none behind these is on the page, which ends before the first that does not fit.
     SELECT k.term, k.patient_id
     FROM (
         SELECT DISTINCT b.term, b.patient_id
         FROM begun AS b
-        WHERE b.fits
         ORDER BY b.term, b.patient_id
         LIMIT 1 + @max_rows::int
     ) AS k
@@ -236,7 +235,7 @@ WITH asked AS MATERIALIZED (
         p.looks, 2 - p.place - p.width + @max_rows::int) AS n
     WHERE p.place <= 1 - p.width + @max_rows::int
     UNION ALL
-    SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w WHERE w.term IS NOT NULL
+    SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id
