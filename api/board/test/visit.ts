@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Body, createWaybill, unwrap, type Waybill } from "../../ts/dist/src/index.js";
 import { launch } from "../../ts/dist/test/browser.js";
@@ -199,4 +200,18 @@ export async function driver(visit: Visit, name: string): Promise<string> {
 /** The card of a pickup in a column, by a word of its address. */
 export function card(page: Page, status: string, word: string) {
   return page.locator(`[data-status="${status}"]`).getByRole("row").filter({ hasText: word });
+}
+
+/**
+ * Repeats what asserts until it passes: what a page shows may come in several answers, of which a test has waited for
+ * one. After half a minute it throws what the last attempt threw.
+ */
+export async function eventually<T>(attempt: () => Promise<T> | T): Promise<T> {
+  for (const end = Date.now() + 30_000; ; await sleep(100)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
 }
