@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { unwrap } from "../../ts/dist/src/index.js";
 import { receiver } from "./admin.js";
 import { type Proxy, proxyTo } from "./proxy.js";
-import { card, logIn, type Page, type Role, userOf, visit, type Visit } from "./visit.js";
+import { card, logIn, type Page, type Role, submitted, userOf, visit, type Visit } from "./visit.js";
 import { administration, work } from "./work.js";
 
 let v: Visit;
@@ -319,7 +319,8 @@ async function checkAway(page: Page): Promise<void> {
 async function checkEnded(page: Page): Promise<void> {
   const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("waybill.session")!).token as string);
   await fetch(`${v.server.url}/v1/session`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
-  await page.reload();
+  // Lists are read again. After a reload nothing would be said, if the page had been told by then.
+  await submitted(v);
   await page.getByText("Your session has ended").waitFor();
   await check(page, "the login after the end of a session");
   await logIn(page, v.server.tenant, { ...userOf(v.server, "hub"), password: "not-the-password" });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Proxy, proxyTo } from "./proxy.js";
 import { card, driver, live, order, type Page, submitted, visit, type Visit } from "./visit.js";
+import { settled } from "./wait.js";
 
 type Locator = ReturnType<Page["locator"]>;
 type Requested = { url: () => string };
@@ -57,6 +58,7 @@ test("the stream is cut twenty times in a lifecycle, and the board shows each st
   for (const [status, take] of steps) {
     await cutStreams(3, async () => assert.ok((await take()).ok, status));
     await card(page, status, "20 Cut").waitFor();
+    await settled(page); // columns are read each by itself
     for (const [other] of steps) {
       if (other !== status) assert.equal(await card(page, other, "20 Cut").count(), 0, `in ${other}, too`);
     }
@@ -126,6 +128,7 @@ test("while the server is away for more than a minute, what three people do wait
     const inOrder = events.sort((a, b) => a.version - b.version).map(({ transition }) => transition);
     assert.deepEqual(inOrder, made);
   }
+  await settled(page);
   assert.equal(await page.locator(".notice.refused").count(), 0);
 });
 
