@@ -99,6 +99,10 @@ test("while the server is away for more than a minute, what three people do wait
   // A minute and more by the clocks of the pages, in steps: each try fails before the next.
   for (let i = 0; i < 13; i++) for (const each of pages) await each.clock.runFor(5_000);
   await card(page, "ASSIGNED", "30 Away").getByText("being sent").waitFor();
+  await staff
+    .getByText(/The server did not answer|No answer\./)
+    .first()
+    .waitFor(); // a booking is given up before
   for (const [pickup, status] of [
     [id, "SUBMITTED"],
     [scanned, "COLLECTED"],
