@@ -252,15 +252,21 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	} {
 		viewers[name] = w.staffOf(ctx, of)
 	}
+	asks := []db.FindPatientsParams{
+		{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"},
+		{Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
+		{Name: "quetzal an zo"}, {Name: "quetzal nobody"},
+	}
+	fits := map[db.FindPatientsParams][]uuid.UUID{}
+	for _, ask := range asks {
+		fits[ask] = w.patientsThatFit(ctx, ask)
+	}
 	for name, v := range viewers {
 		for _, facility := range []*uuid.UUID{nil, &facilities[3], &facilities[60]} {
-			for _, ask := range []db.FindPatientsParams{
-				{Name: "quetzal"}, {Name: "a"}, {Name: "a quetzal1"},
-				{Name: "an", BirthDate: "1931-07-14"}, {BirthDate: "1931-07-13"},
-				{Name: "quetzal an zo"}, {Name: "quetzal nobody"},
-			} {
+			seen := w.patientsSeen(ctx, v, facility)
+			for _, ask := range asks {
+				want := keep(fits[ask], seen)
 				ask.FacilityID = facility
-				want := w.patientsWanted(ctx, v, ask)
 				for _, size := range [][2]int{{7, 2}, {7, 60}, {7, 2000}, {7, 20_000}, {200, 20_000}} {
 					ask.MaxRows = int32(size[0])
 					if err := w.patientsFoundAre(ctx, v, ask, int64(size[1]), want); err != nil {
@@ -273,9 +279,9 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	return nil
 }
 
-// patientsWanted returns whom a search finds, from the rows.
-func (w *fixture) patientsWanted(ctx context.Context, v db.Viewer, p db.FindPatientsParams) (want []uuid.UUID) {
-	// By the rarest word, if the tenant has fewer than 64 that begin like it.
+// patientsThatFit returns the patients who have what is asked for, whoever sees them, in the order of a search: it
+// asks the rows, and of the entries that a search reads no more than which word has fewer than 64.
+func (w *fixture) patientsThatFit(ctx context.Context, p db.FindPatientsParams) (ids []uuid.UUID) {
 	rarest := scan[string](ctx, w.owner, `SELECT coalesce((
 		SELECT 'n' || w.word
 		FROM unnest(string_to_array($2, ' ')) AS w (word)
@@ -286,25 +292,49 @@ func (w *fixture) patientsWanted(ctx context.Context, v db.Viewer, p db.FindPati
 	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(k.id ORDER BY k.term, k.id), '{}')
 		FROM (
 			SELECT p.id, min(t.term) AS term
-			FROM asked_patient_terms(nullif($4, ''), nullif($5, '')::date, NULL, NULL) AS a, patient_facilities AS f
-			JOIN group_facilities AS g ON g.tenant_id = f.tenant_id AND g.facility_id = f.facility_id
-			JOIN group_members AS m ON m.tenant_id = g.tenant_id AND m.group_id = g.group_id
-			JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id
+			FROM asked_patient_terms(nullif($2, ''), nullif($3, '')::date, NULL, NULL) AS a, patients AS p
 			CROSS JOIN LATERAL unnest(terms_of_patient(
 				p.given_name, p.family_name, p.birth_date, p.phone, p.external_id)) AS t (term)
-			WHERE f.tenant_id = $1 AND m.user_id = $2 AND f.allowed AND ($3::uuid IS NULL OR f.facility_id = $3)
-				AND ($4 = '' OR name_matches(p.given_name || ' ' || p.family_name, $4))
-				AND ($5 = '' OR p.birth_date = nullif($5, '')::date)
-				AND CASE WHEN $5 = '' THEN starts_with(t.term, $6)
+			WHERE p.tenant_id = $1
+				AND ($2 = '' OR name_matches(p.given_name || ' ' || p.family_name, $2))
+				AND ($3 = '' OR p.birth_date = nullif($3, '')::date)
+				AND CASE WHEN $3 = '' THEN starts_with(t.term, $4)
 					ELSE t.term COLLATE "C" >= a.first AND t.term COLLATE "C" < a.past END
 			GROUP BY p.id) AS k`,
-		w.tenant, v.UserID, p.FacilityID, p.Name, p.BirthDate, rarest).Scan(&want))
-	return want
+		w.tenant, p.Name, p.BirthDate, rarest).Scan(&ids))
+	return ids
 }
 
-// patientsFoundAre searches to the end, and compares what is found with who is wanted.
-func (w *fixture) patientsFoundAre(ctx context.Context, v db.Viewer, p db.FindPatientsParams, looks int64,
-	want []uuid.UUID) error {
+// patientsSeen returns the patients whom a member of groups sees, at one facility unless that is nil.
+func (w *fixture) patientsSeen(ctx context.Context, v db.Viewer, facility *uuid.UUID) map[uuid.UUID]bool {
+	var ids []uuid.UUID
+	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT f.patient_id), '{}')
+		FROM patient_facilities AS f
+		JOIN group_facilities AS g ON g.tenant_id = f.tenant_id AND g.facility_id = f.facility_id
+		JOIN group_members AS m ON m.tenant_id = g.tenant_id AND m.group_id = g.group_id
+		WHERE f.tenant_id = $1 AND m.user_id = $2 AND f.allowed AND ($3::uuid IS NULL OR f.facility_id = $3)`,
+		w.tenant, v.UserID, facility).Scan(&ids))
+	seen := map[uuid.UUID]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
+	return seen
+}
+
+// keep returns those of the ids that are among some, in their order.
+func keep(ids []uuid.UUID, some map[uuid.UUID]bool) (kept []uuid.UUID) {
+	for _, id := range ids {
+		if some[id] {
+			kept = append(kept, id)
+		}
+	}
+	return kept
+}
+
+// patientsFoundAre searches to the end, and compares what is found with what is wanted.
+func (w *fixture) patientsFoundAre(
+	ctx context.Context, v db.Viewer, p db.FindPatientsParams, looks int64, want []uuid.UUID,
+) error {
 	var got []uuid.UUID
 	for more, pages := true, 0; more && len(got) <= len(want) && pages < 1000; pages++ {
 		found, err := w.Store.FindPatientsLooking(ctx, v, p, looks)
