@@ -109,7 +109,7 @@ func patientListsLookAtFew(ctx context.Context, w *fixture) error {
 func patientSearchesLookAtFew(ctx context.Context, w *fixture) error {
 	return w.staffUseNot(ctx, []string{"CTE wide", "CTE places"}, "CTE begun", func(q *db.Queries, v db.Viewer) error {
 		_, err := q.FindPatients(ctx, db.FindPatientsParams{TenantID: w.tenant, ViewerID: v.UserID, Name: "quetzal",
-			MaxRows: 7, MaxLooks: 200})
+			MaxRows: 3, MaxLooks: 200})
 		return err
 	})
 }

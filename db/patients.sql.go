@@ -289,13 +289,10 @@ WITH asked AS MATERIALIZED (
     -- So many are known that none behind these is on the page, which ends before the first that does not fit.
     SELECT k.term, k.patient_id
     FROM (
-        SELECT DISTINCT b.term, b.patient_id
+        SELECT b.term, b.patient_id, dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
         FROM begun AS b
-        ORDER BY b.term, b.patient_id
-        LIMIT 1 + $7::int
     ) AS k
-    ORDER BY k.term, k.patient_id
-    OFFSET $7::int
+    WHERE k.place = 1 + $7::int
     LIMIT 1
 ), places AS MATERIALIZED (
     -- Facilities that may have more, in the order of the last that is known. Several may have the same patient.
@@ -303,7 +300,6 @@ WITH asked AS MATERIALIZED (
         dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
     FROM begun AS b
     WHERE b.nth = b.width
-        AND NOT b.is_last
         AND NOT EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id))
 ), found AS MATERIALIZED (
     SELECT b.term, b.patient_id, b.fits, b.is_last FROM begun AS b
@@ -316,7 +312,6 @@ WITH asked AS MATERIALIZED (
         $8, p.facility_id, a.first, a.past, a.patterns, p.term, p.patient_id,
         coalesce((SELECT u.term FROM bound AS u), a.past), coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
         p.looks, 2 - p.place - p.width + $7::int) AS n
-    WHERE p.place <= 1 - p.width + $7::int
     UNION ALL
     SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (

@@ -206,13 +206,10 @@ WITH asked AS MATERIALIZED (
     -- So many are known that none behind these is on the page, which ends before the first that does not fit.
     SELECT k.term, k.patient_id
     FROM (
-        SELECT DISTINCT b.term, b.patient_id
+        SELECT b.term, b.patient_id, dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
         FROM begun AS b
-        ORDER BY b.term, b.patient_id
-        LIMIT 1 + @max_rows::int
     ) AS k
-    ORDER BY k.term, k.patient_id
-    OFFSET @max_rows::int
+    WHERE k.place = 1 + @max_rows::int
     LIMIT 1
 ), places AS MATERIALIZED (
     -- Facilities that may have more, in the order of the last that is known. Several may have the same patient.
@@ -220,7 +217,6 @@ WITH asked AS MATERIALIZED (
         dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
     FROM begun AS b
     WHERE b.nth = b.width
-        AND NOT b.is_last
         AND NOT EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id))
 ), found AS MATERIALIZED (
     SELECT b.term, b.patient_id, b.fits, b.is_last FROM begun AS b
@@ -233,7 +229,6 @@ WITH asked AS MATERIALIZED (
         @tenant_id, p.facility_id, a.first, a.past, a.patterns, p.term, p.patient_id,
         coalesce((SELECT u.term FROM bound AS u), a.past), coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
         p.looks, 2 - p.place - p.width + @max_rows::int) AS n
-    WHERE p.place <= 1 - p.width + @max_rows::int
     UNION ALL
     SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (
