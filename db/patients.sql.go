@@ -271,11 +271,10 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN LATERAL visible_patient_terms(
         a.first, a.past, a.patterns, $5, $11::uuid, ($6::bigint) / 10, 1 + $7::int) AS n
-    WHERE 20 * (SELECT count(*) FROM mine) > $6::bigint AND $10::uuid IS NULL
+    WHERE 20 * (SELECT count(*) FROM mine) > $6::bigint
 ), tried AS MATERIALIZED (
     SELECT
         20 * (SELECT count(*) FROM mine) > $6::bigint
-        AND $10::uuid IS NULL
         AND NOT EXISTS (SELECT FROM wide AS w WHERE w.term IS NULL) AS is_enough
 ), begun AS MATERIALIZED (
     SELECT m.facility_id, m.looks, m.width, n.term, n.patient_id, n.fits, n.is_last,

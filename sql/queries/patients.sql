@@ -188,11 +188,10 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN LATERAL visible_patient_terms(
         a.first, a.past, a.patterns, @after_term, @after_id::uuid, (@max_looks::bigint) / 10, 1 + @max_rows::int) AS n
-    WHERE 20 * (SELECT count(*) FROM mine) > @max_looks::bigint AND sqlc.narg('facility_id')::uuid IS NULL
+    WHERE 20 * (SELECT count(*) FROM mine) > @max_looks::bigint
 ), tried AS MATERIALIZED (
     SELECT
         20 * (SELECT count(*) FROM mine) > @max_looks::bigint
-        AND sqlc.narg('facility_id')::uuid IS NULL
         AND NOT EXISTS (SELECT FROM wide AS w WHERE w.term IS NULL) AS is_enough
 ), begun AS MATERIALIZED (
     SELECT m.facility_id, m.looks, m.width, n.term, n.patient_id, n.fits, n.is_last,
