@@ -107,13 +107,25 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 }
 
 // userID returns the id of the demo user of a role.
-func (l *demoLoader) userID(role db.UserRole) uuid.UUID {
-	for _, u := range l.made.users {
+func (l *demoLoader) userID(role db.UserRole) uuid.UUID { return l.made.userID(role) }
+
+func (d demo) userID(role db.UserRole) uuid.UUID {
+	for _, u := range d.users {
 		if u.Role == role {
 			return u.ID
 		}
 	}
 	return uuid.Nil
+}
+
+// viewer returns the demo user of a role, as the system.
+func (d demo) viewer(role db.UserRole) db.Viewer {
+	return db.SystemViewer(d.tenantID, d.userID(role), role)
+}
+
+// driverID returns the id of the driver who has the demo user's login.
+func (d demo) driverID() uuid.UUID {
+	return demoID("driver of " + d.userID(db.UserRoleDriver).String())
 }
 
 // clinic is a facility and the group that can see it.
@@ -188,11 +200,11 @@ func (l *demoLoader) accounts() {
 }
 
 func (l *demoLoader) drivers() {
-	login := l.userID(db.UserRoleDriver)
-	named := func(key, name string) func(*db.CreateDriverParams) {
-		return func(p *db.CreateDriverParams) { p.ID, p.Name = demoID("driver "+key), name }
+	named := func(id uuid.UUID, name string) func(*db.CreateDriverParams) {
+		return func(p *db.CreateDriverParams) { p.ID, p.Name = id, name }
 	}
-	l.Driver(named("of "+login.String(), "Demo driver"), seed.OnDuty(37.7599, -122.4148), seed.Login(login))
-	l.Driver(named("Grace", "Grace"), seed.OnDuty(37.7793, -122.4193))
-	l.Driver(named("Joan", "Joan"), seed.OnDuty(37.8044, -122.2712))
+	login := seed.Login(l.userID(db.UserRoleDriver))
+	l.Driver(named(l.made.driverID(), "Demo driver"), seed.OnDuty(37.7599, -122.4148), login)
+	l.Driver(named(demoID("driver Grace"), "Grace"), seed.OnDuty(37.7793, -122.4193))
+	l.Driver(named(demoID("driver Joan"), "Joan"), seed.OnDuty(37.8044, -122.2712))
 }

@@ -12,12 +12,7 @@ import (
 
 // loadDemoAppointments loads appointments of both clinics, as the dispatcher, who sees both.
 func loadDemoAppointments(ctx context.Context, store *db.System, made demo) error {
-	told := db.SystemViewer(made.tenantID, uuid.Nil, db.UserRoleDispatcher)
-	for _, u := range made.users {
-		if u.Role == told.Role {
-			told.UserID = u.ID
-		}
-	}
+	told := made.viewer(db.UserRoleDispatcher)
 	for name, c := range map[string]clinic{"castro": castro, "mission": mission} {
 		if err := loadClinicAppointments(ctx, store, told, c.facility, name); err != nil {
 			return err

@@ -31,6 +31,7 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	data := flags.String("data", "", "data folder of the database (default: in the user's cache folder)")
 	readyFile := flags.String("ready-file", "",
 		"write the URLs and a session of each role to this file once the server is ready")
+	pickups := flags.Bool("pickups", false, "load a day's pickups, too, in each status")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -47,14 +48,14 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if server == nil {
-		return dev(ctx, s, owner, false, *readyFile, out)
+		return dev(ctx, s, owner, devOptions{pickups: *pickups, readyFile: *readyFile}, out)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		<-server.Done()
 		cancel(errDatabaseEnded)
 	}()
-	err = dev(ctx, s, owner, true, *readyFile, out)
+	err = dev(ctx, s, owner, devOptions{own: true, pickups: *pickups, readyFile: *readyFile}, out)
 	if errors.Is(context.Cause(ctx), errDatabaseEnded) {
 		err = errDatabaseEnded
 	}
@@ -94,8 +95,14 @@ func devDatabase(ctx context.Context, s *settings, data string) (owner string, s
 	return server.URL(localpg.Owner, localpg.Database), server, nil
 }
 
-// dev migrates, loads the demo tenant and serves. own reports whether dev started the database itself.
-func dev(ctx context.Context, s settings, owner string, own bool, readyFile string, out io.Writer) error {
+type devOptions struct {
+	own       bool // the command started the database itself
+	pickups   bool // load some, too
+	readyFile string
+}
+
+// dev migrates, loads the demo tenant and serves.
+func dev(ctx context.Context, s settings, owner string, o devOptions, out io.Writer) error {
 	if err := db.Migrate(ctx, owner); err != nil {
 		return fmt.Errorf("cannot migrate: %w", err)
 	}
@@ -103,9 +110,13 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant: %w", err)
 	}
-	users, err := loadDemoSessions(ctx, s.storeConfig(), demo)
+	loads := []demoLoad{loadDemoAppointments}
+	if o.pickups {
+		loads = append(loads, loadDemoPickups)
+	}
+	users, err := loadDemoSessions(ctx, s.storeConfig(), demo, loads...)
 	if err != nil {
-		return fmt.Errorf("cannot load the demo tenant's appointments and sessions: %w", err)
+		return fmt.Errorf("cannot load the demo tenant's days and sessions: %w", err)
 	}
 	running, err := open(ctx, s)
 	if err != nil {
@@ -116,7 +127,7 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	defer stop()
 	go func() { served <- running.serve(serving) }()
 	r := ready{running.url(), running.adminURL(), owner, demoSlug, demo.tenantID, users}
-	if err := announce(r, withoutPassword(owner, own), readyFile, out); err != nil {
+	if err := announce(r, withoutPassword(owner, o.own), o.readyFile, out); err != nil {
 		stop()
 		return errors.Join(err, <-served)
 	}
@@ -140,17 +151,24 @@ type readyUser struct {
 	Token    db.Token    `json:"token"`
 }
 
-// loadDemoSessions loads the appointments and creates a session for each role, as the application's role, with
-// longer timeouts than for requests.
-func loadDemoSessions(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
+// demoLoad loads rows that change from day to day into the demo tenant.
+type demoLoad func(context.Context, *db.System, demo) error
+
+// loadDemoSessions loads rows and creates a session for each role, as the application's role, with longer timeouts than
+// for requests.
+func loadDemoSessions(
+	ctx context.Context, c db.Config, demo demo, loads ...demoLoad,
+) (users []readyUser, err error) {
 	c.AcquireTimeout = time.Minute
 	store, err := openStore(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	if err := loadDemoAppointments(ctx, store, demo); err != nil {
-		return nil, err
+	for _, load := range loads {
+		if err := load(ctx, store, demo); err != nil {
+			return nil, err
+		}
 	}
 	for _, u := range demo.users {
 		token, _, err := store.OpenSession(ctx, demo.tenantID, u.ID, u.PasswordHash, 30*24*time.Hour)

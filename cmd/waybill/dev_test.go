@@ -250,6 +250,43 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL}).hasDemo(t)
 }
 
+// A second start on the same day finds the pickups as they have become.
+func TestDevLoadsADaysPickups(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "processes and their stored data")
+	env := []string{"DATABASE_URL=" + dbtest.New(t).OwnerURL}
+	const dispatcher = db.UserRoleDispatcher
+	today := func() string { return time.Now().UTC().Format(time.DateOnly) }
+	day := today()
+	for start := range 2 {
+		dev := startDev(t, t.TempDir(), env, "--pickups")
+		byStatus := func(status db.PickupStatus) int {
+			return dev.count(t, dispatcher, "/v1/pickups?status="+string(status))
+		}
+		for _, status := range db.AllPickupStatusValues() {
+			switch n := byStatus(status); {
+			case status == db.PickupStatusDRAFT, start == 0 && status == db.PickupStatusCANCELED:
+				if n != 0 {
+					t.Errorf("start %d: %d pickups are %s", start, n, status)
+				}
+			case n == 0:
+				t.Errorf("start %d: no pickup is %s", start, status)
+			}
+		}
+		if all := dev.count(t, dispatcher, "/v1/pickups"); all != len(demoPlaces) && day == today() {
+			t.Errorf("start %d: %d pickups instead of %d", start, all, len(demoPlaces))
+		}
+		// The next start meets a step that somebody has made impossible.
+		var waiting struct{ Items []struct{ ID string } }
+		dev.read(t, dispatcher, "/v1/pickups?status=SUBMITTED", &waiting)
+		path := dev.URL + "/v1/pickups/" + waiting.Items[0].ID + "/cancel"
+		if status, answer := text(t, "POST", path, dev.token(dispatcher), `{}`); status != 200 {
+			t.Fatalf("cancel: %d %s", status, answer)
+		}
+		dev.stop(syscall.SIGTERM)
+	}
+}
+
 // The tenant may change the demo users: whatever happened to them, the next start offers one of each
 // role who can log in.
 func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {

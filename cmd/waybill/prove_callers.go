@@ -34,7 +34,7 @@ func runProveCallers(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	users, err := loadDemoSessions(ctx, db.Config{URL: o.DatabaseURL}, made)
+	users, err := loadDemoSessions(ctx, db.Config{URL: o.DatabaseURL}, made, loadDemoAppointments)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func deployOn(ctx context.Context, o *prove.DeployOptions, ownerURL, appURL stri
 	if err != nil {
 		return err
 	}
-	users, err := loadDemoSessions(ctx, db.Config{URL: appURL}, made)
+	users, err := loadDemoSessions(ctx, db.Config{URL: appURL}, made, loadDemoAppointments)
 	if err != nil {
 		return err
 	}

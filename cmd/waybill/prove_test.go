@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"waybill/cmd/waybill/prove"
@@ -187,6 +188,31 @@ func TestProveDetectsFaultyServers(t *testing.T) {
 		if !slices.Contains(caught, name) {
 			t.Errorf("the story %s detects no faulty server", name)
 		}
+	}
+}
+
+// A slow server answers 504 to what it has done: a request with a key may be sent again.
+func TestStoriesHoldWhereAnswersToKeyedRequestsAreLost(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	var keyed, lost atomic.Int64
+	slow := fault{response: func(r *http.Response) {
+		if r.Request.Header.Get("Idempotency-Key") == "" || keyed.Add(1)%3 != 0 {
+			return
+		}
+		lost.Add(1)
+		r.StatusCode, r.Status = http.StatusGatewayTimeout, "504 Gateway Timeout"
+		changeBody(r, func([]byte) []byte { return []byte(`{"code":"timeout"}`) })
+	}}
+	o := w.options(slow.serve(t, w.inProcess(t).URL))
+	o.Stories = []string{"duplicates-with-key", "late-duplicate"}
+	err := prove.Run(t.Context(), o, func(r prove.Result) {
+		if !r.Held {
+			t.Errorf("%s did not hold: %s", r.Story, r.Figure)
+		}
+	})
+	if err != nil || lost.Load() == 0 {
+		t.Errorf("%d answers were lost: %v", lost.Load(), err)
 	}
 }
 

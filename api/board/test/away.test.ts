@@ -4,6 +4,7 @@ import { after, afterEach, before, test } from "node:test";
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Killable, serveKillable } from "./killable.js";
 import { card, driver, live, type Page, submitted, visit, type Visit } from "./visit.js";
+import { settled } from "./wait.js";
 
 let v: Visit;
 let other: Killable;
@@ -60,6 +61,7 @@ test("the server is killed: the page says since when, and goes on where it was w
   await banner.waitFor({ state: "detached" });
   await page.getByRole("region", { name: "Not done yet" }).waitFor({ state: "detached" });
   await card(page, "ASSIGNED", "9 Killed").getByText("being sent").waitFor({ state: "detached" });
+  await settled(page);
   assert.deepEqual((await steps(id)).sort(), ["assign", "submit"]);
   assert.equal(await page.locator(".notice.refused").count(), 0);
 });
@@ -83,6 +85,7 @@ test("a change whose answer was lost is told, and sent again it is done once", a
   await unanswered.getByRole("button", { name: "Send again", exact: true }).click();
   await unanswered.waitFor({ state: "detached" });
   await card(page, "ASSIGNED", "11 Unanswered").getByText("Again").waitFor();
+  await settled(page);
   assert.equal(keys.size, 1, "the key of the intent changed");
   assert.deepEqual((await steps(id)).sort(), ["assign", "submit"]);
   assert.equal(await page.locator(".notice.refused").count(), 0);

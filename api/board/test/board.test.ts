@@ -3,6 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { card, driver, live, order, type Page, submitted, userOf, visit, type Visit } from "./visit.js";
+import { eventually, settled } from "./wait.js";
 
 let v: Visit;
 
@@ -46,11 +47,12 @@ test("five people walk a pickup through its life, each on a page of their own", 
 
   await driverPage.getByRole("button", { name: "Collect" }).click();
   await driverPage.getByText("Collected", { exact: true }).waitFor();
+  await driverPage.getByText("being sent").waitFor({ state: "detached" }); // until then the hub does not have it
 
   // The label has the id that the clinic's page leads to.
   await staff.getByRole("listitem").filter({ hasText: "77 Lifecycle" }).getByRole("link").first().click();
   await staff.locator(".way-taken").waitFor();
-  const id = new URL(staff.url()).pathname.split("/").pop()!;
+  const id = new URL(staff.url()).pathname.split("/").pop()!; // by which the way is shown
   for (const step of ["Received", "Packed", "Shipped", "Delivered"]) {
     await scan(hub, `https://labels.example/${id}`);
     await hub.getByRole("alert").getByText(step).waitFor();
@@ -63,7 +65,7 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await admin.getByRole("button", { name: "Show those that ended" }).click();
   await card(admin, "DELIVERED", "77 Lifecycle").click();
   await admin.getByRole("link", { name: "Open", exact: true }).click();
-  assert.equal(new URL(admin.url()).pathname, `/board/pickups/${id}`);
+  await eventually(() => assert.equal(new URL(admin.url()).pathname, `/board/pickups/${id}`));
   for (const step of ["Submitted", "Assigned", "Collected", "Received", "Packed", "Shipped", "Delivered"]) {
     await admin.locator(".way-taken").getByText(step, { exact: true }).waitFor();
   }
@@ -146,6 +148,7 @@ test("what one dispatcher does comes to the other's board by the stream's event,
   const count = (page: Page, status: string) => page.locator(`[data-status=${status}] h2 output`);
   await card(left, "SUBMITTED", "1 Both").click();
   await card(right, "SUBMITTED", "1 Both").waitFor();
+  await settled(right); // the counts of columns come in an answer of their own
   const counts = async (page: Page) => [
     Number(await count(page, "SUBMITTED").textContent()),
     Number(await count(page, "ASSIGNED").textContent()),
@@ -223,10 +226,10 @@ test("a status that the rules have anew has its column: among those that wait, o
   const statuses = () => page.locator("[data-status]").evaluateAll((all) => all.map((c) => c.dataset.status));
   await page.locator("[data-status=HELD]").getByRole("heading", { name: "HELD" }).waitFor();
   const open = ["SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "HELD"];
-  assert.deepEqual(await statuses(), open);
+  await eventually(async () => assert.deepEqual(await statuses(), open));
   await page.getByRole("button", { name: "Show those that ended" }).click();
   await page.locator("[data-status=LOST]").waitFor();
-  assert.deepEqual(await statuses(), [...open, "CANCELED", "DELIVERED", "LOST"]);
+  await eventually(async () => assert.deepEqual(await statuses(), [...open, "CANCELED", "DELIVERED", "LOST"]));
 });
 
 test("a dispatcher's filters are in the address, and are the same after a reload", async () => {
@@ -236,9 +239,10 @@ test("a dispatcher's filters are in the address, and are the same after a reload
   await card(page, "SUBMITTED", "9 Other").waitFor();
   await page.getByLabel("Words in address or note").fill("filtered");
   await card(page, "SUBMITTED", "9 Other").waitFor({ state: "detached" });
-  assert.match(page.url(), /text=filtered/);
+  await eventually(() => assert.match(page.url(), /text=filtered/));
   await page.reload();
   await card(page, "SUBMITTED", "8 Filtered").waitFor();
+  await settled(page);
   assert.equal(await card(page, "SUBMITTED", "9 Other").count(), 0);
   await page.getByRole("button", { name: "Clear filters" }).click();
   await card(page, "SUBMITTED", "9 Other").waitFor();
@@ -275,6 +279,7 @@ test("the way of a pickup says what each step charged or gave back, and why", as
     ] as const) {
       await way.filter({ hasText: step }).filter({ hasText: amount }).waitFor();
     }
+    await settled(page);
     assert.equal(await page.locator(".moved").count(), 4);
   }
 });
@@ -307,8 +312,7 @@ test("staff get nothing of a foreign facility; no patient is in an address, a ti
   await page.goto(`${v.server.url}/board/pickups/${id}`);
   await page.getByRole("button", { name: "Show the patient" }).click();
   await page.getByText("Zebulon Quux").waitFor();
-  await page.waitForTimeout(500);
-
+  await settled(page);
   const storage = await page.evaluate(() =>
     JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.title]),
   );
@@ -350,13 +354,13 @@ test("the heading of a page that was opened has the focus, and a field of it tha
   for (const name of ["Users", "Flags", "Accounts"]) {
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
     await page.getByRole("heading", { level: 1, name }).waitFor();
-    await page.waitForFunction(() => document.activeElement?.localName === "h1");
-    assert.equal(await focused(), `h1 ${name}`);
-    assert.match(await page.title(), new RegExp(`^${name} `));
+    await eventually(async () => assert.equal(await focused(), `h1 ${name}`));
+    await eventually(async () => assert.match(await page.title(), new RegExp(`^${name} `)));
   }
   const hub = await v.login("hub");
   await hub.getByRole("link", { name: "Demo hub" }).click();
   await hub.getByRole("link", { name: "Hub", exact: true }).click();
   await hub.getByLabel("Scan or type an id").waitFor();
+  await settled(hub);
   assert.equal(await hub.evaluate(() => document.activeElement?.localName), "input");
 });

@@ -3,6 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { load, scroll, tasksOf } from "./trace.js";
 import { card, live, many, submitted, visit, type Visit } from "./visit.js";
+import { settled } from "./wait.js";
 
 const crowd = 5_000;
 
@@ -92,5 +93,6 @@ test("a filter finds the only pickup that fits, behind thousands that do not", a
   await live(page).waitFor();
   await page.goto(`${v.server.url}/board/?window_from=2031-05-01T00:00:00Z&window_to=2031-05-02T00:00:00Z`);
   await card(page, "SUBMITTED", "1 Needle St").waitFor();
+  await settled(page);
   assert.equal(await page.locator("[data-status=SUBMITTED]").getByRole("row").count(), 1);
 });

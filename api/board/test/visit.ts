@@ -4,6 +4,8 @@ import { type Body, createWaybill, unwrap, type Waybill } from "../../ts/dist/sr
 import { launch } from "../../ts/dist/test/browser.js";
 import { type Server, start } from "../../ts/dist/test/server.js";
 import { type Canaries, plant } from "./canaries.js";
+import { delayed, throttled } from "./slow.js";
+import { follow } from "./wait.js";
 import { type Watch, watch } from "./watch.js";
 
 type Browser = Awaited<ReturnType<typeof launch>>;
@@ -24,6 +26,8 @@ export type Visit = {
   open: (options?: Opening) => Promise<Page>;
   /** Opens the board, and logs in by the form. */
   login: (role: Role, options?: Opening) => Promise<Page>;
+  /** What the pages have had so far that they may not have: complaints says it again. */
+  heard: () => Promise<string[]>;
   /**
    * Closes the pages, and returns what they have logged and thrown, asked of other origins, and got of what they may
    * not have; and what the server has logged of patients. See canaries.ts.
@@ -35,16 +39,21 @@ export type Visit = {
 /** Starts the server, with some settings, and the browser. */
 export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   const log = logOf();
-  const [server, browser] = await Promise.all([
-    start({ WAYBILL_LOG_LEVEL: "debug", ...settings }, log.add),
-    launch(),
-  ]);
-  const as = (role: Role) => createWaybill({ baseUrl: server.url, token: userOf(server, role).token });
+  const launching = launch();
+  const started = await start({ WAYBILL_LOG_LEVEL: "debug", ...settings }, log.add).catch(async (error) => {
+    await (await launching).close(); // else the tests' process would not end
+    throw new Error(`${error.message}: ${log.last()}`);
+  });
+  const browser = await launching;
+  const slow = await delayed(started.url);
+  const server = { ...started, url: slow.url };
+  const as = (role: Role) => createWaybill({ baseUrl: started.url, token: userOf(server, role).token });
   const end = async () => {
     await browser.close();
+    slow.close();
     await server.stop();
   };
-  const canaries = await plant(server, as).catch(async (error) => {
+  const canaries = await plant(started, as).catch(async (error) => {
     await end();
     throw error;
   });
@@ -57,9 +66,11 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   ) => {
     const page = await (await browser.newContext(options)).newPage();
     page.setDefaultTimeout(60_000);
+    follow(page);
     // As where the server is reached without TLS under another name than localhost.
     await page.addInitScript("delete Crypto.prototype.randomUUID");
     const watched = await watch(page, canaries, role, measured);
+    if (!measured) await throttled(page);
     watches.push(watched);
     page.on("console", (message) => {
       const failed = message.text().startsWith("Failed to load resource"); // each answer of 400 and more, each cut
@@ -73,9 +84,14 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
     await page.goto(url);
     return { page, watched };
   };
+  const heard = async () => {
+    for (const { search } of watches) complaints.push(...(await search()));
+    return complaints;
+  };
   return {
     server,
     canaries,
+    heard,
     as,
     open: async (options) => (await openAs(undefined, options)).page,
     login: async (role, options) => {
@@ -87,7 +103,7 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
       return page;
     },
     complaints: async () => {
-      for (const { search } of watches) complaints.push(...(await search()));
+      await heard();
       for (const context of browser.contexts()) await context.close();
       complaints.push(...log.search([...canaries.patients, ...secrets]));
       const found = complaints;
@@ -112,6 +128,7 @@ function logOf() {
       text += more;
       for (const line of more.split("\n")) if (/level=(WARN|ERROR)/.test(line)) process.stderr.write(`${line}\n`);
     },
+    last: () => text.slice(-2_000),
     requests: () => text.split("msg=request ").length - 1,
     search: (words: string[]) => {
       const end = text.lastIndexOf("\n") + 1;

@@ -78,12 +78,13 @@ func Check(ctx context.Context, c *change.Change) (all []finding.Finding, err er
 		line := max(d.NewSource.Line, 1)
 		switch {
 		case slices.Contains(open, d.ID):
-			all = append(all, Changed.At(document, line, d.OperationID, d.message()).Told())
+			all = append(all, Changed.At(document, line, d.OperationID, d.message()).Of(d.ID).Told())
 		case d.Level < breaking && !slices.Contains(further, d.ID):
 		case slices.ContainsFunc(declared, func(b Break) bool { return b.covers(d) }):
-			all = append(all, Changed.At(document, line, d.OperationID, d.message()+declaredBreak).Told())
+			all = append(all, Changed.At(document, line, d.OperationID, d.message()+declaredBreak).
+				Of(d.ID+declaredBreak).Told())
 		default:
-			all = append(all, Broken.At(document, line, d.OperationID, d.message()))
+			all = append(all, Broken.At(document, line, d.OperationID, d.message()).Of(d.ID))
 		}
 	}
 	return all, nil

@@ -22,6 +22,7 @@ type Finding struct {
 	Load    string `json:"under_load,omitempty"`
 	Safe    string `json:"instead,omitempty"`
 	Note    bool   `json:"note,omitempty"` // told, not refused
+	Kind    string `json:"kind,omitempty"` // of many findings of the rule, which are alike; people are shown some
 
 	Object string `json:"object,omitempty"` // the table, constraint, index or query; a waiver may name it
 }
@@ -34,6 +35,12 @@ func (r Rule) At(file string, line int, object, message string) Finding {
 // Told returns f as a note.
 func (f Finding) Told() Finding {
 	f.Note = true
+	return f
+}
+
+// Of returns f as one of a kind.
+func (f Finding) Of(kind string) Finding {
+	f.Kind = kind
 	return f
 }
 

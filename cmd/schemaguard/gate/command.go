@@ -23,6 +23,7 @@ type Flags struct {
 	Getenv func(string) string // nil: that of the process
 	base   string
 	json   bool
+	all    bool
 	record string
 
 	Measure Measure
@@ -41,6 +42,7 @@ func (f *Flags) Define(set *flag.FlagSet) {
 	set.BoolVar(&f.Measure.Quick, "quick", false, "build no program of the base: no server of it is called while new "+
 		"migrations are applied, its race tests are not replayed, and its clients not tried")
 	set.BoolVar(&f.json, "json", false, "print a finding a line, as JSON")
+	set.BoolVar(&f.all, "all", false, "print each finding, not only some of those that are alike")
 }
 
 // Run judges the working tree, and prints the findings. It returns [ErrRefused] if one is more than a note.
@@ -60,11 +62,12 @@ func (f *Flags) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	print := Text
 	if f.json {
-		print = JSON
+		err = JSON(out, r)
+	} else {
+		err = Text(out, r, f.all)
 	}
-	if err := print(out, r); err != nil {
+	if err != nil {
 		return err
 	}
 	if finding.Refused(r.Findings) {

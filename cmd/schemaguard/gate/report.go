@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
-	"waybill/cmd/schemaguard/finding"
+	"strings"
 )
 
 // JSON prints a finding a line.
@@ -20,38 +19,29 @@ func JSON(out io.Writer, r *Result) error {
 	return nil
 }
 
-// Text prints the findings for people.
-func Text(out io.Writer, r *Result) error {
-	fmt.Fprintf(out, "compared with %.12s, %s: %s\n", r.Base.Commit, r.Base.Why, count(len(r.New), "new migration"))
+// Text prints the findings for people, those that refuse last: of findings that are alike some, and how many there
+// are; all of them, if it is asked to.
+func Text(out io.Writer, r *Result, all bool) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "compared with %.12s, %s: %s\n", r.Base.Commit, r.Base.Why, count(len(r.New), "new migration"))
 	for _, what := range r.Skipped {
-		fmt.Fprintln(out, "not tried: "+what)
+		fmt.Fprintln(&text, "not tried: "+what)
 	}
 	refused := 0
 	for _, f := range r.Findings {
 		if !f.Note {
 			refused++
 		}
-		if err := text(out, f); err != nil {
-			return err
-		}
 	}
-	_, err := fmt.Fprintf(out, "%s refused, %s told\ntime: %s\n", count(refused, "finding"),
+	left := 0
+	for _, g := range groups(r.Findings) {
+		left += g.print(&text, all)
+	}
+	if left > 0 {
+		fmt.Fprintf(&text, "\n%s left out: --all prints them, --json each on a line\n", count(left, "finding"))
+	}
+	_, err := fmt.Fprintf(out, "%s%s refused, %s told\ntime: %s\n", &text, count(refused, "finding"),
 		count(len(r.Findings)-refused, "note"), spentText(r.Spent))
-	return err
-}
-
-func text(out io.Writer, f finding.Finding) error {
-	kind := "refused"
-	if f.Note {
-		kind = "note"
-	}
-	_, err := fmt.Fprintf(out, "\n%s:%d: %s (%s)\n  %s\n", f.File, f.Line, f.Rule, kind, f.Message)
-	if err == nil && f.Load != "" {
-		_, err = fmt.Fprintf(out, "  under load: %s\n", f.Load)
-	}
-	if err == nil && f.Safe != "" {
-		_, err = fmt.Fprintf(out, "  instead:    %s\n", f.Safe)
-	}
 	return err
 }
 

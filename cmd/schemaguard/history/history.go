@@ -53,6 +53,9 @@ func changedMigration(c *change.Change) (all []finding.Finding) {
 		switch {
 		case !kept:
 			all = append(all, Changed.At(m.Path, 1, path.Base(m.Path), "a merged migration is deleted or renamed"))
+		case now != m.Text && !c.Settings.Checksums && migration.SameStatements(m, migration.Parse(m.Path, now)):
+			all = append(all, Changed.At(m.Path, firstDifference(m.Text, now), path.Base(m.Path),
+				"a merged migration is written otherwise, with the same statements").Told())
 		case now != m.Text:
 			all = append(all, Changed.At(m.Path, firstDifference(m.Text, now), path.Base(m.Path),
 				"a merged migration is changed"))

@@ -27,16 +27,19 @@ type callers struct {
 
 	mu      sync.Mutex
 	quick   []query.Query
-	normal  map[string]string // the SQLSTATE of each before the migration, "" for none
-	failed  map[string]string // of a statement that answered otherwise since
+	normal  map[string]string  // the SQLSTATE of each, by its ID, before the migration, "" for none
+	failed  map[string]failure // of a statement that answered otherwise since
 	calls   int
 	longest time.Duration
 }
 
+// failure is a statement, and the SQLSTATE that it answered.
+type failure struct{ name, code string }
+
 // call starts the callers, and returns when each statement has answered on one of their connections.
 func (t *trial) call(ctx context.Context) (*callers, error) {
 	calling, end := context.WithCancel(ctx)
-	c := &callers{end: end, normal: map[string]string{}, failed: map[string]string{}}
+	c := &callers{end: end, normal: map[string]string{}, failed: map[string]failure{}}
 	if len(t.queries) == 0 {
 		return c, nil
 	}
@@ -84,7 +87,7 @@ const slow = 100 * time.Millisecond
 // tryOut sends each statement twice, and notes what it answers and whether it is quick.
 func (c *callers) tryOut(ctx context.Context, conn *pgx.Conn, all []query.Query) {
 	for _, q := range all {
-		c.normal[q.Name] = code(send(ctx, conn, q))
+		c.normal[q.ID()] = code(send(ctx, conn, q))
 		begin := time.Now()
 		if err := send(ctx, conn, q); code(err) != "connection" && time.Since(begin) < slow {
 			c.quick = append(c.quick, q)
@@ -139,8 +142,8 @@ func (c *callers) answered(q query.Query, err error, took time.Duration) {
 	defer c.mu.Unlock()
 	c.calls++
 	c.longest = max(c.longest, took)
-	if got := code(err); got != c.normal[q.Name] && got != "" && !excused(got) && !excused(c.normal[q.Name]) {
-		c.failed[q.Name] = got
+	if got := code(err); got != c.normal[q.ID()] && got != "" && !excused(got) && !excused(c.normal[q.ID()]) {
+		c.failed[q.ID()] = failure{q.Name, got}
 	}
 }
 
@@ -174,10 +177,11 @@ func IsTooSlow(f finding.Finding) bool {
 func inState(code string) string { return fmt.Sprintf("(SQLSTATE %s)", code) }
 
 func (t *trial) judgeCallers(m *migration.Migration, c *callers) {
-	for _, name := range slices.Sorted(maps.Keys(c.failed)) {
-		t.add(CallerFails, m, first(m.Up), name, fmt.Sprintf(
-			"%s, called on a connection of before, while the migration ran or after it, failed %s", name,
-			inState(c.failed[name])))
+	for _, id := range slices.Sorted(maps.Keys(c.failed)) {
+		f := c.failed[id]
+		t.add(CallerFails, m, first(m.Up), f.name, fmt.Sprintf(
+			"%s, called on a connection of before, while the migration ran or after it, failed %s", f.name,
+			inState(f.code)))
 	}
 	if c.calls > 0 {
 		t.found = append(t.found, Waits.At(m.Path, first(m.Up), "", fmt.Sprintf(

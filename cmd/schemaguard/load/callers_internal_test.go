@@ -15,7 +15,7 @@ import (
 func TestACallersTimeoutIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for code, slow := range map[string]bool{lockNotAvailable: true, "42703": false} {
-		c := &callers{normal: map[string]string{}, failed: map[string]string{}}
+		c := &callers{normal: map[string]string{}, failed: map[string]failure{}}
 		c.answered(query.Query{Name: "GetDog"}, errors.Join(&pgconn.PgError{Code: code}), 0)
 		tried := &trial{}
 		tried.judgeCallers(&migration.Migration{Path: "1_a.sql"}, c)

@@ -108,6 +108,16 @@ func statements(part, text string) (all []*Statement) {
 	return all
 }
 
+// SameStatements reports whether two migrations do the same: they differ by nothing but comments, spaces, and how
+// words are written.
+func SameStatements(a, b *Migration) bool {
+	same := func(a, b *Statement) bool {
+		return a.Text == b.Text || a.Node != nil && b.Node != nil && syntax.Key(a.Node) == syntax.Key(b.Node)
+	}
+	return a.NoTransaction == b.NoTransaction && slices.EqualFunc(a.Up, b.Up, same) &&
+		slices.EqualFunc(a.Down, b.Down, same)
+}
+
 // Ends returns the last line of the statement, of Up or Down, that begins at a line or below it.
 func (m *Migration) Ends(line int) int {
 	for _, s := range slices.Concat(m.Up, m.Down) {

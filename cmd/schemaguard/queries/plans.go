@@ -280,9 +280,20 @@ func explain(ctx context.Context, conn *pgx.Conn, q query.Query) (n node, err er
 	if err = errors.Join(err, conn.Deallocate(ctx, name)); err != nil {
 		return n, err
 	}
-	var out []struct{ Plan node }
+	return parsePlan(text)
+}
+
+// parsePlan reads what EXPLAIN answers. Of what is no query, such as REFRESH MATERIALIZED VIEW, it is a text, and
+// there is no plan.
+func parsePlan(text []byte) (n node, err error) {
+	var out []json.RawMessage
 	if err := json.Unmarshal(text, &out); err != nil {
 		return n, err
 	}
-	return out[0].Plan, nil
+	if len(out) == 0 || !strings.HasPrefix(string(out[0]), "{") {
+		return n, nil
+	}
+	var query struct{ Plan node }
+	err = json.Unmarshal(out[0], &query)
+	return query.Plan, err
 }

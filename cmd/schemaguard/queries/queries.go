@@ -84,18 +84,18 @@ func silent(q query.Query, nodes []*pg.Node) (all []finding.Finding) {
 	syntax.WalkAll(nodes, func(n *pg.Node) bool {
 		switch {
 		case n.GetUpdateStmt() != nil:
-			what = "UPDATE"
+			what = "an UPDATE"
 		case n.GetDeleteStmt() != nil:
-			what = "DELETE"
+			what = "a DELETE"
 		case n.GetMergeStmt() != nil:
-			what = "MERGE"
+			what = "a MERGE"
 		case n.GetInsertStmt().GetOnConflictClause() != nil:
-			what = "INSERT … ON CONFLICT"
+			what = "an INSERT … ON CONFLICT"
 		}
 		return true
 	})
 	if what != "" {
-		all = append(all, Silent.At(q.Path, q.Line, q.Name, fmt.Sprintf("%s is %s, and has an %s", q.Name, q.Command,
+		all = append(all, Silent.At(q.Path, q.Line, q.Name, fmt.Sprintf("%s is %s, and has %s", q.Name, q.Command,
 			what)))
 	}
 	return all

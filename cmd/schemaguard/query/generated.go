@@ -10,10 +10,10 @@ import (
 	"waybill/cmd/schemaguard/tree"
 )
 
-// Generated returns the statements of the Go files that sqlc has written to a folder: those that a program
+// Generated returns the statements of the Go files that sqlc has written to folders: those that a program
 // of that state sends, with every * replaced by the columns of that time.
-func Generated(t tree.Tree, folder string) (all []Query, err error) {
-	for _, p := range t.Below(folder, ".sql.go") {
+func Generated(t tree.Tree, folders []string) (all []Query, err error) {
+	for _, p := range t.Under(folders, ".sql.go") {
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, p, t[p], parser.SkipObjectResolution)
 		if err != nil {
@@ -52,8 +52,8 @@ func constant(e ast.Expr) (q Query, ok bool) {
 
 // Sent returns the statements that a program of a tree sends: the generated ones, where the tree has them,
 // else those of the sources.
-func Sent(t tree.Tree, generated, sources string) ([]Query, error) {
-	if generated != "" {
+func Sent(t tree.Tree, generated, sources []string) ([]Query, error) {
+	if len(generated) > 0 {
 		if all, err := Generated(t, generated); err != nil || len(all) > 0 {
 			return all, err
 		}

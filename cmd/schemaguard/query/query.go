@@ -21,9 +21,12 @@ type Query struct {
 	SQL     string // as PostgreSQL does
 }
 
-// Read returns the statements of a folder's files.
-func Read(t tree.Tree, folder string) (all []Query) {
-	for _, p := range t.Under(folder, ".sql") {
+// ID tells the statement from others, by its place: where sqlc writes several packages, some have the same name.
+func (q Query) ID() string { return q.Path + ":" + strconv.Itoa(q.Line) }
+
+// Read returns the statements of the folders' files.
+func Read(t tree.Tree, folders []string) (all []Query) {
+	for _, p := range t.Under(folders, ".sql") {
 		all = append(all, Parse(p, t[p])...)
 	}
 	return all

@@ -19,14 +19,15 @@ const Name = "schemaguard.yaml"
 type Settings struct {
 	Root       string  `yaml:"root"`       // the project's folder, relative to the settings; default: theirs
 	Migrations string  `yaml:"migrations"` // a folder of goose's files
-	Queries    string  `yaml:"queries"`    // a folder of sqlc's files
+	Queries    Folders `yaml:"queries"`    // folders of sqlc's files
 	Backfills  string  `yaml:"backfills"`  // a folder of statements that workers send batch by batch
 	Requires   string  `yaml:"requires"`   // in which comment a migration says which of them is done before it
-	Generated  string  `yaml:"generated"`  // the folder that sqlc generates Go to; default: the sources are read
+	Generated  Folders `yaml:"generated"`  // the folders that sqlc generates Go to; default: the sources are read
 	Releases   string  `yaml:"releases"`   // a folder with the statements of releases, a file each
 	Compatible string  `yaml:"compatible"` // in which comment a migration says from which one on programs may serve
 	Waivers    string  `yaml:"waivers"`    // a file of waivers for what is merged
 	Landed     string  `yaml:"landed"`     // a file with the commit that landed last
+	Checksums  bool    `yaml:"checksums"`  // the runner of migrations refuses a merged file of which a byte is changed
 	Closed     []int64 `yaml:"closed"`     // numbers of migrations that no file may have any more
 
 	Role          string   `yaml:"role"`           // the role that the queries run as; default: the owner of the schema
@@ -64,6 +65,20 @@ type Run struct {
 	Run  []string `yaml:"run"`
 }
 
+// Folders are one folder or several, each of which may be a pattern: internal/*/queries.
+type Folders []string
+
+// UnmarshalYAML reads one folder, or a list.
+func (f *Folders) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode {
+		return n.Decode((*[]string)(f))
+	}
+	if n.Value != "" {
+		*f = Folders{n.Value}
+	}
+	return nil
+}
+
 // Read reads settings. A path that names a folder means the file [Name] in it.
 func Read(path string) (*Settings, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -77,7 +92,7 @@ func Read(path string) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Migrations == "" || s.Queries == "" {
+	if s.Migrations == "" || len(s.Queries) == 0 {
 		return nil, fmt.Errorf("%s: migrations and queries must name a folder", path)
 	}
 	if s.OldFaults != "" && s.OldFaults != "told" {
@@ -119,14 +134,14 @@ func (s *Settings) SentByOwner(name, file string) bool {
 
 // Paths returns the files and folders that the gate reads.
 func (s *Settings) Paths() (paths []string) {
-	for _, p := range []string{s.Migrations, s.Queries, s.Backfills, s.Releases, s.Waivers, s.Constraints, s.Fill,
+	for _, p := range []string{s.Migrations, s.Backfills, s.Releases, s.Waivers, s.Constraints, s.Fill,
 		s.Document, s.Breaks, s.LockTimeout} {
 		if p != "" {
 			paths = append(paths, p)
 		}
 	}
-	if s.Generated != "" {
-		paths = append(paths, s.Generated+"/*.sql.go")
+	for _, p := range s.Generated {
+		paths = append(paths, p+"/*.sql.go")
 	}
-	return paths
+	return append(paths, s.Queries...)
 }

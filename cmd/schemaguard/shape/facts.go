@@ -3,9 +3,15 @@ package shape
 import (
 	"context"
 	_ "embed"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/schemaguard/change"
+	"waybill/cmd/schemaguard/query"
+	"waybill/cmd/sqlguard/syntax"
 )
 
 //go:embed facts.sql
@@ -22,11 +28,12 @@ type Facts struct {
 
 // Look reads the facts from a database of the base. role is that of the application.
 func Look(ctx context.Context, conn *pgx.Conn, role string) (*Facts, error) {
-	if role == "" {
+	owns := role == ""
+	if owns {
 		role = conn.Config().User
 	}
 	var static, volatile, domains, types, checks []string
-	if err := conn.QueryRow(ctx, ask, role).Scan(&static, &volatile, &domains, &types, &checks); err != nil {
+	if err := conn.QueryRow(ctx, ask, role, owns).Scan(&static, &volatile, &domains, &types, &checks); err != nil {
 		return nil, err
 	}
 	f := &Facts{set(static), set(volatile), set(domains), map[string]string{}, set(checks)}
@@ -35,6 +42,37 @@ func Look(ctx context.Context, conn *pgx.Conn, role string) (*Facts, error) {
 		f.types[column] = of
 	}
 	return f, nil
+}
+
+// writtenByMigrations leaves out the tables that a statement of the base or the head writes, or that none reads: of an
+// application that owns its tables, no grant says it.
+func (f *Facts) writtenByMigrations(c *change.Change) *Facts {
+	if c.Settings.Role != "" {
+		return f
+	}
+	read, written := map[string]bool{}, map[string]bool{}
+	for _, q := range slices.Concat(query.Read(c.Base, c.Settings.Queries), query.Read(c.Head, c.Settings.Queries)) {
+		nodes, err := syntax.Parse(q.SQL)
+		if err != nil {
+			return &Facts{nil, f.volatile, f.domains, f.types, f.checks} // it may write any of them
+		}
+		syntax.WalkAll(nodes, func(n *pg.Node) bool {
+			read[n.GetRangeVar().GetRelname()] = true
+			for _, target := range []*pg.RangeVar{n.GetInsertStmt().GetRelation(), n.GetUpdateStmt().GetRelation(),
+				n.GetDeleteStmt().GetRelation(), n.GetMergeStmt().GetRelation()} {
+				written[target.GetRelname()] = true
+			}
+			for _, target := range n.GetTruncateStmt().GetRelations() {
+				written[target.GetRangeVar().GetRelname()] = true
+			}
+			return true
+		})
+	}
+	static := map[string]bool{}
+	for table := range f.static {
+		static[table] = read[table] && !written[table]
+	}
+	return &Facts{static, f.volatile, f.domains, f.types, f.checks}
 }
 
 func set(list []string) map[string]bool {

@@ -4,13 +4,15 @@ SELECT
     ARRAY(
         SELECT c.relname::text FROM pg_class AS c
         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
-            AND NOT has_any_column_privilege($1, c.oid, 'INSERT') AND NOT has_any_column_privilege($1, c.oid, 'UPDATE')
-            AND NOT has_table_privilege($1, c.oid, 'DELETE')
-            AND has_any_column_privilege($1, c.oid, 'SELECT')
+            AND ($2 -- the application owns them: its statements are asked instead
+                OR NOT has_any_column_privilege($1, c.oid, 'INSERT')
+                AND NOT has_any_column_privilege($1, c.oid, 'UPDATE')
+                AND NOT has_table_privilege($1, c.oid, 'DELETE')
+                AND has_any_column_privilege($1, c.oid, 'SELECT'))
             AND NOT EXISTS (
                 SELECT FROM pg_proc AS p
                 WHERE p.pronamespace = 'public'::regnamespace
-                    AND p.prosrc ~* ('(insert\s+into|update)\s+' || c.relname || '\y'))),
+                    AND p.prosrc ~* ('(insert\s+into|update|delete\s+from)\s+(public\.)?' || c.relname || '\y'))),
     ARRAY(
         SELECT DISTINCT p.proname::text FROM pg_proc AS p WHERE p.provolatile = 'v'),
     ARRAY(

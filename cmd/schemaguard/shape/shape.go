@@ -44,6 +44,7 @@ var rules = []rule{
 // Check runs the rules on each new migration.
 func Check(c *change.Change, facts *Facts) (all []finding.Finding) {
 	fresh := map[string]bool{}
+	facts = facts.writtenByMigrations(c)
 	for _, m := range c.New {
 		f := read(m, facts, fresh)
 		f.change = c

@@ -15,7 +15,8 @@ import (
 
 // found returns the rules that refuse a migration of this text, by a project whose runner has this text.
 func found(runner, text string) (rules []string) {
-	return foundBy(&settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go", Constraints: "c.go"},
+	return foundBy(&settings.Settings{Migrations: "m", Queries: settings.Folders{"q"},
+		LockTimeout: "runner.go", Constraints: "c.go"},
 		runner, text)
 }
 
@@ -34,7 +35,8 @@ func TestNamesOfConstraintsAreAskedForWhereTheyAreUsed(t *testing.T) {
 	t.Parallel()
 	const text = "-- +goose Up\nCREATE TABLE cats (id int PRIMARY KEY);\n-- +goose Down\nDROP TABLE cats;\n"
 	for file, want := range map[string]int{"": 0, "c.go": 1} {
-		s := &settings.Settings{Migrations: "m", Queries: "q", LockTimeout: "runner.go", Constraints: file}
+		s := &settings.Settings{Migrations: "m", Queries: settings.Folders{"q"},
+			LockTimeout: "runner.go", Constraints: file}
 		if got := foundBy(s, runner, text); len(got) != want {
 			t.Errorf("constraints %q: refused by %v", file, got)
 		}

@@ -35,7 +35,7 @@ func CheckHead(ctx context.Context, c *change.Change, d *server.Database) (all [
 		return nil, err
 	}
 	for _, q := range queries {
-		s := shapes[q.Name]
+		s := shapes[q.ID()]
 		switch {
 		case s.err != nil && s.err.Code == insufficientPrivilege:
 			all = append(all, Ungranted.At(q.Path, q.Line, q.Name, q.Name+" fails on the schema of this change: "+

@@ -14,6 +14,7 @@ import (
 	"waybill/cmd/schemaguard/migration"
 	"waybill/cmd/schemaguard/query"
 	"waybill/cmd/schemaguard/server"
+	"waybill/cmd/sqlguard/syntax"
 )
 
 // shape is what a schema makes of a statement.
@@ -45,7 +46,7 @@ func withoutColumn(column string) string {
 	return "inserts rows without " + column + ", which refuses NULL and has no default (SQLSTATE 23502)"
 }
 
-// look plans the statements as the application, and returns what becomes of each.
+// look plans the statements as the application, and returns what becomes of each, by its ID.
 func look(ctx context.Context, d *server.Database, all []query.Query) (map[string]shape, error) {
 	conn, err := planner(ctx, d.Application)
 	if err != nil {
@@ -65,7 +66,7 @@ func look(ctx context.Context, d *server.Database, all []query.Query) (map[strin
 	for _, q := range all {
 		key := d.Schema + " " + q.SQL
 		if known, ok := seen.Load(key); ok {
-			shapes[q.Name] = known.(shape)
+			shapes[q.ID()] = known.(shape)
 			continue
 		}
 		as := conn
@@ -77,7 +78,7 @@ func look(ctx context.Context, d *server.Database, all []query.Query) (map[strin
 			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
 		s.lacks = lacking(q, required)
-		shapes[q.Name] = s
+		shapes[q.ID()] = s
 		seen.Store(key, s)
 	}
 	return shapes, nil
@@ -95,7 +96,8 @@ func planner(ctx context.Context, connect func(context.Context) (*pgx.Conn, erro
 	return conn, nil
 }
 
-// plan prepares a statement, and has it explained, by which PostgreSQL checks the grants. Nothing is run.
+// plan prepares a statement, and has it explained, by which PostgreSQL checks the grants. Nothing is run but what
+// has no plan.
 func plan(ctx context.Context, conn *pgx.Conn, q query.Query) (s shape, err error) {
 	name := "gate_" + strings.ToLower(q.Name)
 	prepared, err := conn.Prepare(ctx, name, q.SQL)
@@ -109,8 +111,33 @@ func plan(ctx context.Context, conn *pgx.Conn, q query.Query) (s shape, err erro
 	if n := len(prepared.ParamOIDs); n > 0 {
 		nulls = "(NULL" + strings.Repeat(", NULL", n-1) + ")"
 	}
-	_, err = conn.Exec(ctx, "EXPLAIN EXECUTE "+pgx.Identifier{name}.Sanitize()+nulls, pgx.QueryExecModeSimpleProtocol)
+	if unplanned(q.SQL) {
+		err = tryOut(ctx, conn, q.SQL)
+	} else {
+		_, err = conn.Exec(ctx, "EXPLAIN EXECUTE "+pgx.Identifier{name}.Sanitize()+nulls,
+			pgx.QueryExecModeSimpleProtocol)
+	}
 	return s, errors.Join(err, conn.Deallocate(ctx, name))
+}
+
+// unplanned reports whether a statement is one of which PostgreSQL looks at nothing before it runs.
+func unplanned(text string) bool {
+	nodes, err := syntax.Parse(text)
+	if err != nil || len(nodes) != 1 {
+		return false
+	}
+	n := nodes[0]
+	return n.GetRefreshMatViewStmt() != nil || n.GetTruncateStmt() != nil || n.GetLockStmt() != nil
+}
+
+// tryOut runs a statement on a database without rows, and takes it back.
+func tryOut(ctx context.Context, conn *pgx.Conn, text string) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, text)
+	return errors.Join(err, tx.Rollback(ctx))
 }
 
 // read returns the type as which a program reads a column: texts are one type.

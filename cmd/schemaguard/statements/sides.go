@@ -72,7 +72,7 @@ func CheckSides(ctx context.Context, c *change.Change, d *server.Database) (all 
 type set struct {
 	name    string
 	queries []query.Query
-	shape   map[string]shape // what they were before
+	shape   map[string]shape // what they were before, by their IDs
 	isProof bool             // migrations may declare that its programs can serve
 
 	areBackfills bool // which workers of the base send, until they are done
@@ -92,7 +92,7 @@ func (s *set) done(c *change.Change, m *migration.Migration) {
 // unproved returns the statements that fail already: nothing proves that programs which send them can serve.
 func (s *set) unproved() (all []finding.Finding) {
 	for _, q := range s.queries {
-		if e := s.shape[q.Name].err; s.isProof && e != nil {
+		if e := s.shape[q.ID()].err; s.isProof && e != nil {
 			all = append(all, Old.At(q.Path, q.Line, q.Name, fmt.Sprintf(
 				"%s, a statement of %s, fails on the schema of the base already: %s", q.Name, s.name, describe(e))))
 		}
@@ -123,10 +123,10 @@ func (s *set) after(ctx context.Context, m *migration.Migration, d *server.Datab
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if why := s.shape[name].lost(now[name]); why != "" {
-			all = append(all, Old.At(m.Path, blame(m, now[name].err, why), name,
-				fmt.Sprintf("%s, a statement of %s, %s", name, s.name, why)))
+	for _, q := range s.queries {
+		if why := s.shape[q.ID()].lost(now[q.ID()]); why != "" {
+			all = append(all, Old.At(m.Path, blame(m, now[q.ID()].err, why), q.Name,
+				fmt.Sprintf("%s, a statement of %s, %s", q.Name, s.name, why)))
 		}
 	}
 	maps.Copy(s.shape, now)
@@ -141,7 +141,7 @@ func tellOrder(ctx context.Context, c *change.Change, d *server.Database) (all [
 		return nil, err
 	}
 	for _, q := range queries {
-		if e := shapes[q.Name].err; e != nil && e.Code != insufficientPrivilege {
+		if e := shapes[q.ID()].err; e != nil && e.Code != insufficientPrivilege {
 			all = append(all, New.At(q.Path, q.Line, q.Name, fmt.Sprintf(
 				"%s cannot run on the schema of the base: %s", q.Name, describe(e))).Told())
 		}

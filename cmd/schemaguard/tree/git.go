@@ -126,11 +126,14 @@ func ReadCommit(ctx context.Context, root, commit string, paths []string) (Tree,
 
 // list returns what a commit has of a path or pattern.
 func list(ctx context.Context, root, commit, pattern string) (present []string, err error) {
-	asked := pattern
+	args := []string{"ls-tree", "-z", "--name-only", commit, "--", pattern}
 	if isPattern(pattern) {
-		asked = path.Dir(pattern) + "/"
+		args = []string{"ls-tree", "-z", "--name-only", "-r", "-t", commit, "--"}
+		if fixed, _, _ := strings.Cut(pattern, "*"); strings.Contains(fixed, "/") {
+			args = append(args, path.Dir(fixed)+"/")
+		}
 	}
-	out, err := output(ctx, root, "ls-tree", "-z", "--name-only", commit, "--", asked)
+	out, err := output(ctx, root, args...)
 	if err != nil {
 		return nil, err
 	}

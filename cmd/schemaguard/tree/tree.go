@@ -14,8 +14,8 @@ import (
 // Tree is the files of a state, by their slash-separated path from the project's root.
 type Tree map[string]string
 
-// Read reads the files of a folder that are below one of the paths, or are one of them. A path whose last
-// part is a pattern means the files that match it.
+// Read reads the files of a folder that are below one of the paths, or are one of them. A path that is a
+// pattern means the files and folders that match it.
 func Read(root string, paths []string) (Tree, error) {
 	t := Tree{}
 	for _, p := range paths {
@@ -35,7 +35,7 @@ func Read(root string, paths []string) (Tree, error) {
 	return t, nil
 }
 
-func isPattern(p string) bool { return strings.Contains(path.Base(p), "*") }
+func isPattern(p string) bool { return strings.Contains(p, "*") }
 
 // add reads a file, or all below a folder.
 func (t Tree) add(root, name string) error {
@@ -64,15 +64,27 @@ func (t Tree) Below(folder, suffix string) (paths []string) {
 	return paths
 }
 
-// Under returns the paths of the files in a folder, at any depth, whose names end in suffix, sorted.
-func (t Tree) Under(folder, suffix string) (paths []string) {
+// Under returns the paths of the files in folders, at any depth, whose names end in suffix, sorted. A folder may be a
+// pattern.
+func (t Tree) Under(folders []string, suffix string) (paths []string) {
 	for p := range t {
-		if below(p, folder) && strings.HasSuffix(p, suffix) {
+		under := func(folder string) bool { return below(p, folder) || isPattern(folder) && matches(p, folder) }
+		if strings.HasSuffix(p, suffix) && slices.ContainsFunc(folders, under) {
 			paths = append(paths, p)
 		}
 	}
 	slices.Sort(paths)
 	return paths
+}
+
+// matches reports whether a file, or a folder that it is in, matches a pattern.
+func matches(name, pattern string) bool {
+	for ; name != "."; name = path.Dir(name) {
+		if match, _ := path.Match(path.Clean(pattern), name); match {
+			return true
+		}
+	}
+	return false
 }
 
 // FS returns the files of a folder as a file system.

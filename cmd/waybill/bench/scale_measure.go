@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -45,13 +46,19 @@ func (d *scaleDatabase) startRead(ctx context.Context, r ScaleRead, viewer scale
 	if err != nil {
 		return l, 0, err
 	}
-	page, err := d.page(ctx, viewer, path)
+	page, err := d.pageOf(ctx, r, viewer, path)
 	if err != nil {
 		return l, 0, err
 	}
 	reader := d.readers[viewer]
 	l.callers = []*caller{reader}
 	l.operate = func(*caller, int64) error { return reader.get(anyRole, path, "") }
+	if r.Body != "" {
+		l.operate = func(*caller, int64) error {
+			reader.body = append(reader.body[:0], r.Body...)
+			return reader.post(anyRole, http.StatusOK, path)
+		}
+	}
 	return l, len(page.Items), nil
 }
 

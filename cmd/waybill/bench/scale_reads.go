@@ -12,6 +12,7 @@ type ScaleRead struct {
 	Which     string // page and filters, in words
 	Viewers   []scale.Role
 	Path      string // with {names} of what scaleTarget knows
+	Body      string // of a POST that changes nothing; '' for a GET
 	Deep      bool   // not the first page
 	Stream    bool   // the first fifty events after LastEventID
 	MostPages int    // that it may look at; 0: mostPages
@@ -192,6 +193,13 @@ func patientReads() []ScaleRead {
 		{Operation: "list-patients", Which: "name, of 2,000 facilities",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients?name=given+family7",
 			MostPages: mostSearchPages},
+		{Operation: "search-patients", Which: "name, everybody's", Viewers: fewFacilities, Path: "/v1/patients/search",
+			Body: `{"name": "f"}`, MostPages: mostPatientPages},
+		{Operation: "search-patients", Which: "two words of few", Viewers: fewFacilities, Path: "/v1/patients/search",
+			Body: `{"name": "given0 f"}`, MostPages: mostPatientPages},
+		{Operation: "search-patients", Which: "name, of 2,000 facilities",
+			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients/search",
+			Body: `{"name": "given family7"}`, MostPages: mostSearchPages},
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
 		{Operation: "list-patient-consents", Viewers: admin, Path: "/v1/patients/{patient}/consents"},
@@ -292,6 +300,7 @@ var ScaleExempt = map[string]string{
 	"get-error": "it is a static page, without a query",
 	"livez":     "it sends no query",
 	"readyz":    "it reads no rows",
+	"login":     "it is no read: it opens a session, whose cost is that of the password's hash",
 }
 
 // ScaleExemptRoles are the roles that may read but are not measured, and why.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +122,15 @@ func (d *scaleDatabase) expand(path string) string {
 
 func (d *scaleDatabase) page(ctx context.Context, role scale.Role, path string) (p scalePage, err error) {
 	return p, d.reader.as(ctx, d.tokens[role], http.MethodGet, d.expand(path), nil, &p)
+}
+
+// pageOf returns the answer to a read.
+func (d *scaleDatabase) pageOf(ctx context.Context, r ScaleRead, role scale.Role, path string) (p scalePage,
+	err error) {
+	if r.Body == "" {
+		return d.page(ctx, role, path)
+	}
+	return p, d.reader.as(ctx, d.tokens[role], http.MethodPost, path, json.RawMessage(r.Body), &p)
 }
 
 // deepBy is how many pages of 200 come before a deep page, if there are as many.

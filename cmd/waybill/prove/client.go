@@ -44,6 +44,7 @@ type answer struct {
 	code     string // the error code
 	etag     string
 	replayed bool
+	repeated bool // of a request whose outcome was not known: its own first try may be what is replayed
 	body     []byte
 	err      error // without a response
 }
@@ -81,15 +82,31 @@ type header struct{ name, value string }
 func ifMatch(etag string) header { return header{"If-Match", etag} }
 func key(value string) header    { return header{"Idempotency-Key", value} }
 
-// tooBusy is the number of retries after a 503: nothing was done, and the answer says so.
+// tooBusy is the number of retries after a 503 or 504 that allows them.
 const tooBusy = 20
 
+// mayRepeat reports whether an answer allows to send the request again: nothing was done, or what was done is
+// answered as a replay.
+func (a answer) mayRepeat(method string, headers []header) bool {
+	switch a.code {
+	case "overloaded":
+		return true
+	case "timeout", "unavailable": // it may have been done
+		keyed := func(h header) bool { return h.name == "Idempotency-Key" }
+		return method == http.MethodGet || slices.ContainsFunc(headers, keyed)
+	}
+	return false
+}
+
 func (u user) do(ctx context.Context, method, path string, body any, headers ...header) answer {
+	unknown := false
 	for n := 1; ; n++ {
 		a := u.once(ctx, method, path, body, headers)
-		if a.code != "overloaded" || n == tooBusy {
+		a.repeated = unknown
+		if n == tooBusy || !a.mayRepeat(method, headers) {
 			return a
 		}
+		unknown = unknown || a.code != "overloaded"
 		u.busy.Add(1)
 		select {
 		case <-ctx.Done():
@@ -220,6 +237,16 @@ func (as answers) replayed() (n int) {
 		if a.ok() && a.replayed {
 			n++
 		}
+	}
+	return n
+}
+
+// first counts those that are no replay. Where a request was repeated whose outcome was not known, the answer that
+// is no replay may be the one that was lost: then it counts, too.
+func (as answers) first() int {
+	n := as.won() - as.replayed()
+	if n == 0 && slices.ContainsFunc(as, func(a answer) bool { return a.ok() && a.repeated }) {
+		return 1
 	}
 	return n
 }
