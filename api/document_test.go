@@ -428,7 +428,7 @@ func TestSnapshotIsWhatTheCodeGives(t *testing.T) {
 	}
 	got, err := os.ReadFile("openapi.yaml")
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("api/openapi.yaml is out of date (%v): go run ./cmd/waybill openapi > api/openapi.yaml", err)
+		t.Errorf("api/openapi.yaml is out of date (%v): go run ./cmd/document > api/openapi.yaml", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // searched is a pickup as a search filters it.
@@ -193,6 +194,7 @@ func searches(all []searched, account, patient, requester, facility, driver uuid
 // Whoever searches by whatever in any order, however far a request looks: the pages have what they see, once.
 func TestASearchOfPickupsIsWhatItsViewerSees(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "searches, one after the other")
 	ctx := t.Context()
 	d := openUnchecked(t)
 	w, foreign := d.fixture(ctx), d.fixture(ctx)

@@ -91,7 +91,14 @@ type names struct {
 	Singular string // vehicle
 	Kebab    string // in the singular: delivery-van
 	Kebabs   string
+
+	Compatible string // from which migration on older programs may serve, as the others say: 00057
+
+	migrations []file
 }
+
+// file is a migration that is there.
+type file struct{ name, up string }
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
@@ -102,8 +109,47 @@ func newNames(root, name string) (n names, err error) {
 	n = names{Name: name, Singular: singular(name), Types: camel(name), Type: camel(singular(name))}
 	n.Local = strings.ToLower(n.Type[:1]) + n.Type[1:]
 	n.Kebab, n.Kebabs = strings.ReplaceAll(n.Singular, "_", "-"), strings.ReplaceAll(name, "_", "-")
+	if err := n.readMigrations(root); err != nil {
+		return n, err
+	}
 	n.Number, err = nextMigration(root)
 	return n, err
+}
+
+var compatible = regexp.MustCompile(`(?m)^-- \+waybill compatible_from: (\d{5})$`)
+
+// readMigrations reads the parts of the migrations that go up, in their order.
+func (n *names) readMigrations(root string) error {
+	paths, err := filepath.Glob(filepath.Join(root, "sql/migrations/*.sql"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		up, _, _ := strings.Cut(string(text), "-- +goose Down")
+		n.migrations = append(n.migrations, file{filepath.Base(path), up})
+		if from := compatible.FindStringSubmatch(up); from != nil {
+			n.Compatible = max(n.Compatible, from[1])
+		}
+	}
+	return nil
+}
+
+// Newest returns the name of the last migration that goes up by what matches the pattern.
+func (n names) Newest(pattern string) (string, error) {
+	what, err := regexp.Compile(pattern)
+	if err != nil {
+		return "", err
+	}
+	for i := len(n.migrations) - 1; i >= 0; i-- {
+		if what.MatchString(n.migrations[i].up) {
+			return n.migrations[i].name, nil
+		}
+	}
+	return "", fmt.Errorf("no migration has %s any more: the recipe is out of date", pattern)
 }
 
 // singular returns a regular noun in the singular, as sqlc calls a row of its table.

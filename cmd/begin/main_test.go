@@ -56,6 +56,26 @@ func TestRecipesFitTheRepository(t *testing.T) {
 			t.Errorf("it says: %s", out.String())
 		}
 	}
+	transition, err := os.ReadFile(newestOf(t, root, "_give_back_pickups.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n-- +waybill compatible_from: 000", "role_sees_event: 000",
+		"COMMENT ON TYPE pickup_status: 000"} {
+		if !bytes.Contains(transition, []byte(want)) {
+			t.Errorf("the transition's migration does not say %q: %s", want, transition)
+		}
+	}
+	texts, err := os.ReadFile(filepath.Join(root, "api/board/src/texts.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The records of texts.ts that are asked to have every transition.
+	records := bytes.Count(texts, []byte("satisfies Record<Transition,")) +
+		bytes.Count(texts, []byte("satisfies Record<`${Transition}-"))
+	if n := bytes.Count(texts, []byte("\"UNFINISHED(give_back)")); records == 0 || n != records {
+		t.Errorf("%d of %d records of texts.ts have the transition", n, records)
+	}
 	unfinished := 0
 	for _, file := range []string{"api/delivery_vans.go", "db/delivery_vans.go", "db/delivery_vans_test.go",
 		"api/delivery_vans_test.go", "api/pickup_test.go", "db/constraints.go", "api/transitions.go"} {
@@ -83,6 +103,16 @@ func TestRecipesFitTheRepository(t *testing.T) {
 			t.Errorf("%s is where %s should be", got, want)
 		}
 	}
+}
+
+// newestOf returns the migration whose name ends in suffix.
+func newestOf(t *testing.T, root, suffix string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(root, "sql/migrations/*"+suffix))
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	return names[0]
 }
 
 // What cannot be written as a whole is not begun.

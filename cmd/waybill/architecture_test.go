@@ -43,6 +43,7 @@ var layers = []layer{
 	{"api/webhook", nil},
 	{"cmd/comments", nil},
 	{"cmd/begin", nil},
+	{"cmd/document", []string{"api"}},
 	{"cmd/goclient", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/schemaguard", []string{"db/localpg", "cmd/schemaguard/...", "cmd/sqlguard/project", "cmd/sqlguard/sqltext",

@@ -12,8 +12,8 @@ import (
 // shownAlike is how many findings of one group people are shown.
 const shownAlike = 3
 
-// group has findings that are alike. What refuses is alike only where its rule says so, by a kind: each other has a
-// line to be mended. Notes of one rule are.
+// group has findings that are alike: notes of one rule, and of what refuses, what one rule says of one line, as of the
+// statements that a migration breaks, or what the rule says is of one kind.
 type group []finding.Finding
 
 // groups puts findings that are alike together: notes first, in the order of their rules, then what refuses.
@@ -21,8 +21,11 @@ func groups(all []finding.Finding) (groups []group) {
 	at := map[string]int{}
 	for _, f := range all {
 		key := fmt.Sprint(f.Rule, " ", f.Kind, " ", f.Note)
+		if !f.Note && f.Kind == "" {
+			key += fmt.Sprint(" ", f.File, ":", f.Line)
+		}
 		i, known := at[key]
-		if !known || !f.Note && f.Kind == "" {
+		if !known {
 			i, at[key] = len(groups), len(groups)
 			groups = append(groups, nil)
 		}
@@ -40,25 +43,30 @@ func groups(all []finding.Finding) (groups []group) {
 	return groups
 }
 
-// examples returns findings of the group, each of another line, and how many of the group its line has.
-func (g group) examples() (shown group, here []int) {
+// examples returns some findings of the group, of different lines where it has several.
+func (g group) examples() group {
 	type place struct {
 		file string
 		line int
 	}
-	at := map[place]int{}
+	of := map[place][]finding.Finding{}
+	var places []place
 	for _, f := range g {
 		p := place{f.File, f.Line}
-		i, known := at[p]
-		switch {
-		case known:
-			here[i]++
-		case len(shown) < shownAlike:
-			at[p] = len(shown)
-			shown, here = append(shown, f), append(here, 1)
+		if of[p] == nil {
+			places = append(places, p)
+		}
+		of[p] = append(of[p], f)
+	}
+	var shown group
+	for n := 0; len(shown) < min(shownAlike, len(g)); n++ {
+		for _, p := range places {
+			if n < len(of[p]) && len(shown) < shownAlike {
+				shown = append(shown, of[p][n])
+			}
 		}
 	}
-	return shown, here
+	return shown
 }
 
 // print prints some findings of the group, or all of them, with what holds for several once. It returns how many it
@@ -82,25 +90,20 @@ func (g group) print(out io.Writer, all bool) (left int) {
 		kind += ": " + first.Kind
 	}
 	fmt.Fprintf(out, "\n%s (%s)\n", first.Rule, kind)
-	shown, here := g.examples()
-	if all {
-		shown, here = g, slices.Repeat([]int{1}, len(g))
+	shown := g
+	if !all {
+		shown = g.examples()
 	}
 	for i, f := range shown {
-		more := ""
-		if here[i] > 1 {
-			more = fmt.Sprintf(" (and %d more on this line)", here[i]-1)
-		}
-		fmt.Fprintf(out, "  %s:%d: %s%s\n", f.File, f.Line, f.Message, more)
+		fmt.Fprintf(out, "  %s:%d: %s\n", f.File, f.Line, f.Message)
 		if last := i == len(shown)-1; last || shown[i+1].Load != f.Load || shown[i+1].Safe != f.Safe {
 			explain(out, f)
 		}
-		left += here[i]
 	}
-	if left = len(g) - left; left > 0 {
-		fmt.Fprintf(out, "  and %d more on other lines\n", left)
+	if left = len(g) - len(shown); left > 0 {
+		fmt.Fprintf(out, "  and %d more\n", left)
 	}
-	return len(g) - len(shown)
+	return left
 }
 
 // explain says what happens under load, and what to write instead, if the finding does.

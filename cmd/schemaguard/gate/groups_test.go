@@ -39,8 +39,8 @@ func TestFindingsThatAreAlikeFitAScreen(t *testing.T) {
 		if lines := strings.Count(short, "\n"); lines > 20 {
 			t.Errorf("%d lines for 2000 findings of one kind:\n%s", lines, short)
 		}
-		for _, want := range []string{"items-increased", "GET /0 of 1: more items (and 99 more on this line)",
-			"and 1700 more on other lines", "1997 findings left out: --all prints them", "a load"} {
+		for _, want := range []string{"items-increased", "GET /0 of 1: more items\n", "GET /0 of 2: more items\n",
+			"and 1997 more\n", "1997 findings left out: --all prints them", "a load"} {
 			if !strings.Contains(short, want) {
 				t.Errorf("it does not say %q:\n%s", want, short)
 			}
@@ -54,6 +54,21 @@ func TestFindingsThatAreAlikeFitAScreen(t *testing.T) {
 		if strings.Contains(long, "left out") {
 			t.Error("--all says that it leaves some out")
 		}
+	}
+}
+
+// One statement of a migration can break dozens of statements of servers: it is one paragraph.
+func TestWhatOneLineBreaksIsOneParagraph(t *testing.T) {
+	t.Parallel()
+	var all []finding.Finding
+	for i := range 40 {
+		all = append(all, finding.Finding{Rule: "old-statement-fails", File: "00001.sql", Line: 2 + i/20,
+			Message: fmt.Sprintf("Get%d fails", i), Safe: "expand and contract"})
+	}
+	out := text(t, all, false)
+	if n := strings.Count(out, "expand and contract"); n != 2 || !strings.Contains(out, "Get1 fails") ||
+		!strings.Contains(out, "Get20 fails") || strings.Count(out, "and 17 more\n") != 2 {
+		t.Errorf("%d paragraphs: %s", n, out)
 	}
 }
 
