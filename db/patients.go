@@ -72,7 +72,7 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 // FindPatients finds patients that v sees by their names and other data, p.MaxRows of them. If p.Name has no word, it
 // finds nobody. The caller gives at least one of them.
 func (s *Store) FindPatients(ctx context.Context, v Viewer, p FindPatientsParams) (Found[Patient], error) {
-	p.MaxLooks = maxLooks
+	p.MaxLooks = maxPatientLooks
 	return s.findPatients(ctx, v, p)
 }
 

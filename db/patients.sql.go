@@ -251,50 +251,69 @@ func (q *Queries) ExplainEditPatient(ctx context.Context, arg ExplainEditPatient
 const findPatients = `-- name: FindPatients :many
 WITH asked AS MATERIALIZED (
     SELECT a.first, a.past, a.patterns
-    FROM asked_patient_terms(
+    FROM rarest_patient_terms(
         nullif($1::text, ''), nullif($2::text, '')::date, nullif($3::text, ''),
-        nullif($4::text, '')) AS a
+        nullif($4::text, ''), $5::text) AS a
 ), mine AS MATERIALIZED (
-    SELECT m.facility_id, greatest(($5::bigint) / count(*) OVER (), least($5::bigint, 500)) AS looks
+    SELECT
+        m.facility_id,
+        greatest(($6::bigint) / count(*) OVER (), least($6::bigint, 10)) AS looks,
+        least(1 + $7::int, greatest(1, 200 / count(*) OVER ()))::bigint AS width
     FROM (
         SELECT DISTINCT v.facility_id
         FROM facility_viewers AS v
-        WHERE v.tenant_id = $6
-            AND v.user_id = $7
-            AND ($8::uuid IS NULL OR v.facility_id = $8)
+        WHERE v.tenant_id = $8
+            AND v.user_id = $9
+            AND ($10::uuid IS NULL OR v.facility_id = $10)
     ) AS m
 ), wide AS MATERIALIZED (
-    SELECT n.term, n.patient_id, n.is_cut
+    SELECT n.term, n.patient_id, n.fits, n.is_last
     FROM asked AS a
-    CROSS JOIN LATERAL next_visible_patient_terms(
-        a.first, a.past, a.patterns, $9::text, $10::uuid, ($5::bigint) / 20,
-        1 + $11::int) AS n
-    WHERE 100 * (SELECT count(*) FROM mine) > $5::bigint AND $8::uuid IS NULL
+    CROSS JOIN LATERAL visible_patient_terms(
+        a.first, a.past, a.patterns, $5, $11::uuid, ($6::bigint) / 10, 1 + $7::int) AS n
+    WHERE 20 * (SELECT count(*) FROM mine) > $6::bigint AND $10::uuid IS NULL
 ), tried AS MATERIALIZED (
     SELECT
-        100 * (SELECT count(*) FROM mine) > $5::bigint
-        AND $8::uuid IS NULL
-        AND coalesce(NOT bool_or(w.is_cut), true) AS is_enough
-    FROM wide AS w
-), places AS MATERIALIZED (
-    -- Facilities to merge, in the order of their next patients. Several may have the same one.
-    SELECT m.facility_id, m.looks, a.first, a.past, a.patterns,
-        dense_rank() OVER (ORDER BY n.term, n.patient_id) AS place
+        20 * (SELECT count(*) FROM mine) > $6::bigint
+        AND $10::uuid IS NULL
+        AND NOT EXISTS (SELECT FROM wide AS w WHERE w.term IS NULL) AS is_enough
+), begun AS MATERIALIZED (
+    SELECT m.facility_id, m.looks, m.width, n.term, n.patient_id, n.fits, n.is_last,
+        row_number() OVER (PARTITION BY m.facility_id ORDER BY n.term, n.patient_id) AS nth
     FROM asked AS a
     CROSS JOIN mine AS m
     CROSS JOIN LATERAL next_patient_terms(
-        $6, m.facility_id, a.first, a.past, a.patterns, $9, $10, m.looks, 1) AS n
+        $8, m.facility_id, a.first, a.past, a.patterns, $5, $11, m.looks, m.width) AS n
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
+), bound AS MATERIALIZED (
+    -- So many are known that none behind these is on the page, which ends before the first that does not fit.
+    SELECT k.term, k.patient_id
+    FROM (
+        SELECT b.term, b.patient_id, dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
+        FROM begun AS b
+    ) AS k
+    WHERE k.place = 1 + $7::int
+    LIMIT 1
+), places AS MATERIALIZED (
+    -- Facilities that may have more, in the order of the last that is known. Several may have the same patient.
+    SELECT b.facility_id, b.looks, b.width, b.term, b.patient_id,
+        dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
+    FROM begun AS b
+    WHERE b.nth = b.width
+        AND NOT EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id))
 ), found AS MATERIALIZED (
-    SELECT n.term, n.patient_id, n.fits, n.is_last
-    FROM places AS p
-    -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
-    CROSS JOIN LATERAL next_patient_terms(
-        $6, p.facility_id, p.first, p.past, p.patterns, $9, $10, p.looks,
-        2 - p.place + $11::int) AS n
-    WHERE p.place <= 1 + $11::int
+    SELECT b.term, b.patient_id, b.fits, b.is_last FROM begun AS b
     UNION ALL
-    SELECT w.term, w.patient_id, NOT w.is_cut, false FROM wide AS w
+    SELECT n.term, n.patient_id, n.fits, n.is_last
+    FROM asked AS a
+    CROSS JOIN places AS p
+    -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
+    CROSS JOIN LATERAL patient_terms_until(
+        $8, p.facility_id, a.first, a.past, a.patterns, p.term, p.patient_id,
+        coalesce((SELECT u.term FROM bound AS u), a.past), coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
+        p.looks, 2 - p.place - p.width + $7::int) AS n
+    UNION ALL
+    SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (
     -- Where the first facility ended whose entries were not all looked at.
     SELECT f.term, f.patient_id
@@ -310,32 +329,32 @@ WITH asked AS MATERIALIZED (
         WHERE f.fits
             AND NOT EXISTS (SELECT FROM ended AS e WHERE (f.term, f.patient_id) > (e.term, e.patient_id))
         ORDER BY f.term, f.patient_id
-        LIMIT 1 + $11::int
+        LIMIT 1 + $7::int
     ) AS k
 ), next AS MATERIALIZED (
-    SELECT k.term, k.patient_id FROM known AS k WHERE k.place = $11::int AND k.known > $11::int
+    SELECT k.term, k.patient_id FROM known AS k WHERE k.place = $7::int AND k.known > $7::int
     UNION ALL
-    SELECT e.term, e.patient_id FROM ended AS e WHERE (SELECT count(*) FROM known) <= $11::int
+    SELECT e.term, e.patient_id FROM ended AS e WHERE (SELECT count(*) FROM known) <= $7::int
 ), shown AS MATERIALIZED (
     SELECT
         p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version,
         p.request_digest, p.created_at, p.allowed_facilities, p.consents
     FROM (
-        SELECT k.patient_id FROM known AS k WHERE k.place <= $11::int
+        SELECT k.patient_id FROM known AS k WHERE k.place <= $7::int
     ) AS k
     CROSS JOIN LATERAL (
         SELECT
             p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone,
             p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
         FROM patients AS p
-        WHERE p.tenant_id = $6 AND p.id = k.patient_id
+        WHERE p.tenant_id = $8 AND p.id = k.patient_id
         LIMIT 1
     ) AS p
     WHERE ($1 = '' OR name_matches(p.family_name || ' ' || p.given_name, $1))
         AND ($4 = '' OR p.external_id = $4)
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT s.tenant_id, s.id, $7, 'list-patients'
+    SELECT s.tenant_id, s.id, $9, 'list-patients'
     FROM shown AS s
 )
 SELECT
@@ -366,13 +385,13 @@ type FindPatientsParams struct {
 	BirthDate  string     `json:"birth_date"`
 	Phone      string     `json:"phone"`
 	ExternalID string     `json:"external_id"`
+	AfterTerm  string     `json:"after_term"`
 	MaxLooks   int64      `json:"max_looks"`
+	MaxRows    int32      `json:"max_rows"`
 	TenantID   uuid.UUID  `format:"uuid" json:"-"`
 	ViewerID   uuid.UUID  `format:"uuid" json:"viewer_id"`
 	FacilityID *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
-	AfterTerm  string     `json:"after_term"`
 	AfterID    uuid.UUID  `format:"uuid" json:"after_id"`
-	MaxRows    int32      `json:"max_rows"`
 }
 
 type FindPatientsRow struct {
@@ -394,12 +413,13 @@ type FindPatientsRow struct {
 }
 
 // Finds the patients that the viewer sees by the beginnings of the words of their names, birth date, phone and
-// external id, in the order of the term by which they are looked for: see asked_patient_terms. The cost grows with
-// the page and the viewer's facilities: it merges the first that each facility sees (next_patient_terms). It looks at
-// max_looks entries at most, divided among the facilities, but at 500 of each; where one of them ended there, the
-// page ends too, and the next one continues. For viewers of more than max_looks / 100 facilities it first looks at
-// max_looks / 20 of the tenant's entries (next_visible_patient_terms), and merges only if these did not fill the page,
-// and there are more. Entries have only the beginnings of long words and ids: the rows decide.
+// external id, in the order of the term by which they are looked for: see rarest_patient_terms. The cost grows with
+// the page and the viewer's facilities. It reads the first few that each facility sees (next_patient_terms), and then,
+// of the facilities that may have more for the page, those up to the end of the page (patient_terms_until), of which there
+// are few. It looks at max_looks entries, divided among the facilities, but at ten of each; where one of them ended
+// there, the page ends too, and the next one continues. For viewers of more than max_looks / 20 facilities it looks at
+// max_looks / 10 of the tenant's entries (visible_patient_terms), where the page ends; it merges only if the viewer
+// sees none of these. Entries have only the beginnings of long words and ids: the rows decide.
 // Only returned patients are audited. What is ” is not asked for. A page of none has one row, whose id is nil.
 func (q *Queries) FindPatients(ctx context.Context, arg FindPatientsParams) ([]FindPatientsRow, error) {
 	rows, err := q.db.Query(ctx, findPatients,
@@ -407,13 +427,13 @@ func (q *Queries) FindPatients(ctx context.Context, arg FindPatientsParams) ([]F
 		arg.BirthDate,
 		arg.Phone,
 		arg.ExternalID,
+		arg.AfterTerm,
 		arg.MaxLooks,
+		arg.MaxRows,
 		arg.TenantID,
 		arg.ViewerID,
 		arg.FacilityID,
-		arg.AfterTerm,
 		arg.AfterID,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // searched is a pickup as a search filters it.
@@ -193,6 +194,7 @@ func searches(all []searched, account, patient, requester, facility, driver uuid
 // Whoever searches by whatever in any order, however far a request looks: the pages have what they see, once.
 func TestASearchOfPickupsIsWhatItsViewerSees(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "searches, one after the other")
 	ctx := t.Context()
 	d := openUnchecked(t)
 	w, foreign := d.fixture(ctx), d.fixture(ctx)
@@ -257,4 +259,54 @@ func TestASearchFollowsEdits(t *testing.T) {
 		id); after != before {
 		t.Error("a transition wrote what a pickup is found by")
 	}
+}
+
+// The index of terms reads all that has a word, however many that are. It is asked for what few have: then the list is
+// whole at once. A search for what only many have ends its page where its look ended, and goes on there.
+func TestASearchAsksTheIndexOfTermsForWhatFewHave(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openUnchecked(t)
+	for _, many := range []int{32, 33} { // of every 256th pickup
+		w := d.fixture(ctx)
+		must(w.owner.Exec(ctx, `INSERT INTO pickups (tenant_id, id, facility_id, account_id, requested_by, price_cents,
+				pickup_address, dropoff_address, note, request_digest, created_at)
+			SELECT $1, ('00000000-0000-7000-8000-' || lpad(to_hex(n * 256), 12, '0'))::uuid, $2, $3, $4, 0,
+				CASE WHEN n > $5 THEN 'Newer' ELSE 'Older' END, 'Lab', CASE n WHEN 1 THEN 'Scarce' END, '',
+				now() - (1000 - n) * interval '1 second'
+			FROM generate_series(1, 2 * $5) AS n`, w.tenant, w.facility, w.account, w.admin.UserID, many))
+		for text, want := range map[string]struct {
+			found   int
+			isWhole bool
+		}{
+			"newer older": {0, many == 32}, "older": {many, many == 32}, "older scarce": {1, true},
+			"lab older scarce": {1, true}, "older nowhere": {0, true}, "- '": {0, true},
+		} {
+			pages := w.searchPages(ctx, text)
+			found := 0
+			for _, n := range pages {
+				found += n
+			}
+			isWhole := pages[0] == min(want.found, 10) && (want.found > 10 || len(pages) == 1)
+			if found != want.found || isWhole != want.isWhole {
+				t.Errorf("%d have older, asked for %q: found %v on each page, want %+v", many, text, pages, want)
+			}
+		}
+	}
+}
+
+// searchPages returns how many pickups each page of a search by a text has, which looks at eleven.
+func (w *fixture) searchPages(ctx context.Context, text string) (found []int) {
+	p := db.FindPickupsParams{TenantID: w.tenant, ViewerID: w.admin.UserID, ViewerRole: w.admin.Role, Text: &text,
+		Sort: db.Newest, CreatedTo: endOfTime, AfterAt: endOfTime, AfterID: uuid.Max, MaxRows: 10, MaxLooks: 10,
+		MaxFound: 500}
+	for range 50 {
+		page, next, err := w.SearchPickups(ctx, p)
+		w.must(err)
+		if found = append(found, len(page)); next == nil {
+			break
+		}
+		p.AfterAt, p.AfterID = next.At, next.ID
+	}
+	return found
 }

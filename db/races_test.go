@@ -86,6 +86,7 @@ func TestRaces(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "SQL has the rules, and TestRacesBatched runs the same with more of Go")
 	run(t, open(t), rules(), 1)
 }
 

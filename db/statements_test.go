@@ -19,6 +19,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // touched is what a statement does to tables, as PostgreSQL's grammar has it.
@@ -202,6 +203,7 @@ func statementsOf(t *testing.T, of reflect.Type) (names []string) {
 // Generated statements that other packages can call are checked by their SQL.
 func TestStatementsAreSafeAsTheyAre(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "the texts of statements, read one after the other")
 	all, guarded := readStatements(t), guardedTables(t, open(t))
 	for of, rule := range map[reflect.Type]func(touched, []string) error{
 		reflect.TypeFor[db.Store]():  touched.ofStore,
@@ -258,6 +260,7 @@ func TestEveryStatementGivenIsCalled(t *testing.T) {
 // The rules refuse, of all statements, each that writes pickups or patients, or shows them.
 func TestUnsafeStatementsAreRefused(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "the texts of statements, read one after the other")
 	all, guarded := readStatements(t), guardedTables(t, open(t))
 	for name, s := range all {
 		store, system := s.ofStore(guarded), s.ofSystem(guarded)

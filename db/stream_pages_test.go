@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 	"waybill/db/seed"
 )
 
@@ -67,6 +68,7 @@ func (w *fixture) positioned(v db.Viewer, xid uint64, seq int64, maxRows int32) 
 // in 100,000 gets it, and no statement on the way reads more than its share.
 func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "plans over large tables")
 	ctx := t.Context()
 	w := openUnchecked(t).fixture(ctx)
 	mine := w.pickup(ctx)
@@ -113,6 +115,7 @@ func TestTheStreamPassesOverEventsOfOthersInBoundedSteps(t *testing.T) {
 // The stream of few clinics reads what it shows, and not the events of others in between.
 func TestTheStreamOfFewClinicsReadsWhatItShows(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "plans over large tables")
 	ctx := t.Context()
 	w := openUnchecked(t).fixture(ctx)
 	hidden, mine := w.hiddenPickup(ctx), w.pickup(ctx)

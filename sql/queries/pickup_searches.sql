@@ -5,7 +5,9 @@
 -- A list is read in its order from the indexes of what the viewer sees, as ListPickups merges them, or from the one of
 -- the patient, requester or account, and each row is tested against the other filters. The max_looks rows that are
 -- looked at suffice for what many pickups have. For what few have, the index of terms has all of them: if there are no
--- more than max_found, whatever their order, they are the list. Otherwise the page ends where the look ended.
+-- more than max_found, whatever their order, they are the list. Otherwise the page ends where the look ended. The index
+-- is not asked for words that many have (rare_terms_query), as it reads all that has them: if nothing that is asked for
+-- is rare, the page ends where the look ended, too.
 --
 -- Whoever does not see a member finds nothing by it: the hub neither account, patient nor note, drivers no account.
 -- name: FindPickups :many
@@ -197,17 +199,14 @@ WITH asked AS MATERIALIZED (
 ), query AS MATERIALIZED (
     -- What to look for among all terms, where the look did not fill the page.
     SELECT
-        CASE
-            WHEN a.words IS NULL THEN t.terms
-            WHEN t.terms IS NULL THEN a.words
-            ELSE a.words && t.terms
-        END AS terms
+        rare_terms_query(
+            a.tenant_id,
+            CASE WHEN a.viewer_role = 'staff' THEN ARRAY(SELECT m.facility_id FROM mine AS m)
+                ELSE array_remove(ARRAY[a.facility_id], NULL) END,
+            a.account_id, a.requested_by, a.patient_id, a.window_from, a.window_to, sqlc.narg('text')::text,
+            a.viewer_role IN ('admin', 'dispatcher', 'staff', 'driver')
+        ) AS terms
     FROM asked AS a
-    CROSS JOIN LATERAL terms_query(
-        a.tenant_id, CASE WHEN a.viewer_role = 'staff' THEN ARRAY(SELECT m.facility_id FROM mine AS m)
-            ELSE array_remove(ARRAY[a.facility_id], NULL) END,
-        a.account_id, a.requested_by, a.patient_id, a.window_from, a.window_to, a.words IS NOT NULL
-    ) AS t (terms)
     WHERE EXISTS (SELECT FROM reach)
         AND (SELECT count(*) FROM matched) < a.most
         AND EXISTS (SELECT FROM listed)

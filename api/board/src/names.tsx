@@ -29,12 +29,12 @@ export function FacilityName({ id }: { id: string }) {
 }
 
 function Fetched({ id }: { id: string }) {
-  return <>{useValue("get-facility", id).data?.name ?? shortId(id)}</>;
+  return <>{nameIn(useValue("get-facility", id), shortId(id))}</>;
 }
 
 /** The name of a driver. */
 export function DriverName({ id }: { id: string }) {
-  return <>{useValue("get-driver", id).data?.name ?? shortId(id)}</>;
+  return <>{nameIn(useValue("get-driver", id), shortId(id))}</>;
 }
 
 /** Who did something, as far as the viewer may know. */
@@ -45,5 +45,10 @@ export function UserName({ id }: { id: string }) {
 }
 
 function Colleague({ id }: { id: string }) {
-  return <>{useValue("get-user", id).data?.name ?? texts.pickup.someone}</>;
+  return <>{nameIn(useValue("get-user", id), texts.pickup.someone)}</>;
+}
+
+/** A name that is read by itself, and what stands for it where it cannot be read: not before that is known. */
+function nameIn({ data, isPending }: { data: { name: string } | undefined; isPending: boolean }, other: string) {
+  return data?.name ?? (isPending ? "…" : other);
 }

@@ -47,6 +47,7 @@ test("five people walk a pickup through its life, each on a page of their own", 
 
   await driverPage.getByRole("button", { name: "Collect" }).click();
   await driverPage.getByText("Collected", { exact: true }).waitFor();
+  await driverPage.getByText("being sent").waitFor({ state: "detached" }); // until then the hub does not have it
 
   // The label has the id that the clinic's page leads to.
   await staff.getByRole("listitem").filter({ hasText: "77 Lifecycle" }).getByRole("link").first().click();

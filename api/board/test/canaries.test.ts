@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { visit, type Visit } from "./visit.js";
+import { eventually, settled } from "./wait.js";
 
 // The search for canaries finds them, wherever they are: a test that finds none proves that there are none.
 
@@ -48,12 +49,15 @@ for (const [role, kind] of [
     // Each leak has a word of its own.
     const words = v.canaries[kind].slice(-leaks.length);
     for (const [i, [, script]] of leaks.entries()) await page.evaluate(script(words[i]!));
-    await page.waitForTimeout(3_000); // what is got comes later, on a busy machine much later
-    const found = await v.complaints();
-    for (const [i, [where]] of leaks.entries()) {
-      const says = (one: string) => one.includes(`a canary is in ${where}`) && one.endsWith(words[i]!);
-      assert.ok(found.some(says), `${where}, ${words[i]}:\n${found.join("\n")}`);
-    }
+    // What is got comes later, on a busy machine much later.
+    await eventually(async () => {
+      const found = await v.heard();
+      for (const [i, [where]] of leaks.entries()) {
+        const says = (one: string) => one.includes(`a canary is in ${where}`) && one.endsWith(words[i]!);
+        assert.ok(found.some(says), `${where}, ${words[i]}:\n${found.join("\n")}`);
+      }
+    });
+    await v.complaints();
   });
 }
 
@@ -67,13 +71,17 @@ test("what is of a patient is found in an address, a title and a storage", async
   ] as const) {
     const page = await v.login("dispatcher");
     await page.evaluate(script);
-    const found = (await v.complaints()).join("\n");
-    assert.ok(found.includes(`a canary is in ${where}`), `${where}: ${found || "nothing"}`);
+    await eventually(async () => {
+      const found = (await v.heard()).join("\n");
+      assert.ok(found.includes(`a canary is in ${where}`), `${where}: ${found || "nothing"}`);
+    });
+    await v.complaints();
   }
 });
 
 test("what a role may be told is no canary for it", async () => {
   const page = await v.login("dispatcher");
   await page.evaluate(`void document.body.append("${v.canaries.facility.join(" ")} Rosalind Franklin")`);
+  await settled(page);
   assert.deepEqual(await v.complaints(), []);
 });

@@ -100,6 +100,7 @@ test("a driver collects, sees what the hub does, and delivers when it has shippe
   await task.getByText("Next stop").waitFor();
   await task.getByRole("button", { name: "Collect" }).click();
   await task.getByText("Bring it to the hub").waitFor();
+  await becomes(id, "COLLECTED"); // what a page says is ahead of the server
   await atHub(id, "receive");
   await task.getByText("The hub has the next step").waitFor();
   await settled(page);

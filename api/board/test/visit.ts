@@ -26,6 +26,8 @@ export type Visit = {
   open: (options?: Opening) => Promise<Page>;
   /** Opens the board, and logs in by the form. */
   login: (role: Role, options?: Opening) => Promise<Page>;
+  /** What the pages have had so far that they may not have: complaints says it again. */
+  heard: () => Promise<string[]>;
   /**
    * Closes the pages, and returns what they have logged and thrown, asked of other origins, and got of what they may
    * not have; and what the server has logged of patients. See canaries.ts.
@@ -82,9 +84,14 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
     await page.goto(url);
     return { page, watched };
   };
+  const heard = async () => {
+    for (const { search } of watches) complaints.push(...(await search()));
+    return complaints;
+  };
   return {
     server,
     canaries,
+    heard,
     as,
     open: async (options) => (await openAs(undefined, options)).page,
     login: async (role, options) => {
@@ -96,7 +103,7 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
       return page;
     },
     complaints: async () => {
-      for (const { search } of watches) complaints.push(...(await search()));
+      await heard();
       for (const context of browser.contexts()) await context.close();
       complaints.push(...log.search([...canaries.patients, ...secrets]));
       const found = complaints;

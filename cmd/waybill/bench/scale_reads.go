@@ -24,7 +24,7 @@ const (
 	mostPages        = 500
 	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient
 	mostPatientPages = 1000            // of patients, with their consent
-	mostSearchPages  = 11_000          // of patients found in the 2,000 facilities of a viewer, five of each
+	mostSearchPages  = 2_500           // of patients found by words that many have, but few together
 )
 
 var (
@@ -192,14 +192,18 @@ func patientReads() []ScaleRead {
 			MostPages: mostPatientPages},
 		{Operation: "list-patients", Which: "name, of 2,000 facilities",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients?name=given+family7",
-			MostPages: mostSearchPages},
+			MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "words of many, and of nobody", Viewers: ofPatients,
+			Path: "/v1/patients?name=given+family+x", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "words of many, together of few", Viewers: ofPatients,
+			Path: "/v1/patients?name=given1+family2", MostPages: mostSearchPages},
 		{Operation: "search-patients", Which: "name, everybody's", Viewers: fewFacilities, Path: "/v1/patients/search",
 			Body: `{"name": "f"}`, MostPages: mostPatientPages},
 		{Operation: "search-patients", Which: "two words of few", Viewers: fewFacilities, Path: "/v1/patients/search",
 			Body: `{"name": "given0 f"}`, MostPages: mostPatientPages},
 		{Operation: "search-patients", Which: "name, of 2,000 facilities",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients/search",
-			Body: `{"name": "given family7"}`, MostPages: mostSearchPages},
+			Body: `{"name": "given family7"}`, MostPages: mostPatientPages},
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
 		{Operation: "list-patient-consents", Viewers: admin, Path: "/v1/patients/{patient}/consents"},

@@ -191,7 +191,8 @@ func (d *scaleDatabase) testAnswers(t *testing.T) {
 				continue
 			}
 			nothing := viewer == scale.StaffOfNew || viewer == scale.Driver || r.Operation == "list-pickups" ||
-				viewer == scale.Admin && strings.HasSuffix(r.Operation, "-patients")
+				viewer == scale.Admin && strings.HasSuffix(r.Operation, "-patients") ||
+				r.Which == "words of many, and of nobody"
 			isList := strings.HasPrefix(r.Operation, "list-") || strings.HasPrefix(r.Operation, "search-")
 			if isList && items == 0 && !nothing {
 				t.Errorf("%s: no items", m.name())

@@ -38,7 +38,7 @@ export function GroupPanel({ group, drawn }: { group: DrawnGroup; drawn: Drawn }
         known={drawn.everyone.map(({ id, name, role }) => ({ id, name, ...(role && { more: texts.role[role] }) }))}
         named={(id) => <UserName id={id} />}
         add={texts.admin.addMember}
-        none={words.noMembers}
+        none={group.isRead && words.noMembers}
         onAdd={(id) => addMember.mutate([row.id, id], onError)}
         onRemove={(id) => removeMember.mutate([row.id, id], onError)}
       />
@@ -51,7 +51,7 @@ export function GroupPanel({ group, drawn }: { group: DrawnGroup; drawn: Drawn }
         known={drawn.facilities}
         named={(id) => <FacilityName id={id} />}
         add={texts.admin.addFacility}
-        none={words.noFacilities}
+        none={group.isRead && words.noFacilities}
         onAdd={(id) => addFacility.mutate([row.id, id], onError)}
         onRemove={(id) => removeFacility.mutate([row.id, id], onError)}
       />
@@ -65,7 +65,7 @@ type SideProps = {
   known: Choice[];
   named: (id: string) => React.ReactNode;
   add: string;
-  none: string;
+  none: string | false;
   onAdd: (id: string) => void;
   onRemove: (id: string) => void;
 };
@@ -75,7 +75,7 @@ function Side({ title, ids, known, named, add, none, onAdd, onRemove }: SideProp
   return (
     <div>
       <h3>{title}</h3>
-      {ids.length === 0 && <p className="empty">{none}</p>}
+      {ids.length === 0 && none && <p className="empty">{none}</p>}
       <ul className="chips">
         {ids.map((id) => (
           <li key={id}>

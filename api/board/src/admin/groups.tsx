@@ -45,11 +45,11 @@ export function Groups({ id }: { id: string | undefined }) {
 function Legend({ groups, chosen }: { groups: Drawn["groups"]; chosen: string | undefined }) {
   return (
     <ul className="choices">
-      {groups.map(({ row, mark, hue, members, facilities }) => (
+      {groups.map(({ row, mark, hue, members, facilities, isRead }) => (
         <li key={row.id}>
           <Link to={row.id === chosen ? ["groups"] : ["groups", row.id]} current={row.id === chosen}>
             <span className={`mark hue-${hue}`}>{mark}</span> {row.name}{" "}
-            <small>{words.size(members.length, facilities.length)}</small>
+            <small>{isRead && words.size(members.length, facilities.length)}</small>
           </Link>
         </li>
       ))}

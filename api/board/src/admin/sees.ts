@@ -12,6 +12,8 @@ export type DrawnGroup = {
   hue: number;
   members: string[];
   facilities: string[];
+  /** Whether both are read: before, they are empty. */
+  isRead: boolean;
 };
 
 export type Drawn = {
@@ -51,6 +53,7 @@ export function useDrawn(known: Schema<"Group">[] | undefined): Drawn {
     hue: i % hues,
     members: lists[2 * i]?.data ?? [],
     facilities: lists[2 * i + 1]?.data ?? [],
+    isRead: lists.slice(2 * i, 2 * i + 2).every(({ data }) => data !== undefined),
   }));
   const reads = [users, facilities, ...lists];
   const everyone = users.data ?? [];

@@ -52,7 +52,8 @@ export function ColumnList({ column: { status, rows, list }, count, chosen, choo
     ),
     [rows, mayAssign],
   );
-  const shown = count ?? (list.hasNextPage ? `${rows.length}+` : rows.length);
+  // What is not read yet is not none.
+  const shown = count ?? (list.hasNextPage ? `${rows.length}+` : list.isPending ? "" : rows.length);
   const label = texts.dispatch.column(texts.status[status], String(shown));
   return (
     <section className={`column s-${status}`} data-status={status}>

@@ -3,7 +3,7 @@ import { useList } from "@waybill/client/react";
 import { Button, GridList, GridListItem, isTextDropItem, useDragAndDrop } from "react-aria-components";
 
 import { distanceOf, spanOf } from "../format";
-import { useFacilities } from "../names";
+import { useFacilityList } from "../names";
 import { useNow } from "../now";
 import { useReadAgain } from "../parts/again";
 import { Instead, More } from "../parts/page";
@@ -20,7 +20,8 @@ const readEvery = 5_000;
 
 /** The drivers by what they do now, the nearest to the chosen pickup first. A card is dropped on one, or assigned. */
 export function Drivers({ chosen }: { chosen: Pickup | undefined }) {
-  const facilities = useFacilities();
+  const facilityList = useFacilityList();
+  const facilities = facilityList.data ?? [];
   const near = chosen && placeOf(chosen, facilities);
   const query: Query<"list-drivers"> = near ? { near_latitude: near[0], near_longitude: near[1] } : {};
   const free = useList("list-drivers", { ...query, state: "free" });
@@ -31,7 +32,13 @@ export function Drivers({ chosen }: { chosen: Pickup | undefined }) {
   return (
     <section className="drivers" aria-label={texts.drivers.title}>
       <h2>{texts.drivers.title}</h2>
-      <PlaneMap facilities={facilities} free={free.data ?? []} busy={busy.data ?? []} chosen={near} />
+      <PlaneMap
+        facilities={facilities}
+        free={free.data ?? []}
+        busy={busy.data ?? []}
+        chosen={near}
+        isRead={![facilityList, free, busy].some(({ isPending }) => isPending)}
+      />
       <DriverList state="free" list={free} chosen={chosen} />
       <DriverList state="busy" list={busy} chosen={chosen} />
       <DriverList state="off_duty" list={off} chosen={undefined} />
@@ -72,7 +79,8 @@ function DriverList({ state, list, chosen }: ListProps) {
   return (
     <section className={`driver-list ${state}`} data-state={state}>
       <h3>
-        {texts.drivers[state]} <output>{list.hasNextPage ? `${drivers.length}+` : drivers.length}</output>
+        {texts.drivers[state]}{" "}
+        <output>{list.data && (list.hasNextPage ? `${drivers.length}+` : drivers.length)}</output>
       </h3>
       {drivers.length === 0 ? (
         <Instead of={list} empty={texts.drivers.none[state]} skeleton={1} />

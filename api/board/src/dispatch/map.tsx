@@ -11,6 +11,8 @@ type Props = {
   free: Located[];
   busy: Located[];
   chosen: Point | undefined;
+  /** Whether what is not there is known not to be. */
+  isRead: boolean;
 };
 
 const width = 320;
@@ -18,7 +20,7 @@ const height = 200;
 const margin = 16;
 
 /** Points on a plane with a scale: where facilities and drivers are, without a map from another host. */
-export function PlaneMap({ facilities, free, busy, chosen }: Props) {
+export function PlaneMap({ facilities, free, busy, chosen, isRead }: Props) {
   const kinds = [
     { kind: "facility", items: facilities as Located[] },
     { kind: "busy", items: busy },
@@ -26,7 +28,7 @@ export function PlaneMap({ facilities, free, busy, chosen }: Props) {
   ].map(({ kind, items }) => ({ kind, points: items.flatMap(pointOf) }));
   const all = kinds.flatMap(({ points }) => points.map(({ at }) => at));
   if (chosen) all.push(chosen);
-  if (all.length === 0) return <p className="empty">{texts.drivers.mapEmpty}</p>;
+  if (all.length === 0) return isRead && <p className="empty">{texts.drivers.mapEmpty}</p>;
   const plane = planeOf(all);
   const [places, atWork, waiting] = kinds.map(({ points }) => points.length);
   const label = texts.drivers.map(waiting!, atWork!, places!, chosen !== undefined);
