@@ -568,7 +568,7 @@ func (s *server) editFor(op *described, t *tenant) any {
 	}
 	body, ok := t.recordedBody(op)
 	if !ok {
-		s.t.Fatalf("%s: no body is known: it has no example", op.id)
+		s.t.Fatalf("%s: no body is known: it has no example (go test ./cmd/waybill -run TestExamples -update)", op.id)
 	}
 	return body
 }

@@ -885,7 +885,8 @@ func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 // explainPlanned executes the statement that was prepared as planned, by the plan that PostgreSQL has for it: EXPLAIN
 // of a statement with parameters plans for their values, whatever plan_cache_mode says.
 func explainPlanned(args []any) (sql string, texts []any) {
-	sql, texts = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE planned", []any{pgx.QueryExecModeSimpleProtocol}
+	sql = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE planned"
+	texts = []any{pgx.QueryExecModeSimpleProtocol}
 	var marks []string
 	for n, arg := range args {
 		texts = append(texts, asText(arg))

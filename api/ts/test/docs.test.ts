@@ -7,6 +7,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { launch } from "./browser.js";
 import { type Server, start } from "./server.js";
+import { eventually } from "./wait.js";
 
 let server: Server;
 let browser: Browser;
@@ -65,6 +66,7 @@ async function signIn(page: Page, role = "staff"): Promise<void> {
 async function send(page: Page): Promise<{ outcome: string; body: string }> {
   await page.getByRole("button", { name: "Send" }).click();
   await page.locator(".outcome.good, .outcome.bad").waitFor();
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" }); // the body comes behind the status
   return {
     outcome: await page.locator(".outcome").innerText(),
     body: await page.locator(".answer code").innerText(),
@@ -109,7 +111,7 @@ test("a reader signs in, tries an operation, and signs out", async () => {
   const { id } = JSON.parse(created.body);
   await page.goto(`${server.url}/docs/operations/edit-pickup`);
   await page.getByText("Try it", { exact: true }).click();
-  assert.equal(await page.getByLabel("pickup_id").inputValue(), id);
+  await eventually(async () => assert.equal(await page.getByLabel("pickup_id").inputValue(), id));
   const edited = await send(page); // with the ETag of what was created
   assert.match(edited.outcome, /^200 OK/);
 
@@ -177,9 +179,11 @@ test("the samples can be chosen and copied, and the choice is kept", async () =>
   const panel = page.getByRole("tabpanel", { name: "TypeScript" });
   await panel.hover();
   await panel.getByRole("button", { name: "Copy" }).click();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  assert.match(copied, /waybill\.pickups\.assign\("/);
-  assert(copied.includes(server.url));
+  await eventually(async () => {
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(copied, /waybill\.pickups\.assign\("/);
+    assert(copied.includes(server.url));
+  });
   await page.context().close();
 });
 
