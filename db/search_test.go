@@ -243,7 +243,8 @@ func patientsAreFoundByWhatIsAskedFor(ctx context.Context, w *fixture) error {
 func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	facilities := w.manyPatients(ctx)
 	must(w.owner.Exec(ctx, `UPDATE patients SET given_name = (ARRAY['Anna', 'Ann Arbor', 'Bea'])[1 + k.n % 3],
-			family_name = 'Quetzal' || k.n % 5 || CASE k.n % 12 WHEN 1 THEN ' Zoe' ELSE '' END, birth_date = '1931-07-13'::date + k.n % 2
+			family_name = 'Quetzal' || k.n % 5 || CASE k.n % 12 WHEN 1 THEN ' Zoe' ELSE '' END,
+			birth_date = '1931-07-13'::date + k.n % 2
 		FROM (SELECT id, ('x' || right(id::text, 4))::bit(16)::int AS n FROM patients WHERE tenant_id = $1) AS k
 		WHERE tenant_id = $1 AND patients.id = k.id`, w.tenant))
 	viewers := map[string]db.Viewer{"stranger": w.user(ctx, db.UserRoleStaff)}

@@ -158,13 +158,13 @@ ORDER BY patients.id;
 
 -- Finds the patients that the viewer sees by the beginnings of the words of their names, birth date, phone and
 -- external id, in the order of the term by which they are looked for: see rarest_patient_terms. The cost grows with
--- the page and the viewer's facilities. It reads the first few that each facility sees (next_patient_terms), and then,
--- of the facilities that may have more for the page, those up to the end of the page (patient_terms_until), of which there
--- are few. It looks at max_looks entries, divided among the facilities, but at ten of each; where one of them ended
--- there, the page ends too, and the next one continues. For viewers of more than max_looks / 20 facilities it looks at
--- max_looks / 10 of the tenant's entries (visible_patient_terms), where the page ends; it merges only if the viewer
--- sees none of these. Entries have only the beginnings of long words and ids: the rows decide.
--- Only returned patients are audited. What is '' is not asked for. A page of none has one row, whose id is nil.
+-- the page and the viewer's facilities. It reads the first few that each facility sees (next_patient_terms), and
+-- then, of the facilities that may have more for the page, those up to the end of the page (patient_terms_until), of
+-- which there are few. It looks at max_looks entries, divided among the facilities, but at ten of each; where one of
+-- them ended there, the page ends too, and the next one continues. For viewers of more than max_looks / 20 facilities
+-- it looks at max_looks / 10 of the tenant's entries (visible_patient_terms), where the page ends; it merges only if
+-- the viewer sees none of these. Entries have only the beginnings of long words and ids: the rows decide. Only
+-- returned patients are audited. What is '' is not asked for. A page of none has one row, whose id is nil.
 -- name: FindPatients :many
 WITH asked AS MATERIALIZED (
     SELECT a.first, a.past, a.patterns
@@ -226,7 +226,8 @@ WITH asked AS MATERIALIZED (
     -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
     CROSS JOIN LATERAL patient_terms_until(
         @tenant_id, p.facility_id, a.first, a.past, a.patterns, p.term, p.patient_id,
-        coalesce((SELECT u.term FROM bound AS u), a.past), coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
+        coalesce((SELECT u.term FROM bound AS u), a.past),
+        coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
         p.looks, 2 - p.place - p.width + @max_rows::int) AS n
     UNION ALL
     SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
