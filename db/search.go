@@ -2,8 +2,8 @@ package db
 
 import "github.com/google/uuid"
 
-// maxLooks is the number of entries of the index of users' names that one search looks at: 100 pages of the database, or
-// 300 where names are long.
+// maxLooks is the number of entries of the index of users' names that one search looks at: 100 pages of the database,
+// or 300 where names are long.
 const maxLooks = 20_000
 
 // maxPatientLooks is the number of entries that a search of patients looks at. These are spread over a table of

@@ -10,8 +10,8 @@ import (
 const (
 	// slowBatchAfter is how long a batch may be in flight before the next one starts next to it.
 	slowBatchAfter = 20 * time.Millisecond
-	// parallelBatchMin is the number of waiting requests that start a second batch at once.
-	parallelBatchMin = 64
+	// parallelBatchMin is the number of waiting requests that start a second batch at once, if the first has no more.
+	parallelBatchMin = 16
 )
 
 // Batcher batches the requests of one kind. Use New to create one.

@@ -30,9 +30,10 @@
 //	                    ├─ Unavailable ► the error for each request
 //	                    └─ Unknown ────► Resolve for each request
 //
-// One batch at a time serves more than two would: each of the two takes half of the
-// requests, and costs nearly as much as one with all of them. Another starts beside it
-// only if many requests wait, or if it is slow: it may be waiting for a lock.
+// While PostgreSQL works on a batch, the process would idle, and the other way round.
+// Another starts beside it if as many requests wait as it has, and not only a few: two
+// batches cost nearly as much again as one with the requests of both. Another starts,
+// too, if it is slow: it may be waiting for a lock.
 //
 // Two requests that need one own row never share a batch, nor are both in flight: they
 // are served in the order in which they came.

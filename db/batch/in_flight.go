@@ -26,7 +26,8 @@ func (b *Batcher[Q, A, K]) mayStart() bool {
 	if n == 0 || n >= b.config.MaxInFlight {
 		return n == 0
 	}
-	return len(b.queue) >= parallelBatchMin || time.Since(b.inFlight[n-1].started) >= slowBatchAfter
+	last := b.inFlight[n-1]
+	return len(b.queue) >= max(parallelBatchMin, len(last.requests)) || time.Since(last.started) >= slowBatchAfter
 }
 
 // enqueue adds a request to the queue.

@@ -115,10 +115,8 @@ func ScaleReads() (all []ScaleRead) {
 			MostPages: mostPickupPages,
 		})
 	}
-	all = append(all, pickupSearchReads()...)
-	all = append(all, pickupReads()...)
-	all = append(all, patientReads()...)
-	return append(all, tenantReads()...)
+	return slices.Concat(all, pickupSearchReads(), pickupReads(), patientReads(), patientSearches(), recordReads(),
+		appointmentReads(), tenantReads())
 }
 
 // pickupReads are reads of one pickup, and the stream. A driver reads another pickup than the other roles.
@@ -165,7 +163,6 @@ func pickupReads() (all []ScaleRead) {
 }
 
 func patientReads() []ScaleRead {
-	const month = "&from={today}&to={in_a_month}"
 	return []ScaleRead{
 		{Operation: "list-patients", Which: "first page", Viewers: ofPatients, Path: "/v1/patients",
 			MostPages: mostPatientPages},
@@ -177,6 +174,11 @@ func patientReads() []ScaleRead {
 		{Operation: "list-patients", Which: "facility, a small one",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients?facility_id={small}", MostPages: mostPatientPages},
+	}
+}
+
+func patientSearches() []ScaleRead {
+	return []ScaleRead{
 		{Operation: "list-patients", Which: "name, everybody's", Viewers: fewFacilities, Path: "/v1/patients?name=f",
 			MostPages: mostPatientPages},
 		{Operation: "list-patients", Which: "name, everybody's, deep page", Viewers: fewFacilities,
@@ -204,6 +206,12 @@ func patientReads() []ScaleRead {
 		{Operation: "search-patients", Which: "name, of 2,000 facilities",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfAll}, Path: "/v1/patients/search",
 			Body: `{"name": "given family7"}`, MostPages: mostPatientPages},
+	}
+}
+
+// recordReads are of one patient, and of what is recorded about readers, feeds and jobs.
+func recordReads() []ScaleRead {
+	return []ScaleRead{
 		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path: "/v1/patients/{patient}"},
 		{Operation: "list-patient-consents", Viewers: admin, Path: "/v1/patients/{patient}/consents"},
@@ -218,6 +226,12 @@ func patientReads() []ScaleRead {
 		{Operation: "list-user-reads", Which: "deep page", Viewers: admin, Path: "/v1/patient-reads?user_id={staff}",
 			Deep: true},
 		{Operation: "list-stuck-jobs", Viewers: admin, Path: "/v1/stuck-jobs"},
+	}
+}
+
+func appointmentReads() []ScaleRead {
+	const month = "&from={today}&to={in_a_month}"
+	return []ScaleRead{
 		{Operation: "list-patient-appointments",
 			Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
 			Path:    "/v1/patients/{patient}/appointments", MostPages: mostPatientPages},
