@@ -24,10 +24,12 @@ type event struct {
 	sentence string // its transition
 }
 
-// events makes events of some pickups, and returns them in the order of the stream.
+// events makes events of some pickups, and returns them in the order of the stream. Each has a position of its own: an
+// event that is written beside other transactions may stand at the id of the next one.
 func (w *fixture) events(ctx context.Context, pickups int) (all []event) {
 	for range pickups {
 		w.submitted(ctx)
+		must(w.owner.Exec(ctx, "SELECT pg_current_xact_id()"))
 	}
 	rows := must(w.owner.Query(ctx, `SELECT id, pickup_id, xid::text, seq, transition::text
 		FROM pickup_events AS e
