@@ -51,6 +51,7 @@ func ask(t *testing.T, conn *pgx.Conn, query string, args ...any) string {
 // migrations.
 func TestLoadLeavesTheSchemaAsItWas(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "SQL makes the rows, one statement after the other")
 	conn := open(t)
 	before, order := ask(t, conn, catalog), ask(t, conn, indexOrder)
 	load(t, conn, scale.Smallest)
@@ -67,6 +68,7 @@ func TestLoadLeavesTheSchemaAsItWas(t *testing.T) {
 
 func TestLoadHasTheSameShapeAtAnySize(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "SQL makes the rows, one statement after the other")
 	for _, pickups := range []int{10_000, 20_000} {
 		conn := open(t)
 		w := load(t, conn, pickups)
@@ -86,6 +88,7 @@ func TestLoadHasTheSameShapeAtAnySize(t *testing.T) {
 // Each role's user sees what the data set says of them.
 func TestDatasetMatchesItsRows(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "SQL makes the rows, one statement after the other")
 	conn := open(t)
 	w := load(t, conn, 10_000)
 	const visible = `
@@ -131,6 +134,7 @@ func TestDatasetMatchesItsRows(t *testing.T) {
 
 func TestLoadRefusesADatabaseWithTenants(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "SQL makes the rows, one statement after the other")
 	conn := open(t)
 	load(t, conn, scale.Smallest)
 	_, err := scale.Load(t.Context(), conn, scale.Size{Pickups: scale.Smallest}, nil)

@@ -101,8 +101,7 @@ func overdraw(t *trial) {
 		account := t.fund(int64(fit)*price + 5_00)
 		got := atOnce(callers, func(int) answer { return t.charge(account, newEntry(price)) })
 		expectEqual(t, "charges taken", got.won(), min(fit, callers))
-		expectEqual(t, "charges refused with insufficient_funds", got.with("insufficient_funds"),
-			callers-min(fit, callers))
+		t.expectRefused("charges", got, "insufficient_funds", callers-min(fit, callers))
 		left := t.balance(account)
 		sum, charges := t.entries(account)
 		expectEqual(t, "cents left", left, int64(fit-got.won())*price+5_00)

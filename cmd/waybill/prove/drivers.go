@@ -18,9 +18,11 @@ func oneDriver(t *trial) {
 	driver := t.driver()
 	for range t.Rounds {
 		ids := t.submitted(t.Callers)
-		got := atOnce(len(ids), func(i int) answer { return t.transition(t.ctx, "assign", ids[i], driver) })
+		got := atOnce(len(ids), func(i int) answer {
+			return t.transition(t.ctx, "assign", ids[i], driver, key(newKey()))
+		})
 		expectEqual(t, "pickups that got the driver", got.won(), 1)
-		expectEqual(t, "pickups refused with driver_busy", got.with("driver_busy"), len(ids)-1)
+		t.expectRefused("pickups", got, "driver_busy", len(ids)-1)
 		assigned := 0
 		for i, id := range ids {
 			p := t.getPickup(id)
@@ -52,7 +54,7 @@ func nearestDriver(t *trial) {
 // chosen if nearer ones are being assigned: what counts is that no driver is assigned twice.
 func (t *trial) dispatchAll(n int) {
 	ids := t.submitted(n)
-	got := atOnce(n, func(i int) answer { return t.transition(t.ctx, "dispatch", ids[i], "") })
+	got := atOnce(n, func(i int) answer { return t.transition(t.ctx, "dispatch", ids[i], "", key(newKey())) })
 	t.expect(got.won() == n, "%d pickups and as many free drivers: %v", n, got)
 	taken := map[string]bool{}
 	for _, id := range ids {
@@ -67,8 +69,8 @@ func (t *trial) dispatchAll(n int) {
 
 func (t *trial) dispatchOne() {
 	id := t.submitted(1)[0]
-	got := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "dispatch", id, "") })
+	got := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "dispatch", id, "", key(newKey())) })
 	expectEqual(t, "callers that dispatched one pickup", got.won(), 1)
-	expectEqual(t, "the others, refused with illegal_transition", got.with("illegal_transition"), t.Callers-1)
+	t.expectRefused("the others", got, "illegal_transition", t.Callers-1)
 	t.must("cancel", id, "")
 }

@@ -86,7 +86,7 @@ func (t *trial) advanceTo(pickup, driver, status string) {
 }
 
 func (t *trial) must(name, pickup, driver string) {
-	if a := t.transition(t.ctx, name, pickup, driver); !a.ok() {
+	if a := t.transition(t.ctx, name, pickup, driver, key(newKey())); !a.ok() {
 		t.require(fmt.Errorf("%s: %s", name, a.outcome()))
 	}
 }
@@ -103,7 +103,7 @@ func (t *trial) draft() string { return t.drafts(1)[0] }
 // submitted creates pickups that wait for a driver.
 func (t *trial) submitted(n int) []string {
 	ids := t.drafts(n)
-	t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "submit", id, "") })
+	t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "submit", id, "", key(newKey())) })
 	return ids
 }
 

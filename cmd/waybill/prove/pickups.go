@@ -208,7 +208,7 @@ func duplicatesWithoutKey(t *trial) {
 			for _, s := range all {
 				expectEqual(t, fmt.Sprintf("successful of %s and its duplicates (%v)", name, s.got), s.got.won(), 1)
 				refused := s.got.with("illegal_transition", "driver_busy")
-				expectEqual(t, "refused with 409", refused, duplicates-1)
+				expectEqual(t, fmt.Sprintf("refused with 409 (%v)", s.got), refused, duplicates-1)
 				won, lost = won+s.got.won(), lost+refused
 			}
 			t.onlyOnce(all)
@@ -239,8 +239,7 @@ func lateDuplicate(t *trial) {
 			return t.transition(t.ctx, "assign", id, driver, ifMatch(seen),
 				once)
 		})
-		expectEqual(t, "late duplicates with If-Match refused with stale_version", byTag.with("stale_version"),
-			t.Callers)
+		t.expectRefused("late duplicates with If-Match", byTag, "stale_version", t.Callers)
 		expectEqual(t, "late duplicates with Idempotency-Key answered as replays", byKey.replayed(), t.Callers)
 		now := t.getPickup(id)
 		t.expect(now.Status == "SUBMITTED" && now.Version == released.Version && now.DriverID == nil,

@@ -154,5 +154,10 @@ func expectEqual[T comparable](t *trial, what string, got, want T) {
 	t.expect(got == want, "%s: got %v, want %v", what, got, want)
 }
 
+// expectRefused expects so many of the answers to be errors with a code, and tells what all of them were.
+func (t *trial) expectRefused(what string, as answers, code string, want int) {
+	t.expect(as.with(code) == want, "%s refused with %s: got %d, want %d, of %v", what, code, as.with(code), want, as)
+}
+
 // figures sets the counts to print if the story holds.
 func (t *trial) figures(format string, args ...any) { t.figure = fmt.Sprintf(format, args...) }

@@ -70,7 +70,7 @@ func clobberedEdit(t *trial) {
 		}
 		got := atOnce(callers, func(i int) answer { return t.admin.patch(t.ctx, path, etag, edits[i]) })
 		expectEqual(t, "edits taken", got.won(), 1)
-		expectEqual(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
+		t.expectRefused("edits", got, "stale_version", callers-1)
 		// Only the winner's fields have changed.
 		want := before
 		want.Version++
@@ -136,7 +136,7 @@ func duplicateEmail(t *trial) {
 		return t.admin.post(t.ctx, "/v1/users", body)
 	})
 	expectEqual(t, "users made", got.won(), 1)
-	expectEqual(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)
+	t.expectRefused("the others", got, "email_taken", callers-1)
 	for _, a := range got {
 		var made row
 		if a.into(&made) == nil {
