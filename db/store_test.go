@@ -113,7 +113,8 @@ func TestALongWaitForALockIsOverloadedAndALongStatementATimeout(t *testing.T) {
 	if err := w.charging(ctx, w.account, 5)(s); code(err) != db.Overloaded {
 		t.Errorf("lock timeout: %v", err)
 	}
-	s = openStore(t, db.Config{URL: d.AppURL, StatementTimeout: 50 * time.Millisecond})
+	// A busy machine must open the store within it.
+	s = openStore(t, db.Config{URL: d.AppURL, StatementTimeout: 5 * time.Second, LockTimeout: time.Minute})
 	if err := w.charging(ctx, w.account, 5)(s); code(err) != db.Timeout {
 		t.Errorf("statement timeout: %v", err)
 	}
