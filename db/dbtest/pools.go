@@ -32,11 +32,17 @@ type DB struct {
 
 func newDB(t testing.TB, c *cluster, name string) *DB {
 	d := &DB{t: t, cluster: c, name: name}
-	d.OwnerURL = withParam(c.ownerURL(name), "application_name", t.Name())
-	d.AppURL = withParam(c.appURL(name), "application_name", t.Name())
+	d.OwnerURL = ofTest(c.ownerURL(name), t)
+	d.AppURL = ofTest(c.appURL(name), t)
 	d.owner = sync.OnceValue(func() *pgxpool.Pool { return d.pool(d.OwnerURL, defaultConns) })
 	d.app = sync.OnceValue(func() *pgxpool.Pool { return d.pool(d.AppURL, defaultConns) })
 	return d
+}
+
+// ofTest returns a URL by which a test's sessions have its name, and wait for a server that the machine keeps busy:
+// programs give up after two seconds.
+func ofTest(url string, t testing.TB) string {
+	return withParam(withParam(url, "application_name", t.Name()), "connect_timeout", "15")
 }
 
 // Owner returns a pool of at most 4 connections as the schema's owner, the same at each call.
