@@ -22,11 +22,12 @@ func loadDemoAppointments(ctx context.Context, store *db.System, made demo) erro
 }
 
 // loadClinicAppointments loads patients and appointments of a clinic from today on, through a feed. There is one
-// list per day; a second load on the same day is superseded, which is a success.
+// list per day, as of an hour before midnight, so that it is older than what is sent soon after midnight; a second
+// load on the same day is superseded, which is a success.
 func loadClinicAppointments(ctx context.Context, store *db.System, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	_, err := store.SyncFeed(ctx, v,
-		db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {
+		db.Feed{FacilityID: clinic, AsOf: today.Add(-time.Hour), Records: func(yield func(db.FeedRecord, error) bool) {
 			birth, err := db.ParseDate("1985-03-14")
 			for n := range 40 {
 				starts := today.AddDate(0, 0, n/8).Add(time.Duration(16+n%8) * 30 * time.Minute)

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -36,20 +37,23 @@ function records(count: number): Records {
 export async function feeds(v: Visit): Promise<string> {
   const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
   const { id } = unwrap(await v.as("admin").facilities.list().page()).items.find((f) => f.id !== own?.id)!;
-  const send = (list: Records, minutesAgo: number, allow_mass_cancel = false) => {
+  const outcomes: string[] = [];
+  const send = async (list: Records, minutesAgo: number, allow_mass_cancel = false) => {
     const as_of = new Date(Date.now() - minutesAgo * 60_000).toISOString();
-    return v.as("dispatcher").appointments.sync(id, list, { as_of, allow_mass_cancel });
+    const sent = await v.as("dispatcher").appointments.sync(id, list, { as_of, allow_mass_cancel });
+    outcomes.push(!sent.ok ? sent.error.code : sent.value.superseded ? "superseded" : "applied");
   };
-  unwrap(await send(records(24), 40, true));
+  await send(records(24), 40, true);
   const moved = records(26).slice(1);
   for (const record of moved.slice(0, 4)) record.status = "ARRIVED";
-  unwrap(await send(moved, 20));
-  unwrap(await send(records(24), 30));
+  await send(moved, 20);
+  await send(records(24), 30);
   const wrong = records(26);
   wrong[6]!.patient.birth_date = "01/02/1980";
   wrong[11]!.ends_at = "tomorrow";
   await send(wrong, 10);
   await send(records(2), 5);
+  assert.deepEqual(outcomes, ["applied", "applied", "superseded", "validation_failed", "mass_cancellation"]);
   return id;
 }
 
