@@ -504,10 +504,11 @@ func (c costFixture) nearestDrivers() (all []readCost) {
 
 // users are the lists of users by each filter.
 func (c costFixture) users() (all []readCost) {
-	staff, email := db.UserRoleStaff, "USER7@scale.example"
+	staff, hub, email := db.UserRoleStaff, db.UserRoleHub, "USER7@scale.example"
 	for what, p := range map[string]db.ListUsersParams{
 		"all": {}, "of a role": {Role: &staff}, "active": {Active: new(true)}, "deactivated": {Active: new(false)},
 		"active of a role": {Role: &staff, Active: new(true)}, "by email": {Email: &email},
+		"of a role of few": {Role: &hub}, "of a role of nobody": {Role: &hub, Active: new(false)},
 	} {
 		all = append(all, c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			p := p
@@ -699,6 +700,12 @@ const busyNeighbor = `
 		dropoff_address, request_digest, created_at)
 	SELECT m.tenant_id, gen_random_uuid(), m.id, $2, $3, 0, 'a', 'b', '', now() - n * interval '1 millisecond'
 	FROM made AS m, generate_series(1, 300) AS n`
+
+// colleagues are so many staff that the few of another role are not found by reading all users.
+const colleagues = `
+	INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
+	SELECT $1, gen_random_uuid(), 'colleague' || n || '@scale.example', 'Colleague', 'staff', 'none', 'scale'
+	FROM generate_series(1, 10000) AS n`
 
 // denials are what patients took back since the last statistics, by which PostgreSQL reckons with few.
 const denials = `
@@ -944,11 +951,12 @@ func testReadCosts(t *testing.T, pickups int) {
 		AND account_id = $2) LIMIT 1`, c.TenantID, c.BusyAccount)
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))
 	must(conn.Exec(ctx, denials, c.TenantID, c.NewClinic))
+	must(conn.Exec(ctx, colleagues, c.TenantID))
 	must(conn.Exec(ctx, queues))
 	must(conn.Exec(ctx, stuckJobs, c.TenantID,
 		scan[uuid.UUID](ctx, d.owner, "SELECT id FROM pickup_events WHERE tenant_id = $1 LIMIT 1", c.TenantID)))
 	must(conn.Exec(ctx, webhooks, c.TenantID))
-	vacuum(ctx, conn, "river_job", "webhook_endpoints", "webhook_queues", "webhook_deliveries")
+	vacuum(ctx, conn, "users", "river_job", "webhook_endpoints", "webhook_queues", "webhook_deliveries")
 	for _, n := range nouns {
 		if n.rows != "" {
 			must(conn.Exec(ctx, n.rows, c.TenantID, 20_000))

@@ -19,7 +19,8 @@ WHERE tenant_id = @tenant_id AND fold_case(email) = fold_case(@email::text) AND 
 
 -- Lists users, newest first. Of one email address, there is one, whom the index of addresses finds; of a role, or
 -- of the active or deactivated ones, each combination has its place in the index, and at most a page of each is
--- read.
+-- read. Each is a range of the index, not two values: with these, the planner might read all users in the order of
+-- their creation, as row level security hides from it how few a role has.
 -- name: ListUsers :many
 WITH kinds AS MATERIALIZED (
     SELECT r.role, a.active
@@ -48,10 +49,9 @@ WITH kinds AS MATERIALIZED (
         SELECT *
         FROM users AS u
         WHERE u.tenant_id = @tenant_id
-            AND u.role = k.role
-            AND u.active = k.active
-            AND (u.created_at, u.id) < (@before_created_at, @before_id)
-        ORDER BY u.created_at DESC, u.id DESC
+            AND (u.role, u.active) >= (k.role, k.active)
+            AND (u.role, u.active, u.created_at, u.id) < (k.role, k.active, @before_created_at, @before_id)
+        ORDER BY u.role DESC, u.active DESC, u.created_at DESC, u.id DESC
         LIMIT @max_rows
     ) AS u
     UNION ALL

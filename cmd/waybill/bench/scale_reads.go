@@ -259,7 +259,7 @@ var driverFilters = []struct{ which, query string }{
 // userFilters are the filters of list-users. All users have one word in their names.
 var userFilters = []struct{ which, query string }{
 	{"name, everybody's", "name=user"}, {"name, of one", "name=user+7"}, {"email", "email=user7@scale.example"},
-	{"role", "role=staff"}, {"deactivated", "active=false"},
+	{"role", "role=staff"}, {"role, of one", "role=hub"}, {"deactivated", "active=false"},
 }
 
 // tenantReads are reads of accounts, and of rows of which a tenant has thousands.

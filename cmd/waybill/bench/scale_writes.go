@@ -68,7 +68,7 @@ func (d *scaleDatabase) startWork(ctx context.Context, w work) (l httpLoad, item
 	}
 	run, next := newRun(), int64(0)
 	if w.drafts {
-		if run, err = d.writers.prepare(ctx, draftsAhead); err != nil {
+		if run, err = d.writers.prepare(ctx, firstRequests+draftsAhead); err != nil {
 			return l, 0, err
 		}
 	}
