@@ -12,14 +12,14 @@ type Records = Exclude<Body<"sync-appointments">, string>;
 
 const hour = 3_600_000;
 
-/** Returns the records of a facility's list: some appointments from tomorrow on. */
-function records(count: number): Records {
+/** Returns the records of a facility's list: some appointments from tomorrow on, the same whenever it is sent again. */
+function recordsFrom(tomorrow: number, count: number): Records {
   return Array.from({ length: count }, (_, i) => {
-    const start = Date.now() + 24 * hour + i * (hour / 2);
+    const start = tomorrow + i * (hour / 2);
     return {
       external_id: `slot-${i}`,
-      starts_at: new Date(start - (start % hour)).toISOString(),
-      ends_at: new Date(start - (start % hour) + hour / 2).toISOString(),
+      starts_at: new Date(start).toISOString(),
+      ends_at: new Date(start + hour / 2).toISOString(),
       patient: {
         external_id: `listed-${i}`,
         given_name: "Listed",
@@ -37,6 +37,9 @@ function records(count: number): Records {
 export async function feeds(v: Visit): Promise<string> {
   const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
   const { id } = unwrap(await v.as("admin").facilities.list().page()).items.find((f) => f.id !== own?.id)!;
+  const begun = Date.now();
+  const tomorrow = begun - (begun % hour) + 24 * hour;
+  const records = (count: number) => recordsFrom(tomorrow, count);
   const outcomes: string[] = [];
   const send = async (list: Records, minutesAgo: number, allow_mass_cancel = false) => {
     const as_of = new Date(Date.now() - minutesAgo * 60_000).toISOString();
