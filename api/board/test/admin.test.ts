@@ -38,7 +38,9 @@ test("a refused list is told apart, with the record and the field", async () => 
     await applied.getByText(count).waitFor();
   await applied.getByText("Demo dispatcher").waitFor();
   await settled(page);
-  assert.equal(await page.locator(".feed").filter({ hasText: "Superseded" }).count(), 1);
+  await eventually(async () =>
+    assert.equal(await page.locator(".feed").filter({ hasText: "Superseded" }).count(), 1),
+  );
 });
 
 test("who read a patient is found by name, and no address, title or storage has the name", async () => {

@@ -51,10 +51,15 @@ test("a window that is offered while clocks go through an hour again is booked a
   await page.getByRole("option").first().click();
   assert.deepEqual([await from.inputValue(), await until.inputValue()], ["2030-10-27T02:45", "2030-10-27T04:45"]);
   const booked = async () => {
-    const sent = page.waitForRequest((request) => /\/v1\/pickups$/.test(request.url()) && request.method() === "POST");
+    const sent = page.waitForRequest(
+      (request) => /\/v1\/pickups$/.test(request.url()) && request.method() === "POST",
+    );
     await page.getByRole("button", { name: "Save as draft" }).click();
     const { window_start, window_end } = (await sent).postDataJSON();
-    await page.getByText(/^Draft .* is saved/).first().waitFor();
+    await page
+      .getByText(/^Draft .* is saved/)
+      .first()
+      .waitFor();
     return [window_start, window_end];
   };
   assert.deepEqual(await booked(), ["2030-10-27T01:45:00.000Z", "2030-10-27T03:45:00.000Z"]);

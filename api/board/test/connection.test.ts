@@ -45,21 +45,21 @@ test("the stream is cut twenty times in a lifecycle, and the board shows each st
     }
   };
   const id = unwrap(await v.as("staff").pickups.create(await order(v, { pickup_address: "20 Cut St" }))).id;
-  const steps: [string, () => Promise<{ ok: boolean }>][] = [
-    ["SUBMITTED", () => v.as("staff").pickups.submit(id)],
-    ["ASSIGNED", () => v.as("dispatcher").pickups.assign(id, { driver_id })],
-    ["COLLECTED", () => v.as("driver").pickups.collect(id)],
-    ["RECEIVED", () => v.as("hub").pickups.receive(id)],
-    ["PACKED", () => v.as("hub").pickups.pack(id)],
-    ["SHIPPED", () => v.as("hub").pickups.ship(id)],
-    ["DELIVERED", () => v.as("hub").pickups.deliver(id)],
+  const steps: [string, () => Promise<unknown>][] = [
+    ["SUBMITTED", async () => unwrap(await v.as("staff").pickups.submit(id))],
+    ["ASSIGNED", async () => unwrap(await v.as("dispatcher").pickups.assign(id, { driver_id }))],
+    ["COLLECTED", async () => unwrap(await v.as("driver").pickups.collect(id))],
+    ["RECEIVED", async () => unwrap(await v.as("hub").pickups.receive(id))],
+    ["PACKED", async () => unwrap(await v.as("hub").pickups.pack(id))],
+    ["SHIPPED", async () => unwrap(await v.as("hub").pickups.ship(id))],
+    ["DELIVERED", async () => unwrap(await v.as("hub").pickups.deliver(id))],
   ];
   for (const [status, take] of steps) {
-    await cutStreams(3, async () => assert.ok((await take()).ok, status));
+    await cutStreams(3, take);
     await card(page, status, "20 Cut").waitFor();
     await settled(page); // columns are read each by itself
     for (const [other] of steps) {
-      if (other !== status) assert.equal(await card(page, other, "20 Cut").count(), 0, `in ${other}, too`);
+      if (other !== status) await card(page, other, "20 Cut").waitFor({ state: "detached" });
     }
   }
   assert.ok(cut >= 20, `${cut} streams were cut`);
