@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
-import { card, driver, live, order, type Page, submitted, userOf, visit, type Visit } from "./visit.js";
+import { card, choose, driver, live, order, type Page, submitted, userOf, visit, type Visit } from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 let v: Visit;
@@ -34,8 +34,7 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await staff.getByLabel("Collect at").fill("77 Lifecycle St");
   await staff.getByLabel("Deliver to").fill("1 Lab Way");
   await staff.getByLabel("Price").fill("35.00");
-  await staff.getByRole("button", { name: /Charge to/ }).click();
-  await staff.getByRole("option").first().click();
+  await choose(staff, /Charge to/);
   await staff.getByRole("button", { name: "Book", exact: true }).click();
   await staff.getByText(/Pickup .* is booked/).waitFor();
   await staff.getByText("Waiting", { exact: true }).first().waitFor();

@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Proxy, proxyTo } from "./proxy.js";
-import { card, driver, live, order, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, choose, driver, live, order, type Page, submitted, visit, type Visit } from "./visit.js";
 import { settled } from "./wait.js";
 
 type Locator = ReturnType<Page["locator"]>;
@@ -84,8 +84,7 @@ test("while the server is away for more than a minute, what three people do wait
   await staff.getByLabel("Collect at").fill("32 Away St");
   await staff.getByLabel("Deliver to").fill("1 Lab Way");
   await staff.getByLabel("Price").fill("35.00");
-  await staff.getByRole("button", { name: /Charge to/ }).click();
-  await staff.getByRole("option").first().click();
+  await choose(staff, /Charge to/);
   const pages = [page, staff, hub];
   for (const each of pages) await each.clock.install();
   proxy.down();

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { after, afterEach, before, test } from "node:test";
 
 import { newId, unwrap } from "../../ts/dist/src/index.js";
-import { card, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, choose, type Page, submitted, visit, type Visit } from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 // What each role does on its page, and what pages show that stay open for long.
@@ -237,10 +237,7 @@ test("a dispatcher's filters by facility and driver have all of them, and are in
     route.continue({ url: route.request().url().replace("limit=200", "limit=1") }),
   );
   await page.reload();
-  const pick = async (field: string, name: string) => {
-    await page.getByRole("button", { name: new RegExp(field) }).click();
-    await page.getByRole("option", { name, exact: true }).click();
-  };
+  const pick = (field: string, name: string) => choose(page, new RegExp(field), name);
   await card(page, "ASSIGNED", "6 Filtered").waitFor();
   for (const { name } of facilities) {
     await pick("Facility", name);
@@ -356,8 +353,7 @@ test("a booking's window is never one that has passed without a word", async () 
   await page.clock.runFor(11_000);
   await page.getByText("This window has passed.").waitFor();
   assert.equal(await page.getByLabel("Collect until").inputValue(), soon);
-  await page.getByRole("button", { name: /Charge to/ }).click();
-  await page.getByRole("option").first().click();
+  await choose(page, /Charge to/);
   await page.getByRole("button", { name: "Book", exact: true }).click();
   await page.getByText(/Pickup .* is booked/).waitFor();
   await page.getByText("This window has passed.").waitFor({ state: "detached" });
@@ -618,8 +614,7 @@ test("with many facilities, the clinic's page reads the appointments of the chos
   await page.route(`**/v1/pickups?*${more[4]!.id}*`, (route) => route.fulfill({ json: { items: [] } }));
   await page.reload();
   await page.getByRole("heading", { name: `Today's appointments ${own.name}` }).waitFor();
-  await page.getByRole("button", { name: /Appointments at/ }).click();
-  await page.getByRole("option", { name: "Branch 5" }).click();
+  await choose(page, /Appointments at/, "Branch 5");
   await page.getByRole("heading", { name: "Today's appointments Branch 5" }).waitFor();
   await page.getByText("No appointment today.").waitFor();
   await settled(page);

@@ -6,7 +6,7 @@ import { type Server, start } from "../../ts/dist/test/server.js";
 import { others, tell } from "../../ts/dist/test/tell.js";
 import { type Canaries, plant } from "./canaries.js";
 import { delayed, throttled } from "./slow.js";
-import { follow, limit, settled } from "./wait.js";
+import { eventually, follow, limit, settled } from "./wait.js";
 import { type Watch, watch } from "./watch.js";
 
 type Browser = Awaited<ReturnType<typeof launch>>;
@@ -175,6 +175,18 @@ export function userOf(server: Server, role: Role) {
   const user = server.users.find((u) => u.role === role);
   assert(user);
   return user;
+}
+
+/**
+ * Chooses in a field, by default the first option. Its list closes when the page below it moves, as where an answer
+ * comes late: it is opened again.
+ */
+export async function choose(page: Page, field: RegExp, name?: string | RegExp): Promise<void> {
+  const option = page.getByRole("option", name === undefined ? {} : { name, exact: true }).first();
+  await eventually(async () => {
+    if (!(await page.getByRole("listbox").first().isVisible())) await page.getByRole("button", { name: field }).click();
+    await option.click({ timeout: 10_000 });
+  });
 }
 
 export function live(page: Page) {
