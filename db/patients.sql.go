@@ -299,10 +299,11 @@ WITH asked AS MATERIALIZED (
     SELECT b.facility_id, b.term, b.patient_id,
         greatest(($6::bigint) / (2 * count(*) OVER ()), least($6::bigint, 10)) AS looks
     FROM begun AS b
-    WHERE (b.nth = b.width OR b.is_last)
+    WHERE (b.nth = b.width AND NOT b.is_last OR b.is_last AND EXISTS (SELECT FROM bound))
         AND NOT EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id))
 ), found AS MATERIALIZED (
-    SELECT b.term, b.patient_id, true AS fits, false AS is_last FROM begun AS b WHERE b.fits
+    SELECT b.term, b.patient_id, b.fits, b.is_last AND NOT EXISTS (SELECT FROM bound) AS is_last
+    FROM begun AS b
     UNION ALL
     SELECT n.term, n.patient_id, n.fits, n.is_last
     FROM asked AS a
@@ -416,12 +417,12 @@ type FindPatientsRow struct {
 // id, in the order of the term by which they are looked for: see rarest_patient_terms. The cost grows with the page and
 // the viewer's facilities. It reads the first few that each facility sees (next_patient_terms), and then, of the
 // facilities that may have more for the page, those up to the end of the page (patient_terms_until), of which there are
-// few. It looks at max_looks entries, half of them divided among the facilities, and half among those that may have
-// more, but at ten of each; where one of these ended there, the page ends too, and the next one continues. For viewers
-// of more than max_looks / 20 facilities it looks at max_looks / 10 of the tenant's entries (visible_patient_terms),
-// where the page ends; it merges only if the viewer sees none of these. Entries have only the beginnings of long words
-// and ids: the rows decide. Only returned patients are audited. What is ” is not asked for. A page of none has one
-// row, whose id is nil.
+// few. It looks at max_looks entries, half of them divided among the facilities, and, if these have a page, half among
+// those that may have more before its end, but at ten of each; where one ended there, the page ends too, and the next
+// one continues. For viewers of more than max_looks / 20 facilities it looks at max_looks / 10 of the tenant's entries
+// (visible_patient_terms), where the page ends; it merges only if the viewer sees none of these. Entries have only the
+// beginnings of long words and ids: the rows decide. Only returned patients are audited. What is ” is not asked for. A
+// page of none has one row, whose id is nil.
 func (q *Queries) FindPatients(ctx context.Context, arg FindPatientsParams) ([]FindPatientsRow, error) {
 	rows, err := q.db.Query(ctx, findPatients,
 		arg.Name,
