@@ -187,9 +187,9 @@ func TestASessionThatLostItsSettingsIsNotUsed(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := dbtest.New(t)
-	setSessions(t, d, db.Config{})
 	c := config(d.AppURL, true)
 	c.Pooler = true
+	setSessions(t, d, c)
 	s := openStore(t, c)
 	tenants := func() error {
 		_, err := s.ListTransitions(ctx)
@@ -205,7 +205,7 @@ func TestASessionThatLostItsSettingsIsNotUsed(t *testing.T) {
 		if db.CodeOf(db.Explain(err)) != db.Unavailable || !strings.Contains(fmt.Sprint(err), name+" is ") {
 			t.Errorf("%s: %v", name, err)
 		}
-		setSessions(t, d, db.Config{})
+		setSessions(t, d, c)
 		must(0, tenants())
 	}
 }
