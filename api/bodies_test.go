@@ -131,10 +131,7 @@ func TestFeedsOfOneUserLeavePlacesForOthers(t *testing.T) {
 // One user's requests, as many as there may be, leave connections for the others.
 func TestOneUserLeavesConnectionsForOthers(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *db.Config, o *api.Options) {
-		c.MaxConns, c.AcquireTimeout = 8, 2*time.Second
-		c.LockTimeout, c.StatementTimeout, o.HandlerTimeout = 30*time.Second, 40*time.Second, 50*time.Second
-	})
+	s := start(t, func(c *db.Config, _ *api.Options) { c.MaxConns, c.AcquireTimeout = 8, 2*time.Second })
 	release := s.locked() // the row of staff
 	var attack sync.WaitGroup
 	answers := make(chan *answer, 64)

@@ -51,8 +51,7 @@ func (s *served) observedOf(operation, level string) (observed []string, lines i
 
 func serve(t *testing.T) *served {
 	s := &served{}
-	s.server = start(t, func(c *db.Config, o *api.Options) {
-		c.LockTimeout, c.StatementTimeout, o.HandlerTimeout = 50*time.Second, 55*time.Second, time.Minute
+	s.server = start(t, func(_ *db.Config, o *api.Options) {
 		o.Log = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		o.Observe = func(operation string, status int, code string, _ time.Duration) {
 			s.mu.Lock()

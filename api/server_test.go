@@ -100,12 +100,15 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 // startOver starts a server over a database, without a tenant.
 func startOver(t testing.TB, base *dbtest.DB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
-	// A busy machine may take its time to connect: that is tried in failures_test.go.
-	c := db.Config{URL: base.SettledURL(), MaxConns: 12, AcquireTimeout: 5 * time.Second}
+	// A busy machine may take its time, also for what a test does while it holds a row. The limits are tried in
+	// failures_test.go.
+	c := db.Config{URL: base.SettledURL(), MaxConns: 12, AcquireTimeout: 5 * time.Second,
+		LockTimeout: 30 * time.Second, StatementTimeout: 40 * time.Second}
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
 		slog.NewTextHandler(logged.of(t.Name()), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond,
+		HandlerTimeout: time.Minute,
 		Undeclared: func(operation string, code db.Code) {
 			t.Errorf("%s returned %s, which the document does not declare", operation, code)
 		}}

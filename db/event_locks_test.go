@@ -67,9 +67,7 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 	ctx := t.Context()
 	for _, batching := range []bool{false, true} {
 		made := dbtest.New(t, checkInvariants)
-		c := config(made.SettledURL(), batching)
-		c.LockTimeout, c.StatementTimeout = time.Minute, 2*time.Minute
-		d := &database{openStore(t, c), made.Owner(), made}
+		d := &database{openStore(t, config(made.SettledURL(), batching)), made.Owner(), made}
 		w, other := d.fixture(ctx), d.fixture(ctx)
 		driver := w.driver(ctx, 1, 1)
 		for _, held := range []heldRow{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -122,9 +121,7 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			made := dbtest.New(t, checkInvariants)
-			c := config(made.AppURL, false)
-			c.LockTimeout, c.StatementTimeout = time.Minute, 2*time.Minute
-			w := (&database{openStore(t, c), made.Owner(), made}).fixture(ctx)
+			w := (&database{openStore(t, config(made.AppURL, false)), made.Owner(), made}).fixture(ctx)
 			w.must(w.BeginEventHistory(ctx)) // which waits for writers
 			pickups := ids(w.pickup(ctx), w.pickup(ctx), w.pickup(ctx))
 			sortIDs(pickups) // as they are locked

@@ -95,8 +95,10 @@ func opened(t testing.TB, d *dbtest.DB, batching bool) *database {
 }
 
 func config(url string, batching bool) db.Config {
-	// Forty connections at once take a busy machine longer than a request would wait.
-	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !batching}
+	// A busy machine takes longer than a request would wait: for forty connections at once, and for what the tests do
+	// while they hold a row.
+	return db.Config{URL: url, MaxConns: 40, OneByOne: !batching, AcquireTimeout: 5 * time.Second,
+		LockTimeout: time.Minute, StatementTimeout: 2 * time.Minute}
 }
 
 func openStore(t testing.TB, c db.Config) *db.Raw {

@@ -181,7 +181,6 @@ func (c stalled) stallsNobodyElse(t *testing.T, tenants int) {
 	made := dbtest.New(t, checkInvariants)
 	settings := config(made.AppURL, true)
 	settings.MaxConns = 16
-	settings.LockTimeout, settings.StatementTimeout = time.Minute, 2*time.Minute
 	d := &database{openStore(t, settings), made.Owner(), made}
 	w := d.fixture(ctx)
 	others := []*fixture{w}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"waybill/db"
 	"waybill/db/dbtest"
 )
 
@@ -77,6 +78,7 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "the mutants are SQL")
 	d := openUnchecked(t)
+	must(d.owner.Exec(t.Context(), oneTenant))
 	checks := map[string][]check{}
 	for _, c := range slices.Concat(rules(), races()) {
 		checks[c.query] = append(checks[c.query], c)
@@ -125,7 +127,7 @@ func (d *database) kill(ctx context.Context, m *mutant, checks []check) (killer 
 			w := d.fixture(ctx).on(m)
 			err := c.try(ctx, w)
 			if err == nil {
-				if err = checkInvariantsOf(ctx, w.owner, &w.tenant); err != nil {
+				if err = checkInvariantsAlone(ctx, w.owner, w.tenant); err != nil {
 					err = fmt.Errorf("%s: %w", c.name, err)
 				}
 			}
@@ -144,4 +146,40 @@ func (m *mutant) tries() int {
 		return 12
 	}
 	return 3
+}
+
+// What is broken of a tenant is the same by the views of its own rows, and among those of all.
+func TestATenantsInvariantsAreFoundAmongItsOwnRows(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "SQL has the invariants")
+	ctx := t.Context()
+	d := openUnchecked(t)
+	must(d.owner.Exec(ctx, oneTenant))
+	spoilt, sound := d.fixture(ctx), d.fixture(ctx)
+	for _, w := range []*fixture{spoilt, sound} {
+		w.fundedAccount(ctx, 1000)
+		w.assigned(ctx, w.driver(ctx, 1, 1))
+		w.at(ctx, db.PickupStatusDELIVERED)
+	}
+	must(d.owner.Exec(ctx, "ALTER TABLE users DISABLE TRIGGER USER"))
+	for _, sql := range []string{
+		"UPDATE accounts SET balance_cents = balance_cents + 1 WHERE tenant_id = $1",
+		"UPDATE users SET name = name || ' Quetzal' WHERE tenant_id = $1",
+		"DELETE FROM driver_slots WHERE tenant_id = $1",
+		"DELETE FROM pickup_searches WHERE tenant_id = $1",
+		"DELETE FROM river_job WHERE args ->> 'tenant_id' = $1::text",
+	} {
+		before := checkInvariantsAlone(ctx, d.owner, spoilt.tenant)
+		if must(d.owner.Exec(ctx, sql, spoilt.tenant)).RowsAffected() == 0 {
+			t.Fatalf("there are no rows: %s", sql)
+		}
+		alone := checkInvariantsAlone(ctx, d.owner, spoilt.tenant)
+		among := checkInvariantsOf(ctx, d.owner, &spoilt.tenant)
+		if fmt.Sprint(alone) != fmt.Sprint(among) || fmt.Sprint(alone) == fmt.Sprint(before) {
+			t.Errorf("%s: %v; among the rows of all: %v; before: %v", sql, alone, among, before)
+		}
+		if err := checkInvariantsAlone(ctx, d.owner, sound.tenant); err != nil {
+			t.Errorf("%s: of another tenant: %v", sql, err)
+		}
+	}
 }

@@ -54,8 +54,8 @@ func genericPlan(
 	defer conn.Exec(ctx, "DEALLOCATE planned")
 	must(tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_generic_plan"))
 	must(0, db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
-	explain, args := explainPlanned(args)
-	must(0, tx.QueryRow(ctx, explain, args...).Scan(&plan))
+	execute, args := executePlanned(args)
+	must(0, tx.QueryRow(ctx, explained+execute, args...).Scan(&plan))
 	return plan
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -277,9 +276,7 @@ func TestTransactionsThatLockTheirRowsFirstNeverBeginAnew(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	w := d.fixture(ctx)
-	c := config(d.AppURL, true)
-	c.LockTimeout, c.StatementTimeout = time.Minute, time.Minute // however slow the machine
-	w.Raw = openStore(t, c)
+	w.Raw = openStore(t, config(d.AppURL, true))
 	const callers = 32
 	accounts := make([]uuid.UUID, 50)
 	for i := range accounts {

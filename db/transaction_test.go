@@ -48,9 +48,7 @@ func TestTransactionsInOppositeOrdersAllCommit(t *testing.T) {
 			t.Parallel()
 			d := opened(t)
 			w := d.fixture(ctx)
-			c := config(d.AppURL, name == "batched")
-			c.LockTimeout, c.StatementTimeout = time.Minute, time.Minute // however slow the machine
-			w.Raw = openStore(t, c)
+			w.Raw = openStore(t, config(d.AppURL, name == "batched"))
 			one, other := w.fundedAccount(ctx, 10_000), w.fundedAccount(ctx, 10_000)
 			const rounds = 10
 			errs := make([]error, manyCallers)

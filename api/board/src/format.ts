@@ -8,10 +8,10 @@ const date = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 
-/** Returns a time of day, with the day unless it is today, in the browser's zone. */
-export function timeOf(at: string, now = new Date()): string {
+/** Returns a time of day, with the day unless it is today, in the browser's zone. today is as toDateString has it. */
+export function timeOf(at: string, today: string): string {
   const time = new Date(at);
-  return time.toDateString() === now.toDateString()
+  return time.toDateString() === today
     ? clock.format(time)
     : `${day.format(time)}, ${clock.format(time)}`;
 }
@@ -126,7 +126,7 @@ export function shortId(id: string): string {
   return id.slice(-6).toUpperCase();
 }
 
-/** Returns the value of datetime-local for a time, and back. */
+/** Returns the value of datetime-local for a time, which begins with that of date. */
 export function localOf(at: Date): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

@@ -80,13 +80,15 @@ async function appeared(): Promise<void> {
 
 /** Opens a page of the board without a reload. */
 async function go(page: Page, path: string): Promise<void> {
+  const nothing = page.getByText("There is no such page.");
   for (const to of ["nothing", path]) {
     await page.evaluate((path) => {
       history.pushState(null, "", `/board/${path}`);
       dispatchEvent(new PopStateEvent("popstate"));
     }, to);
-    await page.getByRole("heading", { level: 1 }).first().waitFor();
+    await nothing.waitFor({ state: to === "nothing" ? "visible" : "detached" });
   }
+  await page.getByRole("heading", { level: 1 }).first().waitFor();
   await page.locator(".skeleton").first().waitFor({ state: "detached" });
 }
 
@@ -323,7 +325,8 @@ async function checkAway(page: Page): Promise<void> {
 /** The login after a session that was revoked, and a login that is refused. */
 async function checkEnded(page: Page): Promise<void> {
   const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("waybill.session")!).token as string);
-  await fetch(`${v.server.url}/v1/session`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+  const headers = { Authorization: `Bearer ${token}` };
+  assert.ok((await fetch(`${v.server.url}/v1/session`, { method: "DELETE", headers })).ok);
   // Lists are read again. After a reload nothing would be said, if the page had been told by then.
   await submitted(v);
   await page.getByText("Your session has ended").waitFor();

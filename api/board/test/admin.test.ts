@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { colleagues, feeds, receiver } from "./admin.js";
-import { driver, type Page, submitted, visit, type Visit } from "./visit.js";
+import { choose, driver, type Page, submitted, visit, type Visit } from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 let v: Visit;
@@ -38,7 +38,9 @@ test("a refused list is told apart, with the record and the field", async () => 
     await applied.getByText(count).waitFor();
   await applied.getByText("Demo dispatcher").waitFor();
   await settled(page);
-  assert.equal(await page.locator(".feed").filter({ hasText: "Superseded" }).count(), 1);
+  await eventually(async () =>
+    assert.equal(await page.locator(".feed").filter({ hasText: "Superseded" }).count(), 1),
+  );
 });
 
 test("who read a patient is found by name, and no address, title or storage has the name", async () => {
@@ -84,8 +86,7 @@ test("who read a patient is found by name, and no address, title or storage has 
 
   // By the id it is found after a reload too, and without a name until that is asked for.
   await page.goto(`${v.server.url}/board/reads`);
-  await page.getByRole("button", { name: /Search by/ }).click();
-  await page.getByRole("option", { name: "Patient id" }).click();
+  await choose(page, /Search by/, "Patient id");
   await page.getByRole("searchbox", { name: "Patient id" }).fill(id);
   await page.keyboard.press("Enter");
   await log.getByText("Opened the patient").first().waitFor();
@@ -160,8 +161,7 @@ test("it is drawn by which group somebody sees a facility, and changed there", a
     .getByRole("navigation", { name: "Groups" })
     .getByRole("link", { name: /Mission/ })
     .click();
-  await page.getByRole("button", { name: /Add a member/ }).click();
-  await page.getByRole("option", { name: /Chi Nakamura/ }).click();
+  await choose(page, /Add a member/, /Chi Nakamura/);
   await row("Chi Nakamura").getByText("by Mission").waitFor();
   await row("Chi Nakamura").getByText("sees nothing").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Remove Chi Nakamura" }).click();

@@ -12,10 +12,10 @@ type Records = Exclude<Body<"sync-appointments">, string>;
 
 const hour = 3_600_000;
 
-/** Returns the records of a facility's list: some appointments from tomorrow on. */
-function records(count: number): Records {
+/** Returns the records of a facility's list: some appointments from a day after a time on. */
+function records(now: number, count: number): Records {
   return Array.from({ length: count }, (_, i) => {
-    const start = Date.now() + 24 * hour + i * (hour / 2);
+    const start = now + 24 * hour + i * (hour / 2);
     return {
       external_id: `slot-${i}`,
       starts_at: new Date(start - (start % hour)).toISOString(),
@@ -38,21 +38,22 @@ export async function feeds(v: Visit): Promise<string> {
   const [own] = unwrap(await v.as("staff").facilities.list().page()).items;
   const { id } = unwrap(await v.as("admin").facilities.list().page()).items.find((f) => f.id !== own?.id)!;
   const outcomes: string[] = [];
+  const now = Date.now(); // of all of them: the hour may end meanwhile
   const send = async (list: Records, minutesAgo: number, allow_mass_cancel = false) => {
-    const as_of = new Date(Date.now() - minutesAgo * 60_000).toISOString();
+    const as_of = new Date(now - minutesAgo * 60_000).toISOString();
     const sent = await v.as("dispatcher").appointments.sync(id, list, { as_of, allow_mass_cancel });
     outcomes.push(!sent.ok ? sent.error.code : sent.value.superseded ? "superseded" : "applied");
   };
-  await send(records(24), 40, true);
-  const moved = records(26).slice(1);
+  await send(records(now, 24), 40, true);
+  const moved = records(now, 26).slice(1);
   for (const record of moved.slice(0, 4)) record.status = "ARRIVED";
   await send(moved, 20);
-  await send(records(24), 30);
-  const wrong = records(26);
+  await send(records(now, 24), 30);
+  const wrong = records(now, 26);
   wrong[6]!.patient.birth_date = "01/02/1980";
   wrong[11]!.ends_at = "tomorrow";
   await send(wrong, 10);
-  await send(records(2), 5);
+  await send(records(now, 2), 5);
   assert.deepEqual(outcomes, ["applied", "applied", "superseded", "validation_failed", "mass_cancellation"]);
   return id;
 }

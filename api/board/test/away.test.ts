@@ -73,8 +73,10 @@ test("a change whose answer was lost is told, and sent again it is done once", a
   const id = await submitted(v, { pickup_address: "11 Unanswered St" });
   await card(page, "SUBMITTED", "11 Unanswered").click();
   const keys = await loseAnswers(page, "**/assign");
+  const lost = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/assign"));
   await page.getByRole("button", { name: "Assign to Again" }).click();
   await card(page, "ASSIGNED", "11 Unanswered").waitFor();
+  await lost; // it is tried from now on for so long
   await page.clock.fastForward(200_000);
   const unanswered = page.getByRole("region", { name: "Not done yet" }).getByRole("listitem");
   await unanswered.getByText("was not answered").waitFor();

@@ -31,7 +31,7 @@ try {
     say("  loading", tasks);
   }
   let seen = { rows: 0, seen: 0 };
-  say("scrolling", await tasksOf(page, async () => void (seen = await scroll(page))));
+  say("scrolling", await tasksOf(page, async () => void (seen = await scroll(page, pickups))));
   console.log(`  to row ${seen.seen}; never more than ${seen.rows} rows in the page`);
   // With every card read, another's change is still shown at once.
   const last = await many(v, 1, { pickup_address: "1 Latecomer St" });

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { eventually } from "./wait.js";
+
 /** A server of its own on a database that others serve too. */
 export type Killable = {
   url: string;
@@ -30,14 +32,14 @@ export async function serveKillable(databaseUrl: string): Promise<Killable> {
     const env = { ...process.env, DATABASE_URL: databaseUrl, WAYBILL_LOG_LEVEL: "error" };
     const args = ["dev", "--addr", address, "--ready-file", readyFile];
     child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
-    while (child.exitCode === null) {
+    while (child.exitCode === null && child.signalCode === null) {
       try {
         return (JSON.parse(await readFile(readyFile, "utf8")) as { url: string }).url;
       } catch {
         await sleep(100); // the file is renamed into place whole
       }
     }
-    throw new Error(`waybill dev ended with ${child.exitCode}`);
+    throw new Error(`waybill dev ended with ${child.exitCode ?? child.signalCode}`);
   };
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -49,7 +51,8 @@ export async function serveKillable(databaseUrl: string): Promise<Killable> {
   return {
     url,
     kill,
-    start: async () => void (await run(new URL(url).host)),
+    // Another program may have the port for a moment, for a connection of its own.
+    start: () => eventually(async () => void (await run(new URL(url).host))),
     close: async () => {
       await kill();
       await rm(folder, { recursive: true });

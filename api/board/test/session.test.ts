@@ -101,7 +101,7 @@ test("a logout leaves the page at once while the server is away, and the server 
   await page.getByText("No connection to the server since").waitFor();
   // Nothing that takes time comes between: what the click leaves is read in the same task as React renders it.
   await page.getByRole("button", { name: "Log out" }).click();
-  await page.getByText("You are logged out.").waitFor({ timeout: 5_000 });
+  await page.getByText("You are logged out.").waitFor();
   assert.equal(await stored(page), "{}");
   assert.equal(await known(), 200);
   proxy.up();

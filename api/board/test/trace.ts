@@ -1,3 +1,4 @@
+import { limit } from "../../ts/dist/test/wait.js";
 import type { Page } from "./visit.js";
 
 // What the browser's own trace says of the dispatcher's page.
@@ -46,11 +47,14 @@ export async function load(page: Page): Promise<{ paint: number; cards: number }
   });
 }
 
-/** Scrolls through the column of waiting pickups to its end. Returns how many rows the page had at most. */
-export async function scroll(page: Page): Promise<{ rows: number; seen: number }> {
+/**
+ * Scrolls through the column of waiting pickups, of which there are so many, for as long as it gets further: it waits
+ * for what is not read yet. Returns to which row it came, and how many rows the page had at most.
+ */
+export async function scroll(page: Page, pickups: number): Promise<{ rows: number; seen: number }> {
   await page.locator("[data-status=SUBMITTED] .cards").hover();
   let [rows, seen, before] = [0, 0, -1];
-  for (let still = 0; still < 40;) {
+  for (let moved = Date.now(); seen < pickups && Date.now() < moved + limit;) {
     await page.mouse.wheel(0, 900);
     await page.waitForTimeout(16);
     const at = await page.locator("[data-status=SUBMITTED] .cards").evaluate((list) => {
@@ -58,7 +62,7 @@ export async function scroll(page: Page): Promise<{ rows: number; seen: number }
       const last = Math.max(...shown.map((row) => Number(row.getAttribute("aria-rowindex"))));
       return { top: list.scrollTop, rows: shown.length, last };
     });
-    still = at.top === before ? still + 1 : 0;
+    if (at.top !== before) moved = Date.now();
     before = at.top;
     rows = Math.max(rows, at.rows);
     seen = Math.max(seen, at.last);

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { type Body, createWaybill, unwrap, type Waybill } from "../../ts/dist/src/index.js";
 import { launch } from "../../ts/dist/test/browser.js";
 import { type Server, start } from "../../ts/dist/test/server.js";
+import { others, tell } from "../../ts/dist/test/tell.js";
 import { type Canaries, plant } from "./canaries.js";
 import { delayed, throttled } from "./slow.js";
-import { follow } from "./wait.js";
+import { eventually, follow, limit, settled } from "./wait.js";
 import { type Watch, watch } from "./watch.js";
 
 type Browser = Awaited<ReturnType<typeof launch>>;
@@ -39,6 +40,7 @@ export type Visit = {
 /** Starts the server, with some settings, and the browser. */
 export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   const log = logOf();
+  others.push(log.warnings);
   const launching = launch();
   const started = await start({ WAYBILL_LOG_LEVEL: "debug", ...settings }, log.add).catch(async (error) => {
     await (await launching).close(); // else the tests' process would not end
@@ -65,8 +67,10 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
     { url = server.url, measured = false, ...options }: Opening = {},
   ) => {
     const page = await (await browser.newContext(options)).newPage();
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(limit);
+    tell(page, role ?? "somebody");
     follow(page);
+    await page.addInitScript(keepNotices);
     // As where the server is reached without TLS under another name than localhost.
     await page.addInitScript("delete Crypto.prototype.randomUUID");
     const watched = await watch(page, canaries, role, measured);
@@ -100,11 +104,16 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
       await live(page).waitFor();
       await watched.streamed();
       await canaries.stir();
+      await settled(page);
       return page;
     },
     complaints: async () => {
       await heard();
-      for (const context of browser.contexts()) await context.close();
+      for (const context of browser.contexts()) {
+        // What a route still has in hand would fail with its page, and be nobody's failure.
+        for (const page of context.pages()) await page.unrouteAll({ behavior: "ignoreErrors" });
+        await context.close();
+      }
       complaints.push(...log.search([...canaries.patients, ...secrets]));
       const found = complaints;
       [complaints, watches] = [[], []];
@@ -119,6 +128,15 @@ export async function visit(settings: NodeJS.ProcessEnv = {}): Promise<Visit> {
   };
 }
 
+/** Runs in the page: a notice goes by itself after some seconds, on a busy machine before a test has looked. */
+function keepNotices(): void {
+  const { setTimeout } = window;
+  window.setTimeout = ((run: () => void, ms?: number, ...args: unknown[]) =>
+    setTimeout(run, ms === 4_000 || ms === 12_000 ? 60_000 : ms, ...args)) as typeof window.setTimeout;
+}
+
+const isWarning = (line: string) => /level=(WARN|ERROR)/.test(line);
+
 /** Keeps what the server logs. Warnings and errors go to the tests' own output, too. */
 function logOf() {
   let text = "";
@@ -126,9 +144,15 @@ function logOf() {
   return {
     add: (more: string) => {
       text += more;
-      for (const line of more.split("\n")) if (/level=(WARN|ERROR)/.test(line)) process.stderr.write(`${line}\n`);
+      for (const line of more.split("\n")) if (isWarning(line)) process.stderr.write(`${line}\n`);
     },
     last: () => text.slice(-2_000),
+    warnings: () =>
+      text
+        .split("\n")
+        .filter(isWarning)
+        .slice(-8)
+        .map((line) => `the server logged: ${line}`),
     requests: () => text.split("msg=request ").length - 1,
     search: (words: string[]) => {
       const end = text.lastIndexOf("\n") + 1;
@@ -151,6 +175,18 @@ export function userOf(server: Server, role: Role) {
   const user = server.users.find((u) => u.role === role);
   assert(user);
   return user;
+}
+
+/**
+ * Chooses in a field, by default the first option. Its list closes when the page below it moves, as where an answer
+ * comes late: it is opened again.
+ */
+export async function choose(page: Page, field: RegExp, name?: string | RegExp): Promise<void> {
+  const option = page.getByRole("option", name === undefined ? {} : { name, exact: true }).first();
+  await eventually(async () => {
+    if (!(await page.getByRole("listbox").first().isVisible())) await page.getByRole("button", { name: field }).click();
+    await option.click({ timeout: 10_000 });
+  });
 }
 
 export function live(page: Page) {

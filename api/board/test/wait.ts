@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, limit } from "../../ts/dist/test/wait.js";
 import type { Page } from "./visit.js";
 
-export { eventually };
+export { eventually, limit };
 
 type Request = { url: () => string };
 
@@ -32,7 +32,8 @@ export async function settled(page: Page): Promise<void> {
   const open = asked.get(page);
   assert(open);
   let quiet = 0;
-  for (const end = Date.now() + limit; quiet < 3; await sleep(50)) {
+  // Longer than the pause between two reads of what events have changed.
+  for (const end = Date.now() + limit; quiet < 10; await sleep(50)) {
     assert.ok(Date.now() < end, `no answer to ${[...open].map((request) => request.url()).join(", ")}`);
     await page.evaluate("0"); // behind what the page does with the answers
     quiet = open.size === 0 ? quiet + 1 : 0;

@@ -1,5 +1,9 @@
-import type { Page, Role } from "./visit.js";
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { limit } from "../../ts/dist/test/wait.js";
 import type { Canaries } from "./canaries.js";
+import type { Page, Role } from "./visit.js";
 
 /** Listens to all that a page sends, gets, stores and shows, and returns what must not have been among it. */
 export type Watch = {
@@ -93,7 +97,12 @@ export async function watch(
   if (!measured) await page.addInitScript(observe, { foreign: foreignTo(role), patients: canaries.patients });
   return {
     role,
-    streamed: () => first,
+    streamed: async () => {
+      const late = new AbortController();
+      const never = sleep(limit, undefined, late).then(() => assert.fail("nothing of the page's stream was heard"));
+      await Promise.race([first, never]);
+      late.abort();
+    },
     search: async () => {
       if (!page.isClosed()) {
         heard.push({ where: "the page", text: await page.content() });
@@ -125,10 +134,13 @@ async function followStream(page: Page, onText: (text: string) => void): Promise
   cdp.on("Network.responseReceived", ({ requestId, response }) => {
     if (!isStream(response.url) || response.status !== 200) return;
     streams.add(requestId);
-    cdp.send("Network.streamResourceContent", { requestId }).then(
-      ({ bufferedData }) => say(bufferedData),
-      () => {}, // it was cut
-    );
+    // One that has ended by now has its content like any other answer, unless it was cut.
+    const whole = () =>
+      cdp
+        .send("Network.getResponseBody", { requestId })
+        .then(({ body, base64Encoded }) => (base64Encoded ? say(body) : onText(body)));
+    const streamed = cdp.send("Network.streamResourceContent", { requestId });
+    streamed.then(({ bufferedData }) => say(bufferedData), whole).catch(() => {});
   });
   cdp.on("Network.dataReceived", ({ requestId, data }) => {
     if (data !== undefined && streams.has(requestId)) say(data);

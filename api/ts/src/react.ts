@@ -70,11 +70,12 @@ const noRetry = { retry: false } as const;
 /** Reads one value: useValue("get-pickup", id). */
 export function useValue<Id extends ReadId>(id: Id, ...args: Arguments[Id]): UseQueryResult<Value<Id>, Failure<Id>> {
   const waybill = useWaybill();
+  const cache = useQueryClient();
   return useQuery<Value<Id>, Failure<Id>>({
     queryKey: [id, ...args],
     queryFn: async ({ signal }) => {
       const read = functionOf(waybill, id)(...withOptions(id, args, { signal }));
-      return unwrap((await read) as Result<Id>) as Value<Id>;
+      return expected(cache, unwrap((await read) as Result<Id>) as Value<Id>);
     },
     ...noRetry,
   });
@@ -86,11 +87,13 @@ export function useList<Id extends ListId>(
   ...args: Arguments[Id]
 ): UseInfiniteQueryResult<ItemOf<Id>[], Failure<Id>> {
   const waybill = useWaybill();
+  const cache = useQueryClient();
   return useInfiniteQuery<ListPage<Id>, Failure<Id>, ItemOf<Id>[], unknown[], string | undefined>({
     queryKey: [id, ...args],
     queryFn: async ({ pageParam, signal }) => {
       const listing = functionOf(waybill, id)(...args) as Listing<Id>;
-      return unwrap(await listing.page(pageParam, signal)) as ListPage<Id>;
+      const page = unwrap(await listing.page(pageParam, signal)) as ListPage<Id>;
+      return { ...page, items: page.items.map((item) => expected(cache, item)) };
     },
     initialPageParam: undefined,
     getNextPageParam: (last) => last.next,
@@ -103,8 +106,8 @@ type ListPage<Id extends OperationId> = { items: ItemOf<Id>[]; next: string | un
 
 export type CallHookOptions<Id extends WriteId> = {
   /**
-   * Shows at once what the call is expected to make of the row whose id is the first argument. If it is
-   * refused, the row is shown as it was.
+   * Shows at once what the call is expected to make of the row whose id is the first argument, also where that is
+   * read again before the call is answered. If it is refused, the row is shown as it was.
    */
   predict?: (...args: Arguments[Id]) => Partial<Value<Id>>;
   /** Tries each call: nothing is written, and the cache stays as it is, without predict. */
@@ -149,9 +152,12 @@ export function useCall<Id extends WriteId>(
       const rowId = (args as unknown[])[0];
       if (predict === undefined || dryRun || typeof rowId !== "string") return undefined;
       await cache.cancelQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
-      return replace(cache, rowId, (row) => ({ ...row, ...predict(...args) }));
+      const changes = predict(...args);
+      const { row } = replace(cache, rowId, (row) => ({ ...row, ...changes }));
+      return { row, forget: expect(cache, rowId, { version: row?.version, changes }) };
     },
     onError: (error, args, before) => {
+      before?.forget();
       onError?.(error, args);
       const rowId = (args as unknown[])[0];
       if (before === undefined || typeof rowId !== "string") return;
@@ -162,7 +168,8 @@ export function useCall<Id extends WriteId>(
       const answered: unknown = value;
       if (!dryRun && isRow(answered)) replace(cache, answered.id, (row) => newer(row, answered));
     },
-    onSettled: async () => {
+    onSettled: async (_value, _error, _args, before) => {
+      before?.forget();
       if (!dryRun) await cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, id) });
     },
     ...noRetry,
@@ -259,7 +266,29 @@ function apply(cache: QueryClient, event: Schema<"PickupEvent">): void {
 }
 
 type Row = { id: string; version?: number; [member: string]: unknown };
-type Snapshot = { row: Row | undefined };
+
+/** A row as it was before a call, and what has reads know that the call is answered. */
+type Snapshot = { row: Row | undefined; forget: () => void };
+
+/** What a call that is not answered yet is expected to make of a row, as long as the row has the version. */
+type Expected = { version: number | undefined; changes: object };
+
+const calls = new WeakMap<QueryClient, Map<string, Expected>>();
+
+/** Has what is read of a row be shown as a call is expected to make it. Returns a function that ends that. */
+function expect(cache: QueryClient, id: string, what: Expected): () => void {
+  const all = calls.get(cache) ?? new Map<string, Expected>();
+  calls.set(cache, all.set(id, what));
+  return () => {
+    if (all.get(id) === what) all.delete(id);
+  };
+}
+
+/** Returns what was read, as the call that is on its way is expected to make it. */
+function expected<T>(cache: QueryClient, read: T): T {
+  const call = isRow(read) ? calls.get(cache)?.get(read.id) : undefined;
+  return call && isRow(read) && read.version === call.version ? { ...read, ...call.changes } : read;
+}
 
 function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
@@ -276,7 +305,7 @@ function hasRowsOf(queryKey: readonly unknown[], id: keyof Table): boolean {
 }
 
 /** Replaces a row in every query that has it. Returns it as it was. */
-function replace(cache: QueryClient, id: string, change: (row: Row) => Row): Snapshot {
+function replace(cache: QueryClient, id: string, change: (row: Row) => Row): { row: Row | undefined } {
   let before: Row | undefined;
   const changed = (row: unknown): unknown => {
     if (!isRow(row) || row.id !== id) return row;

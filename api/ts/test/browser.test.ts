@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
 
@@ -10,7 +10,8 @@ import { operationOf, stepsOf } from "./arazzo.js";
 import { launch, serveSite, type Site } from "./browser.js";
 import type { Asked, Edits, Walk } from "./page/walk.js";
 import { type Server, start } from "./server.js";
-import { eventually } from "./wait.js";
+import { tell } from "./tell.js";
+import { eventually, limit } from "./wait.js";
 
 let server: Server;
 let site: Site;
@@ -28,9 +29,19 @@ after(async () => {
   await server?.stop();
 });
 
+// Its pages would go on reading while the next test runs.
+afterEach(async () => {
+  for (const context of browser.contexts()) {
+    for (const page of context.pages()) await page.unrouteAll({ behavior: "ignoreErrors" });
+    await context.close();
+  }
+});
+
 /** Opens a page under a host name, which is part of its origin. */
 async function open(host: string, file = ""): Promise<Page> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(limit);
+  tell(page, "a page");
   await page.goto(`http://${host}:${site.port}/${file}`);
   return page;
 }
@@ -95,7 +106,8 @@ test("a page of another origin, with the packed client, walks the Arazzo documen
     recorded: transitions,
     refused: "illegal_transition",
   } satisfies Walk);
-  assert.deepEqual(answered, steps.map(({ operation, status }) => `${operation}: ${status}`));
+  const expected = steps.map(({ operation, status }) => `${operation}: ${status}`);
+  await eventually(() => assert.deepEqual(answered, expected)); // the browser may tell of an answer behind the page
   assert.deepEqual(walked.statuses, steps.flatMap(({ pickup }) => pickup ?? []));
   assert.deepEqual(problems, []);
 });
@@ -129,7 +141,7 @@ test("a page in a browser, with the packed client, shows mocks: a list, and erro
   await page.evaluate(() => window.mock.refuseOnce());
   await page.evaluate(() => window.mock.show());
   await page.getByRole("heading", { name: "2 Mission St" }).waitFor();
-  assert.equal(await page.getByRole("heading").count(), 2);
+  await eventually(async () => assert.equal(await page.getByRole("heading").count(), 2));
   await page.getByRole("button", { name: "Assign" }).first().click();
   await page.getByRole("alert").getByText("driver_busy").waitFor();
   await page.getByRole("button", { name: "Assign" }).first().click();
@@ -248,7 +260,8 @@ test("hooks read again what they show when the history of the stream has ended, 
   await page.locator('main[data-state="open"]').waitFor();
   unwrap(await as("dispatcher").pickups.cancel(id));
   await status.getByText("CANCELED").waitFor();
-  assert.deepEqual(asked, [undefined, "0123456789ab-1-2", undefined]);
+  const others = asked.filter((after, i) => i === 0 || after !== asked[i - 1]); // what is not answered is asked again
+  assert.deepEqual(others, [undefined, "0123456789ab-1-2", undefined]);
 });
 
 test("the client is small", async () => {

@@ -58,7 +58,9 @@ test("a pickup goes from draft to delivered, and the stream tells of it", async 
 
   const assigned = unwrap(await as.dispatcher.POST("/v1/pickups/{pickup_id}/dispatch", path));
   assert(assigned.driver_id);
-  const first = await stream.next();
+  // A stream begins with what was made since the oldest open transaction of the server.
+  let first = await stream.next();
+  while (!first.done && [undefined, "submit"].includes(first.value.event?.transition)) first = await stream.next();
   assert(!first.done);
   assert.equal(first.value.event?.transition, "dispatch");
   stop.abort(); // the connection is lost, and the pickup moves on

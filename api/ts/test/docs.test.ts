@@ -7,7 +7,8 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { launch } from "./browser.js";
 import { type Server, start } from "./server.js";
-import { eventually } from "./wait.js";
+import { tell } from "./tell.js";
+import { eventually, limit } from "./wait.js";
 
 let server: Server;
 let browser: Browser;
@@ -38,7 +39,8 @@ afterEach(() => {
 async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(limit);
+  tell(page, "a reader");
   page.on("console", (message) => {
     // Chromium logs each answer of 400 and more.
     if (!message.text().startsWith("Failed to load resource")) complaints.push(`${path} logs: ${message.text()}`);

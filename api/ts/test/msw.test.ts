@@ -14,7 +14,7 @@ import type { Operation } from "../src/types.js";
 const origin = "https://waybill.example";
 const mock = waybillHandlers({ origin });
 const server = setupServer(...mock.handlers);
-const waybill = createWaybill({ baseUrl: origin, token: "x", firstPause: 1, longestPause: 2, deadline: 2_000 });
+const waybill = createWaybill({ baseUrl: origin, token: "x", firstPause: 1, longestPause: 2 });
 const id = "01234567-89ab-7cde-8f01-23456789abcd";
 
 before(() => server.listen({ onUnhandledRequest: "error" }));

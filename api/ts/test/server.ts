@@ -48,7 +48,7 @@ export async function start(settings: NodeJS.ProcessEnv = {}, onLog?: (text: str
   );
   if (onLog) child.stderr?.setEncoding("utf8").on("data", onLog);
   const stop = async () => {
-    if (child.exitCode === null && child.pid !== undefined) {
+    if (!hasEnded(child) && child.pid !== undefined) {
       const ended = once(child, "exit");
       process.kill(-child.pid, "SIGINT");
       await ended;
@@ -63,13 +63,18 @@ export async function start(settings: NodeJS.ProcessEnv = {}, onLog?: (text: str
   }
 }
 
+/** Whether it is over, by itself or by a signal, such as the system's when there is no memory left. */
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 async function ready(file: string, child: ChildProcess): Promise<Ready> {
-  while (child.exitCode === null) {
+  while (!hasEnded(child)) {
     try {
       return JSON.parse(await readFile(file, "utf8"));
     } catch {
       await sleep(100); // the file is renamed into place whole
     }
   }
-  throw new Error(`waybill dev ended with ${child.exitCode}`);
+  throw new Error(`waybill dev ended with ${child.exitCode ?? child.signalCode}`);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long what must come may take: a busy machine is slow, and a test that passes does not wait for it. */
-export const limit = 30_000;
+export const limit = 120_000;
 
 /**
  * Repeats what asserts until it passes: what a page shows may come in several answers, of which a test has waited for

@@ -62,21 +62,29 @@ test("the events that the server sends to a webhook endpoint are verified", asyn
     const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
     const endpoint = unwrap(await admin.webhooks.createEndpoint({ url, events: ["cancel"] }));
     assert(endpoint.secret);
+    // What was answered late, on a busy machine, comes once more.
+    const next = async (type: string) => {
+      for (;;) {
+        const request = came.find(({ body }) => JSON.parse(body).type === type);
+        if (request) return request;
+        await sleep(50);
+      }
+    };
     unwrap(await admin.webhooks.pingEndpoint(endpoint.id));
-    while (came.length < 1) await sleep(50);
-    const ping = await verifyWebhook<WebhookRequest>(endpoint.secret, came[0]!.headers, came[0]!.body);
+    const pinged = await next("webhook.ping");
+    const ping = await verifyWebhook<WebhookRequest>(endpoint.secret, pinged.headers, pinged.body);
     assert(ping.type === "webhook.ping" && "endpoint_id" in ping.data);
     assert.equal(ping.data.endpoint_id, endpoint.id);
     const pickup = unwrap(await as("staff").pickups.create(order));
     unwrap(await as("staff").pickups.cancel(pickup.id));
-    while (came.length < 2) await sleep(50);
-    const event = await verifyWebhook<PickupEventRequest>(endpoint.secret, came[1]!.headers, came[1]!.body);
+    const canceled = await next("pickup.cancel");
+    const event = await verifyWebhook<PickupEventRequest>(endpoint.secret, canceled.headers, canceled.body);
     assert.equal(event.type, "pickup.cancel");
     assert.equal(event.data.pickup_id, pickup.id);
     assert.equal(event.data.to_status, "CANCELED");
-    assert.equal(came[1]!.headers["webhook-id"], event.data.id);
+    assert.equal(canceled.headers["webhook-id"], event.data.id);
     const other = "whsec_b3RoZXIgc2VjcmV0IG9mIDI0IGJ5dGVzLg==";
-    await assert.rejects(verifyWebhook(other, came[1]!.headers, came[1]!.body), Unsigned);
+    await assert.rejects(verifyWebhook(other, canceled.headers, canceled.body), Unsigned);
     unwrap(await admin.webhooks.deleteEndpoint(endpoint.id));
   } finally {
     receiver.close();

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +97,30 @@ func (c testCase) api() bool {
 }
 
 const document = "api/openapi.yaml"
+
+var oasdiff struct {
+	once    sync.Once
+	program []byte
+	err     error
+}
+
+// built returns the command that runs oasdiff as the settings' builds it: go looks at all its sources each time, to see
+// whether they have changed.
+func built(t *testing.T, s *settings.Settings) []string {
+	t.Helper()
+	if !slices.Equal(s.Oasdiff[:2], []string{"go", "tool"}) {
+		t.Fatalf("oasdiff is run by %v, want go tool", s.Oasdiff)
+	}
+	oasdiff.once.Do(func() {
+		tool := exec.Command("go", slices.Concat([]string{"tool", "-n"}, s.Oasdiff[2:])...)
+		tool.Dir = s.Root
+		oasdiff.program, oasdiff.err = tool.Output()
+	})
+	if oasdiff.err != nil {
+		t.Fatal(oasdiff.err)
+	}
+	return []string{strings.TrimSpace(string(oasdiff.program))}
+}
 
 // withDocument returns a tree with the document of the cases in place of the project's, and nothing declared.
 func withDocument(t *testing.T, base tree.Tree) tree.Tree {
@@ -195,6 +221,7 @@ func judge(t *testing.T, folder string, least int, check func(*testing.T, testCa
 			}
 			if c.api() {
 				dbtest.Thorough(t, "oasdiff is built for it")
+				s.Oasdiff = built(t, &s)
 				base = withDocument(t, base)
 			}
 			last := old[len(old)-1].Number

@@ -113,7 +113,7 @@ func (m Measure) plans(ctx context.Context, c *change.Change, d *server.Database
 		return nil, nil
 	}
 	defer m.clock.begin("plans")()
-	return queries.Before(ctx, c, d)
+	return queries.Before(ctx, c, d, m.state(d))
 }
 
 // filled returns a database of the base with rows.
@@ -122,14 +122,18 @@ func (m Measure) filled(ctx context.Context, c *change.Change, s *server.Server)
 	if err != nil || m.Rows == 0 || c.Settings.Fill == "" {
 		return empty, err
 	}
-	key := empty.Schema + " with rows " + strconv.Itoa(m.Rows)
-	schema := empty.Schema
+	key, schema := m.state(empty), empty.Schema
 	defer m.clock.begin("making rows")()
 	filled, err := s.Prepared(ctx, key, func() (*server.Database, error) { return empty, m.fill(ctx, c, empty) })
 	if err == nil {
 		filled.Schema = schema
 	}
 	return filled, err
+}
+
+// state tells a database of the base with the measure's rows from others.
+func (m Measure) state(d *server.Database) string {
+	return d.Schema + " with rows " + strconv.Itoa(m.Rows)
 }
 
 func (m Measure) fill(ctx context.Context, c *change.Change, d *server.Database) error {

@@ -10,12 +10,13 @@ import (
 
 	pg "github.com/sqlc-dev/oliphant"
 
+	"waybill/cmd/schemaguard/memo"
 	"waybill/cmd/schemaguard/tree"
 	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// Migration is one file.
+// Migration is one file. Nobody changes it once it is read.
 type Migration struct {
 	Path          string
 	Number        int64 // 0 if the name has none
@@ -50,8 +51,14 @@ func Read(t tree.Tree, folder string) (all []*Migration) {
 	return all
 }
 
+var parsed memo.Of[memo.File, *Migration]
+
 // Parse reads a migration.
 func Parse(name, text string) *Migration {
+	return parsed.Get(memo.File{Name: name, Text: text}, func() *Migration { return parse(name, text) })
+}
+
+func parse(name, text string) *Migration {
 	m := &Migration{Path: name, Text: text}
 	if parts := number.FindStringSubmatch(path.Base(name)); parts != nil {
 		m.Number, _ = strconv.ParseInt(parts[1], 10, 64)

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -114,9 +116,30 @@ type plan struct {
 	faults  []finding.Finding
 }
 
-// Before returns the plans of the base's statements on a database of the base with rows.
-func Before(ctx context.Context, c *change.Change, d *server.Database) (Plans, error) {
-	return plansOf(ctx, c, d, query.Read(c.Base, c.Settings.Queries))
+// Before returns the plans of the base's statements on a database of the base with rows, which are those of state:
+// on a copy of it, a statement has the plan that it had.
+func Before(ctx context.Context, c *change.Change, d *server.Database, state string) (Plans, error) {
+	all, plans := query.Read(c.Base, c.Settings.Queries), Plans{}
+	known, _ := d.Server().Memory.LoadOrStore("plans of "+state, &sync.Map{})
+	var unknown []query.Query
+	for _, q := range all {
+		if p, ok := known.(*sync.Map).Load(q); ok {
+			plans[q.SQL] = p.(plan)
+		} else {
+			unknown = append(unknown, q)
+		}
+	}
+	if len(unknown) == 0 {
+		return plans, nil
+	}
+	now, err := plansOf(ctx, c, d, unknown)
+	for _, q := range unknown {
+		if p, planned := now[q.SQL]; planned {
+			known.(*sync.Map).Store(q, p)
+		}
+	}
+	maps.Copy(plans, now)
+	return plans, err
 }
 
 func plansOf(ctx context.Context, c *change.Change, d *server.Database, all []query.Query) (Plans, error) {

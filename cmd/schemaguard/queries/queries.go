@@ -18,7 +18,7 @@ import (
 // CheckTexts runs the rules that need no database.
 func CheckTexts(c *change.Change) (all []finding.Finding) {
 	for _, q := range query.Read(c.Head, c.Settings.Queries) {
-		nodes, err := syntax.Parse(q.Source)
+		nodes, err := query.Nodes(q.Source)
 		if err != nil {
 			continue // PostgreSQL says so
 		}

@@ -97,7 +97,7 @@ func shown(fields []pgconn.FieldDescription, protected map[column]string) string
 // computed returns the name of a protected column from which a value of the result is computed, or "": one with
 // such a name, in a statement that reads such a table.
 func computed(q query.Query, tables []string, protected map[column]string) (name string) {
-	nodes, err := syntax.Parse(q.SQL)
+	nodes, err := query.Nodes(q.SQL)
 	if err != nil || !reads(nodes, tables) {
 		return ""
 	}
@@ -124,7 +124,7 @@ func reads(nodes []*pg.Node, tables []string) (yes bool) {
 
 // records reports whether a statement inserts into a table.
 func records(q query.Query, table string) (yes bool) {
-	nodes, err := syntax.Parse(q.SQL)
+	nodes, err := query.Nodes(q.SQL)
 	if err != nil {
 		return false
 	}

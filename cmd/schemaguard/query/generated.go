@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"waybill/cmd/schemaguard/memo"
 	"waybill/cmd/schemaguard/tree"
 )
 
@@ -14,22 +15,39 @@ import (
 // of that state sends, with every * replaced by the columns of that time.
 func Generated(t tree.Tree, folders []string) (all []Query, err error) {
 	for _, p := range t.Under(folders, ".sql.go") {
-		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, p, t[p], parser.SkipObjectResolution)
-		if err != nil {
-			return nil, err
+		f := files.Get(memo.File{Name: p, Text: t[p]}, func() generated { return constants(p, t[p]) })
+		if f.err != nil {
+			return nil, f.err
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
-				if q, ok := constant(spec.Values[0]); ok {
-					q.Path, q.Line = p, fset.Position(spec.Pos()).Line
-					all = append(all, q)
-				}
-			}
-			return true
-		})
+		all = append(all, f.all...)
 	}
 	return all, nil
+}
+
+// generated are the statements of a file of Go, or why it cannot be read.
+type generated struct {
+	all []Query
+	err error
+}
+
+var files memo.Of[memo.File, generated]
+
+func constants(p, text string) (g generated) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, p, text, parser.SkipObjectResolution)
+	if err != nil {
+		return generated{err: err}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			if q, ok := constant(spec.Values[0]); ok {
+				q.Path, q.Line = p, fset.Position(spec.Pos()).Line
+				g.all = append(g.all, q)
+			}
+		}
+		return true
+	})
+	return g
 }
 
 // constant reads a statement from its constant, which begins with sqlc's annotation.

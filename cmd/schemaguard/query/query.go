@@ -3,12 +3,17 @@ package query
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/schemaguard/memo"
 	"waybill/cmd/schemaguard/tree"
 	"waybill/cmd/sqlguard/project"
 	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
 )
 
 // Query is a statement with a name.
@@ -23,6 +28,23 @@ type Query struct {
 
 // ID tells the statement from others, by its place: where sqlc writes several packages, some have the same name.
 func (q Query) ID() string { return q.Path + ":" + strconv.Itoa(q.Line) }
+
+// nodes are the trees of a text, or why there are none.
+type nodes struct {
+	all []*pg.Node
+	err error
+}
+
+var trees memo.Of[string, nodes]
+
+// Nodes returns the trees of a query's text, its Source or its SQL, which nobody changes.
+func Nodes(text string) ([]*pg.Node, error) {
+	n := trees.Get(text, func() (n nodes) {
+		n.all, n.err = syntax.Parse(text)
+		return n
+	})
+	return n.all, n.err
+}
 
 // Read returns the statements of the folders' files.
 func Read(t tree.Tree, folders []string) (all []Query) {
@@ -44,8 +66,14 @@ func Whole(t tree.Tree, folder string) (all []Query) {
 	return all
 }
 
+var parsed memo.Of[memo.File, []Query]
+
 // Parse returns the statements of a file.
-func Parse(file, text string) (all []Query) {
+func Parse(file, text string) []Query {
+	return slices.Clone(parsed.Get(memo.File{Name: file, Text: text}, func() []Query { return parse(file, text) }))
+}
+
+func parse(file, text string) (all []Query) {
 	for _, q := range project.Queries(project.NewFile(file, text)) {
 		spans := sqltext.Statements(q.Text)
 		if q.Name == "" || len(spans) == 0 {

@@ -52,7 +52,7 @@ func (f *Facts) writtenByMigrations(c *change.Change) *Facts {
 	}
 	read, written := map[string]bool{}, map[string]bool{}
 	for _, q := range slices.Concat(query.Read(c.Base, c.Settings.Queries), query.Read(c.Head, c.Settings.Queries)) {
-		nodes, err := syntax.Parse(q.SQL)
+		nodes, err := query.Nodes(q.SQL)
 		if err != nil {
 			return &Facts{nil, f.volatile, f.domains, f.types, f.checks} // it may write any of them
 		}

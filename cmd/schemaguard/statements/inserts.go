@@ -37,7 +37,7 @@ func requiredColumns(ctx context.Context, conn *pgx.Conn) (map[string][]string, 
 
 // lacking returns the required columns that a statement's INSERTs with a list of columns leave out.
 func lacking(q query.Query, required map[string][]string) (all []string) {
-	nodes, err := syntax.Parse(q.SQL)
+	nodes, err := query.Nodes(q.SQL)
 	if err != nil {
 		return nil
 	}

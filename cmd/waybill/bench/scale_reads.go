@@ -20,6 +20,13 @@ type ScaleRead struct {
 
 // Limits of the pages of 8 KB that an operation may read for the fifty rows that it shows. A list that shows
 // patients records each in the audit log, whose index takes five or six pages a row.
+//
+// A search by two common words takes more than mostPatientPages: words are asked for by their beginnings, and a
+// facility's entries are in the order of whole words. Those of two words cannot be merged by patient, and need not be:
+// an entry has all words of its patient, so that the entries of one word tell who has the other, each at one look. What
+// costs is that these entries are spread over the table. PostgreSQL asks the visibility map whether an entry is to be
+// seen, of which a page says so of 255 MB: at a million patients, most looks take another page than the one before.
+// Fewer looks would make shorter pages, which cost as much for each patient.
 const (
 	mostPages        = 500
 	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient

@@ -3,7 +3,7 @@ import { useList, useValue, useWaybill } from "@waybill/client/react";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, moneyOf, shortId } from "../format";
+import { fullTimeOf, localOf, moneyOf, shortId } from "../format";
 import { useNotices } from "../parts/notices";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
@@ -44,7 +44,7 @@ export function Accounts({ id }: { id: string | undefined }) {
 const month = 30 * 24 * 3_600_000;
 
 function Statement({ id, name }: { id: string; name: string | undefined }) {
-  const { range, fields } = useDays(new Date(Date.now() - month).toISOString().slice(0, 10));
+  const { range, fields } = useDays(localOf(new Date(Date.now() - month)).slice(0, 10));
   const statement = useValue("get-account-statement", id, range);
   const { data } = statement;
   return (

@@ -4,8 +4,8 @@ import { useCall, useList } from "@waybill/client/react";
 import { useEffect } from "react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, shortId, spanOf, timeOf } from "../format";
-import { useNow } from "../now";
+import { fullTimeOf, shortId, spanOf } from "../format";
+import { useNow, useTimeOf } from "../now";
 import { useNotices } from "../parts/notices";
 import { Instead, More } from "../parts/page";
 import { Link, useQueryParameters } from "../router";
@@ -69,6 +69,7 @@ function Row({ delivery }: { delivery: Delivery }) {
   const { status, pickup_id, created_at, endpoint_id, id } = delivery;
   const { done, refused } = useNotices();
   const redeliver = useCall("redeliver-webhook");
+  const timeOf = useTimeOf();
   const again = () =>
     redeliver.mutate([endpoint_id, id], { onSuccess: () => done(webhooks.redelivered), onError: refused });
   return (

@@ -2,9 +2,9 @@ import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, spanOf, timeOf } from "../format";
+import { fullTimeOf, spanOf } from "../format";
 import { FacilityName, UserName } from "../names";
-import { useNow } from "../now";
+import { useNow, useTimeOf } from "../now";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
 import { texts } from "../texts";
@@ -68,6 +68,7 @@ function Lists({ id }: { id: string }) {
 /** How the facility's appointments stand: what they are as of, and whether the last list is what made them so. */
 function State({ feeds: all }: { feeds: Feed[] }) {
   const now = useNow();
+  const timeOf = useTimeOf();
   const ago = ({ created_at }: Feed) => spanOf(now - Date.parse(created_at));
   const last = all.find(({ outcome }) => outcome !== "SUPERSEDED") ?? all[0]!;
   const applied = all.find(({ outcome }) => outcome === "APPLIED");
@@ -89,6 +90,7 @@ function State({ feeds: all }: { feeds: Feed[] }) {
 }
 
 function Row({ feed }: { feed: Feed }) {
+  const timeOf = useTimeOf();
   return (
     <li className={`card feed o-${feed.outcome}`}>
       <header>

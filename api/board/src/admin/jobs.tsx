@@ -2,8 +2,8 @@ import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, shortId, spanOf, timeOf } from "../format";
-import { useNow } from "../now";
+import { fullTimeOf, shortId, spanOf } from "../format";
+import { useNow, useTimeOf } from "../now";
 import { Heading, Instead, More } from "../parts/page";
 import { Link } from "../router";
 import { texts } from "../texts";
@@ -41,6 +41,7 @@ export function Jobs() {
 
 function Row({ job }: { job: Schema<"StuckJob"> }) {
   const now = useNow();
+  const timeOf = useTimeOf();
   const { has_ended, last_error, pickup_id, next_try_at, created_at } = job;
   const wait = next_try_at ? Date.parse(next_try_at) - now : 0;
   return (

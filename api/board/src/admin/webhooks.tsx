@@ -3,7 +3,8 @@ import { useCall, useList, useValue } from "@waybill/client/react";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, timeOf } from "../format";
+import { fullTimeOf } from "../format";
+import { useTimeOf } from "../now";
 import { useNotices } from "../parts/notices";
 import { Heading, Instead } from "../parts/page";
 import { Link, open } from "../router";
@@ -105,6 +106,7 @@ function Facts({ endpoint, edit, showSecret }: FactsProps) {
   const ping = useCall("ping-webhook-endpoint");
   const remove = useCall("delete-webhook-endpoint");
   const { save, isPending } = useEdit(endpoint);
+  const timeOf = useTimeOf();
   return (
     <section className="card" aria-label={endpoint.url}>
       <h2>

@@ -3,9 +3,8 @@ import { useList } from "@waybill/client/react";
 import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
-import { timeOf } from "../format";
 import { useFacilityList } from "../names";
-import { type Day, useToday } from "../now";
+import { type Day, useTimeOf, useToday } from "../now";
 import { useReadAgain } from "../parts/again";
 import { ChoiceField } from "../parts/form";
 import { Instead } from "../parts/page";
@@ -48,6 +47,7 @@ export function AppointmentsOfAll({ use }: Pick<Props, "use">) {
 /** The appointments of today at a facility, and which of them have no pickup yet. */
 function Appointments({ facilityId, name, use }: Props) {
   const day = useToday();
+  const timeOf = useTimeOf();
   const list = useList("list-appointments", { facility_id: facilityId, ...day, status: "BOOKED", limit: 200 });
   const isWhole = useWhole(list);
   useReadAgain(readEvery, list);

@@ -71,7 +71,8 @@ export function Booking({ template }: { template: Template | undefined }) {
   const cents = /^\d+([.,]\d{1,2})?$/.test(price.trim())
     ? Math.round(Number(price.trim().replace(",", ".")) * 100)
     : undefined;
-  const wrongWindow = start !== "" && end !== "" && end <= start;
+  const hasWindow = start.text !== "" && end.text !== "";
+  const wrongWindow = end.at <= start.at;
   const complete = facilityId !== undefined && accountId !== undefined && cents !== undefined && !wrongWindow;
 
   const book = async (submit: boolean) => {
@@ -89,8 +90,7 @@ export function Booking({ template }: { template: Template | undefined }) {
         price_cents: cents,
         ...(patient && { patient_id: patient.id }),
         ...(note.trim() && { note: note.trim() }),
-        ...(start &&
-          end && { window_start: new Date(start).toISOString(), window_end: new Date(end).toISOString() }),
+        ...(hasWindow && { window_start: isoOf(start), window_end: isoOf(end) }),
       };
       unwrap(await waybill.pickups.create(draft));
       if (submit) unwrap(await waybill.pickups.submit(id, { idempotencyKey: id }));
@@ -134,17 +134,17 @@ export function Booking({ template }: { template: Template | undefined }) {
       <Field label={texts.clinic.from} value={from} onChange={setFrom} isRequired />
       <Field label={texts.clinic.to} value={to} onChange={setTo} isRequired />
       <div className="pair">
-        <Field label={texts.clinic.start} type="datetime-local" value={start} onChange={setStart} />
+        <Field label={texts.clinic.start} type="datetime-local" value={start.text} onChange={setStart} />
         <Field
           label={texts.clinic.end}
           type="datetime-local"
-          value={end}
+          value={end.text}
           onChange={setEnd}
           error={wrongWindow ? texts.clinic.range : undefined}
         />
       </div>
-      {facilityId !== undefined && start !== "" && end !== "" && !wrongWindow && (
-        <AtFacility id={facilityId} at={new Date(start).toISOString()} end={new Date(end).toISOString()} />
+      {facilityId !== undefined && hasWindow && !wrongWindow && (
+        <AtFacility id={facilityId} at={isoOf(start)} end={isoOf(end)} />
       )}
       {isPast && !wrongWindow && (
         <p className="hot" role="alert">
@@ -177,21 +177,39 @@ export function Booking({ template }: { template: Template | undefined }) {
   );
 }
 
+/** A time as a field shows it, and the moment: where clocks are put back, two of them are shown alike. */
+type Shown = { text: string; at: number };
+
+function shownAt(at: number): Shown {
+  return { text: localOf(new Date(at)), at };
+}
+
+/** Returns the moment of what was typed, or NaN: of two that are shown alike, the one that is still to come. */
+function typedAt(text: string, now: number): Shown {
+  const [first, second] = [Date.parse(text), Date.parse(text) + hour];
+  const isSecond = first < now && localOf(new Date(second)) === text;
+  return { text, at: isSecond ? second : first };
+}
+
+function isoOf({ at }: Shown): string {
+  return new Date(at).toISOString();
+}
+
 /**
  * The window, and whether it has passed. What is offered goes with the time until someone sets it: the page stays open
  * all day, and would offer the morning in the evening.
  */
 function useWindow(first: string | undefined) {
   const now = useNow();
-  const from = (at: number) => ({ start: localOf(new Date(at)), end: localOf(new Date(at + 2 * hour)) });
+  const from = (at: number) => ({ start: shownAt(at), end: shownAt(at + 2 * hour) });
   const offered = from(Math.ceil((now + hour / 2) / step) * step);
   const [set, setWindow] = useState(first === undefined ? undefined : from(Date.parse(first)));
   const shown = set ?? offered;
   return {
     ...shown,
-    isPast: shown.end !== "" && Date.parse(shown.end) < now,
-    setStart: (start: string) => setWindow({ ...shown, start }),
-    setEnd: (end: string) => setWindow({ ...shown, end }),
+    isPast: shown.end.at < now,
+    setStart: (start: string) => setWindow({ ...shown, start: typedAt(start, now) }),
+    setEnd: (end: string) => setWindow({ ...shown, end: typedAt(end, now) }),
     keep: () => setWindow(shown),
     forget: () => setWindow(undefined),
   };

@@ -33,8 +33,12 @@ export function PatientField({ facilityId, value, onChange }: Props) {
     setFound([]);
     const timer = setTimeout(async () => {
       const query = { name, limit: 8, ...(facilityId !== undefined && { facility_id: facilityId }) };
-      const page = await waybill.patients.search(query).page(undefined, stop.signal);
-      if (stop.signal.aborted) return;
+      const searched = waybill.patients.search(query).page(undefined, stop.signal);
+      const page = await searched.catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+        return undefined; // what has been typed since is searched by itself
+      });
+      if (!page || stop.signal.aborted) return;
       setSearching(false);
       if (!page.ok) {
         setFailed(texts.clinic.patientFailed(reasonOf(new Refused<Problem | NoAnswer>(page.error))));

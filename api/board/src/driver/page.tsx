@@ -4,7 +4,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Switch } from "react-aria-components";
 
-import { shortId, timeOf } from "../format";
+import { shortId } from "../format";
+import { useTimeOf } from "../now";
 import { Heading, Instead, More } from "../parts/page";
 import { useNotices } from "../parts/notices";
 import { AtFacility } from "../parts/zone";
@@ -55,6 +56,7 @@ type TaskProps = { pickup: Pickup; isMine: boolean; isNext: boolean };
 /** What a driver needs to know of a pickup at a glance, and the step that is next, under a thumb. */
 function Task({ pickup, isMine, isNext }: TaskProps) {
   const { id, status, pickup_address, dropoff_address, window_start, window_end, note } = pickup;
+  const timeOf = useTimeOf();
   return (
     <li className={`card task s-${status}`}>
       <p className="top">

@@ -1,7 +1,8 @@
 import { type FormEvent, useRef, useState } from "react";
 import { Button, Form } from "react-aria-components";
 
-import { shortId, timeOf } from "../format";
+import { shortId } from "../format";
+import { useTimeOf } from "../now";
 import { Field } from "../parts/form";
 import { texts } from "../texts";
 import { beep } from "./beep";
@@ -25,6 +26,7 @@ function idIn(typed: string): { id: string } | { end: string } | undefined {
 export function Scanner() {
   const [typed, setTyped] = useState("");
   const { sent, log, take } = useScans();
+  const timeOf = useTimeOf();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (typed.trim() === "") return;

@@ -1,8 +1,8 @@
 import { useIsMutating } from "@tanstack/react-query";
 
 import { FacilityName, DriverName } from "../names";
-import { spanOf, shortId, timeOf } from "../format";
-import { useNow } from "../now";
+import { spanOf, shortId } from "../format";
+import { useNow, useTimeOf } from "../now";
 import { AtFacility } from "../parts/zone";
 import { texts } from "../texts";
 import { useStatuses } from "./statuses";
@@ -15,6 +15,7 @@ type CardProps = { pickup: Pickup; long?: boolean; withId?: boolean };
 
 /** What a card says of a pickup: how long it waits, from where to where, and with whom. Nothing of the patient. */
 export function PickupCard({ pickup, long = false, withId = false }: CardProps) {
+  const timeOf = useTimeOf();
   return (
     <div className={long ? "about long" : "about"}>
       <p className="top">
@@ -63,6 +64,7 @@ export function Sending({ id }: { id: string }) {
 
 function Waiting({ pickup }: { pickup: Pickup }) {
   const now = useNow();
+  const timeOf = useTimeOf();
   const { ended } = useStatuses();
   if (ended.includes(pickup.status)) {
     return <span className="since">{texts.dispatch.since(spanOf(now - Date.parse(pickup.updated_at)))}</span>;

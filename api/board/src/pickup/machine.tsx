@@ -2,7 +2,8 @@ import type { Schema } from "@waybill/client";
 import { useList } from "@waybill/client/react";
 import { useEffect, useRef } from "react";
 
-import { timeAt, timeOf, tookOf } from "../format";
+import { timeAt, tookOf } from "../format";
+import { useTimeOf } from "../now";
 import { Instead } from "../parts/page";
 import { texts } from "../texts";
 import type { Rule, Status } from "./transitions";
@@ -23,6 +24,7 @@ type Props = { status: Status; events: Event[]; zone: string | undefined };
  */
 export function Machine({ status, events, zone }: Props) {
   const read = useList("list-pickup-transitions");
+  const timeOf = useTimeOf();
   const rules = read.data ?? [];
   const layout = layoutOf(rules);
   const figure = useRef<HTMLElement>(null);

@@ -3,7 +3,7 @@ import { useCall, useList } from "@waybill/client/react";
 import { type ReactNode, useEffect } from "react";
 import { Button } from "react-aria-components";
 
-import { timeOf } from "../format";
+import { useTimeOf } from "../now";
 import { isUnanswered, longestAway } from "../outbox";
 import { useNotices } from "../parts/notices";
 import { Instead, More } from "../parts/page";
@@ -42,6 +42,7 @@ export function MessageRow({ message }: { message: Message }) {
     onError: (error) => isUnanswered(error) || refused(error),
   });
   const { status, reason } = message;
+  const timeOf = useTimeOf();
   return (
     <li className={`message ${status.toLowerCase()}`}>
       <p>{message.body}</p>

@@ -3,7 +3,8 @@ import { useList, useValue } from "@waybill/client/react";
 import { type ReactNode, useState } from "react";
 import { Button } from "react-aria-components";
 
-import { fullTimeOf, moneyOf, shortId, timeOf, tookOf } from "../format";
+import { fullTimeOf, moneyOf, shortId, tookOf } from "../format";
+import { useTimeOf } from "../now";
 import { DriverName, FacilityName, UserName } from "../names";
 import { Heading, Instead, isGone, More } from "../parts/page";
 import { AtFacility, InZoneOf } from "../parts/zone";
@@ -57,6 +58,7 @@ export function PickupPage({ id }: { id: string }) {
 
 function Facts({ pickup }: { pickup: Schema<"Pickup"> }) {
   const { window_start, window_end, note, cancel_reason, driver_id } = pickup;
+  const timeOf = useTimeOf();
   return (
     <>
       <h2>
