@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { unwrap } from "../../ts/dist/src/index.js";
 import { receiver } from "./admin.js";
 import { type Proxy, proxyTo } from "./proxy.js";
-import { card, logIn, type Page, type Role, submitted, userOf, visit, type Visit } from "./visit.js";
+import { card, logIn, type Page, press, type Role, submitted, userOf, visit, type Visit } from "./visit.js";
 import { settled } from "./wait.js";
 import { administration, work } from "./work.js";
 
@@ -189,7 +189,7 @@ const states: State[] = [
     role: "dispatcher",
     name: "the dialog of a cancellation",
     make: async (page) => {
-      await page.locator("[data-status=SUBMITTED] [role=row]").first().click();
+      await press(page.locator("[data-status=SUBMITTED] [role=row]").first());
       await button(page, "Cancel").click();
       await page.getByRole("dialog").waitFor();
     },
@@ -199,7 +199,7 @@ const states: State[] = [
     name: "a refusal that names what is in the way",
     make: async (page) => {
       await refuse(page, "**/assign", { code: "driver_busy", pickup_id: ids["assigned"] });
-      await page.locator("[data-status=SUBMITTED] [role=row]").first().click();
+      await press(page.locator("[data-status=SUBMITTED] [role=row]").first());
       await page
         .getByRole("button", { name: /^Assign to/ })
         .first()
@@ -304,7 +304,7 @@ const pathOf = ({ path = "" }: State) =>
 
 /** What is shown without a connection, and at the login after it. */
 async function checkAway(page: Page): Promise<void> {
-  await page.locator("[data-status=SUBMITTED] [role=row]").first().click();
+  await press(page.locator("[data-status=SUBMITTED] [role=row]").first());
   const assign = page.getByRole("button", { name: /^Assign to/ }).first();
   await assign.waitFor();
   proxy.down();

@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Killable, serveKillable } from "./killable.js";
-import { card, driver, live, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, driver, live, type Page, press, submitted, visit, type Visit } from "./visit.js";
 import { settled } from "./wait.js";
 
 let v: Visit;
@@ -39,13 +39,13 @@ test("the server is killed: the page says since when, and goes on where it was w
   const page = await v.login("dispatcher", { url: other.url });
   const id = await submitted(v, { pickup_address: "9 Killed St" });
   await driver(v, "Survivor");
-  await card(page, "SUBMITTED", "9 Killed").click();
+  await press(card(page, "SUBMITTED", "9 Killed"));
   await page.getByRole("button", { name: "Assign to Survivor" }).waitFor();
   await other.kill();
   const banner = page.getByRole("alert").filter({ hasText: "No connection to the server since" });
   await banner.getByText(/What you see is as of \d\d:\d\d:\d\d\./).waitFor();
   // What is done now is shown as it will be, and as what is not done yet.
-  await page.getByRole("button", { name: "Assign to Survivor" }).click();
+  await press(page.getByRole("button", { name: "Assign to Survivor" }));
   await card(page, "ASSIGNED", "9 Killed").getByText("being sent").waitFor();
   await page
     .getByRole("region", { name: "Not done yet" })
@@ -71,10 +71,10 @@ test("a change whose answer was lost is told, and sent again it is done once", a
   await page.clock.install();
   await driver(v, "Again");
   const id = await submitted(v, { pickup_address: "11 Unanswered St" });
-  await card(page, "SUBMITTED", "11 Unanswered").click();
+  await press(card(page, "SUBMITTED", "11 Unanswered"));
   const keys = await loseAnswers(page, "**/assign");
   const lost = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/assign"));
-  await page.getByRole("button", { name: "Assign to Again" }).click();
+  await press(page.getByRole("button", { name: "Assign to Again" }));
   await card(page, "ASSIGNED", "11 Unanswered").waitFor();
   await lost; // it is tried from now on for so long
   await page.clock.fastForward(200_000);
@@ -123,7 +123,7 @@ test("a refused step is told although its button is gone by then", async () => {
   const driver_id = await driver(v, "Overtaken");
   unwrap(await v.as("dispatcher").pickups.assign(id, { driver_id }));
   const page = await v.login("dispatcher");
-  await card(page, "ASSIGNED", "13 Overtaken").click();
+  await press(card(page, "ASSIGNED", "13 Overtaken"));
   await page.route("**/release", async (route) => {
     unwrap(await v.as("dispatcher").pickups.collect(id));
     await route.continue();

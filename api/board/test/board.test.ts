@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
-import { card, choose, driver, live, order, type Page, submitted, userOf, visit, type Visit } from "./visit.js";
+import {
+  card,
+  choose,
+  driver,
+  live,
+  order,
+  type Page,
+  press,
+  submitted,
+  userOf,
+  visit,
+  type Visit,
+} from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 let v: Visit;
@@ -40,8 +52,8 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await staff.getByText("Waiting", { exact: true }).first().waitFor();
 
   // Another one's page shows it without a reload. The card is assigned by its button.
-  await card(dispatcher, "SUBMITTED", "77 Lifecycle").click();
-  await dispatcher.getByRole("button", { name: "Assign to Demo driver" }).click();
+  await press(card(dispatcher, "SUBMITTED", "77 Lifecycle"));
+  await press(dispatcher.getByRole("button", { name: "Assign to Demo driver" }));
   await card(dispatcher, "ASSIGNED", "77 Lifecycle").waitFor();
 
   await driverPage.getByRole("button", { name: "Collect" }).click();
@@ -62,7 +74,7 @@ test("five people walk a pickup through its life, each on a page of their own", 
   await hub.getByText("not an id").waitFor();
 
   await admin.getByRole("button", { name: "Show those that ended" }).click();
-  await card(admin, "DELIVERED", "77 Lifecycle").click();
+  await press(card(admin, "DELIVERED", "77 Lifecycle"));
   await admin.getByRole("link", { name: "Open", exact: true }).click();
   await eventually(() => assert.equal(new URL(admin.url()).pathname, `/board/pickups/${id}`));
   for (const step of ["Submitted", "Assigned", "Collected", "Received", "Packed", "Shipped", "Delivered"]) {
@@ -123,8 +135,8 @@ test("of two pickups for one driver the second comes back to its column, with th
     await route.continue();
   });
   for (const word of ["1 Wanted", "2 Wanted"]) {
-    await card(page, "SUBMITTED", word).click();
-    await page.getByRole("button", { name: `Assign to ${name}` }).click();
+    await press(card(page, "SUBMITTED", word));
+    await press(page.getByRole("button", { name: `Assign to ${name}` }));
     await card(page, "ASSIGNED", word).waitFor();
     if (word === "1 Wanted")
       await card(page, "ASSIGNED", word).getByText("being sent").waitFor({ state: "detached" });
@@ -150,7 +162,7 @@ test("what one dispatcher does comes to the other's board by the stream's event,
   await submitted(v, { pickup_address: "1 Both St" });
   const [left, right] = [await v.login("dispatcher"), await v.login("dispatcher")];
   const count = (page: Page, status: string) => page.locator(`[data-status=${status}] h2 output`);
-  await card(left, "SUBMITTED", "1 Both").click();
+  await press(card(left, "SUBMITTED", "1 Both"));
   await card(right, "SUBMITTED", "1 Both").waitFor();
   // The counts of columns come in an answer of their own, and again for each event that came before.
   const { items } = unwrap(await v.as("dispatcher").pickups.getCounts());
@@ -174,7 +186,7 @@ test("what one dispatcher does comes to the other's board by the stream's event,
     await route.continue();
   });
   const began = Date.now();
-  await left.getByRole("button", { name: "Assign to Both boards" }).click();
+  await press(left.getByRole("button", { name: "Assign to Both boards" }));
   await card(right, "ASSIGNED", "1 Both").getByText("Both boards").waitFor();
   t.diagnostic(`the card had moved after ${Date.now() - began} ms, before any of ${reads} lists was answered`);
   await card(right, "SUBMITTED", "1 Both").waitFor({ state: "detached" });
@@ -262,7 +274,7 @@ test("a dispatcher's filters are in the address, and are the same after a reload
 test("a cancellation has its reason, which the clinic reads", async () => {
   const id = await submitted(v, { pickup_address: "3 Canceled Ct" });
   const page = await v.login("dispatcher");
-  await card(page, "SUBMITTED", "3 Canceled").click();
+  await press(card(page, "SUBMITTED", "3 Canceled"));
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByLabel("Why?").fill("Road closed");
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();

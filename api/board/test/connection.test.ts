@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Proxy, proxyTo } from "./proxy.js";
-import { card, choose, driver, live, order, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, choose, driver, live, order, type Page, press, submitted, visit, type Visit } from "./visit.js";
 import { settled } from "./wait.js";
 
 type Locator = ReturnType<Page["locator"]>;
@@ -79,7 +79,7 @@ test("while the server is away for more than a minute, what three people do wait
   const page = await v.login("dispatcher", at);
   const staff = await v.login("staff", at);
   const hub = await v.login("hub", at);
-  await card(page, "SUBMITTED", "30 Away").click();
+  await press(card(page, "SUBMITTED", "30 Away"));
   await page.getByRole("button", { name: "Assign to Back" }).waitFor();
   await staff.getByLabel("Collect at").fill("32 Away St");
   await staff.getByLabel("Deliver to").fill("1 Lab Way");
@@ -90,7 +90,7 @@ test("while the server is away for more than a minute, what three people do wait
   proxy.down();
   for (const each of pages) await each.getByText("No connection to the server since").waitFor();
   // What was read is still there, and what is done is shown as it will be.
-  await page.getByRole("button", { name: "Assign to Back" }).click();
+  await press(page.getByRole("button", { name: "Assign to Back" }));
   await card(page, "ASSIGNED", "30 Away").waitFor();
   await staff.getByRole("button", { name: "Book", exact: true }).click();
   await hub.getByLabel("Scan or type an id").fill(scanned);

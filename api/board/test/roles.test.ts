@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { after, afterEach, before, test } from "node:test";
 
 import { newId, unwrap } from "../../ts/dist/src/index.js";
-import { card, choose, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, choose, type Page, press, submitted, visit, type Visit } from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 // What each role does on its page, and what pages show that stay open for long.
@@ -180,12 +180,12 @@ test("a chosen pickup is shown also when no column has it: it has ended, or is f
   const open = await submitted(v, { pickup_address: "4 Open St" });
   const page = await v.login("dispatcher");
   await page.getByRole("button", { name: "Show those that ended" }).click();
-  await card(page, "CANCELED", "3 Ended").click();
+  await press(card(page, "CANCELED", "3 Ended"));
   await chosen(page, ended).getByText("3 Ended St").waitFor();
   await chosen(page, ended).getByText("Canceled").waitFor();
   // It stays when it ends while it is looked at. Cards that are out of sight are not in the page.
   await page.locator("[data-status=SUBMITTED]").scrollIntoViewIfNeeded();
-  await card(page, "SUBMITTED", "4 Open").click();
+  await press(card(page, "SUBMITTED", "4 Open"));
   await chosen(page, open).getByRole("button", { name: "Dispatch nearest" }).waitFor();
   unwrap(await v.as("dispatcher").pickups.cancel(open));
   await chosen(page, open).getByText("Canceled").waitFor();
@@ -205,7 +205,7 @@ test("the nearest driver comes first, is dispatched by one button, and released"
     v.as("admin").drivers.create({ name, on_duty: true, latitude, longitude: -100 });
   const ids = [unwrap(await at("Further", 40.2)).id, unwrap(await at("Nearest", 40.01)).id];
   const page = await v.login("dispatcher");
-  await card(page, "SUBMITTED", "5 Nearest").click();
+  await press(card(page, "SUBMITTED", "5 Nearest"));
   await freeDriver(page, "Nearest").getByText("1.1 km").waitFor();
   await eventually(async () => {
     const names = await page.locator(".driver-list.free .name").allTextContents();

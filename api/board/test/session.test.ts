@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
 import { type Proxy, proxyTo } from "./proxy.js";
-import { card, driver, live, logIn, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, driver, live, logIn, type Page, press, submitted, visit, type Visit } from "./visit.js";
 import { eventually, settled } from "./wait.js";
 
 let v: Visit;
@@ -35,7 +35,7 @@ const stored = (page: Page) => page.evaluate(() => JSON.stringify({ ...sessionSt
 
 /** Has a change wait: the page is cut off, and a pickup is assigned. */
 async function assignWhileAway(page: Page, word: string, name: string): Promise<void> {
-  await card(page, "SUBMITTED", word).click();
+  await press(card(page, "SUBMITTED", word));
   const assign = page.getByRole("button", { name: `Assign to ${name}` });
   await assign.waitFor();
   proxy.down();

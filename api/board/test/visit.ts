@@ -184,7 +184,8 @@ export function userOf(server: Server, role: Role) {
 export async function choose(page: Page, field: RegExp, name?: string | RegExp): Promise<void> {
   const option = page.getByRole("option", name === undefined ? {} : { name, exact: true }).first();
   await eventually(async () => {
-    if (!(await page.getByRole("listbox").first().isVisible())) await page.getByRole("button", { name: field }).click();
+    if (!(await page.getByRole("listbox").first().isVisible()))
+      await page.getByRole("button", { name: field }).click();
     await option.click({ timeout: 10_000 });
   });
 }
@@ -247,6 +248,16 @@ export async function many(
 export async function driver(visit: Visit, name: string): Promise<string> {
   const at = { latitude: 37.76, longitude: -122.42 };
   return unwrap(await visit.as("admin").drivers.create({ name, on_duty: true, ...at })).id;
+}
+
+/**
+ * Presses what is in a list that scrolls, once the list knows that it was scrolled. Playwright scrolls and presses within
+ * one frame; the list, which then gets the focus, would go back to where it knows to be, under the pointer.
+ */
+export async function press(target: ReturnType<Page["locator"]>): Promise<void> {
+  await target.scrollIntoViewIfNeeded();
+  await target.page().evaluate(() => new Promise((told) => requestAnimationFrame(told))); // behind the scroll events
+  await target.click();
 }
 
 /** The card of a pickup in a column, by a word of its address. */
