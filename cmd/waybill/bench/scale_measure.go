@@ -69,7 +69,8 @@ func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l h
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var after string
-	if err := conn.QueryRow(ctx, statement("scale_event"), d.data.TenantID).Scan(&after); err != nil {
+	middle := d.data.Pickups[len(d.data.Pickups)/2]
+	if err := conn.QueryRow(ctx, statement("scale_event"), d.data.TenantID, middle).Scan(&after); err != nil {
 		return l, 0, err
 	}
 	l.callers = []*caller{d.readers[viewer]}

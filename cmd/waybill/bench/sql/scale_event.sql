@@ -1,9 +1,7 @@
--- A place in the middle of a tenant's stream.
+-- A place in a tenant's stream: the first event of a pickup. The middle of the events by their transactions would
+-- not do: of a database that was loaded long ago, most of the later transactions have no event of it.
 SELECT current_event_history() || '-' || e.xid || '-' || e.seq
 FROM pickup_events AS e
-WHERE e.tenant_id = $1 AND e.xid >= (
-    SELECT ((first.xid::text::bigint + last.xid::text::bigint) / 2)::text::xid8
-    FROM (SELECT xid FROM pickup_events WHERE tenant_id = $1 ORDER BY xid, seq LIMIT 1) AS first,
-        (SELECT xid FROM pickup_events WHERE tenant_id = $1 ORDER BY xid DESC, seq DESC LIMIT 1) AS last)
-ORDER BY e.xid, e.seq
+WHERE e.tenant_id = $1 AND e.pickup_id = $2
+ORDER BY e.version
 LIMIT 1
