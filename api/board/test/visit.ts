@@ -251,8 +251,8 @@ export async function driver(visit: Visit, name: string): Promise<string> {
 }
 
 /**
- * Presses what is in a list that scrolls, once the list knows that it was scrolled. Playwright scrolls and presses within
- * one frame; the list, which then gets the focus, would go back to where it knows to be, under the pointer.
+ * Presses what is in a list that scrolls, once the list knows that it was scrolled. Playwright scrolls and presses
+ * within one frame; the list, which then gets the focus, would go back to where it knows to be, under the pointer.
  */
 export async function press(target: ReturnType<Page["locator"]>): Promise<void> {
   await target.scrollIntoViewIfNeeded();
