@@ -68,6 +68,9 @@ async function check(page: Page, what: string, without: string[] = []): Promise<
   }
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 0) failures.push(`${what}: ${wide} pixels wider than the window`);
+  for (const part of await page.evaluate(stretching)) {
+    failures.push(`${what}: ${part} scrolls, and does not cut off what is out of the flow in it`);
+  }
 }
 
 /** Waits until what fades in is there. Colours change at once: the pages are opened with reduced motion. */
@@ -76,6 +79,15 @@ async function appeared(): Promise<void> {
     .getAnimations()
     .filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
   await Promise.allSettled(ends.map(({ finished }) => finished));
+}
+
+/** The parts that scroll and are not positioned: a hidden word beyond the edge of one makes the page wider. */
+function stretching(): string[] {
+  const parts = [...document.body.querySelectorAll("*")].filter((part) => {
+    const { overflowX, overflowY, position } = getComputedStyle(part);
+    return position === "static" && [overflowX, overflowY].some((how) => how === "auto" || how === "scroll");
+  });
+  return [...new Set(parts.map(({ localName, className }) => `${localName} ${className}`.trim()))];
 }
 
 /** Opens a page of the board without a reload. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { unwrap } from "../../ts/dist/src/index.js";
-import { card, type Page, submitted, visit, type Visit } from "./visit.js";
+import { card, choose, type Page, submitted, visit, type Visit } from "./visit.js";
 
 // What the board shows when a day ends, where it ends at another time than in UTC, and when clocks are put back.
 
@@ -47,8 +47,7 @@ test("a window that is offered while clocks go through an hour again is booked a
   await page.getByLabel("Collect at").fill("2 Night St");
   await page.getByLabel("Deliver to").fill("1 Lab Way");
   await page.getByLabel("Price").fill("35.00");
-  await page.getByRole("button", { name: /Charge to/ }).click();
-  await page.getByRole("option").first().click();
+  await choose(page, /Charge to/);
   assert.deepEqual([await from.inputValue(), await until.inputValue()], ["2030-10-27T02:45", "2030-10-27T04:45"]);
   const booked = async () => {
     const sent = page.waitForRequest(
