@@ -5,24 +5,18 @@ import { Button, Form } from "react-aria-components";
 import { Field } from "./parts/form";
 import { reasonOf } from "./parts/notices";
 import { Heading } from "./parts/page";
-import { useGate, useSession } from "./session";
+import { useSession } from "./session";
 import { texts } from "./texts";
 
 /** Changes the user's own password, which ends all sessions. */
 export function Password() {
   const { user } = useSession();
-  const { expire } = useGate();
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const change = useCall("change-password");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    // This page may be gone when the answer comes: what it reads meanwhile is refused with the old session.
-    const changed = change.mutateAsync([user.id, { current_password: current, new_password: next }]);
-    changed.then(
-      () => expire("password_changed"),
-      () => {}, // the form tells it
-    );
+    change.mutate([user.id, { current_password: current, new_password: next }]); // session.tsx: what follows
   };
   return (
     <section className="narrow">

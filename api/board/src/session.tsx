@@ -1,5 +1,5 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { createWaybill, Refused, type Schema, unwrap, type Waybill } from "@waybill/client";
+import { createWaybill, type OperationId, Refused, type Schema, unwrap, type Waybill } from "@waybill/client";
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 
 import { longestAway, unsentIn } from "./outbox";
@@ -18,15 +18,15 @@ export type Session = {
 export type Ended = { why: "logged_out" | "expired" | "password_changed"; unsent: string[] };
 
 /** What belongs to one session: its client, and what that has read and is sending. It ends with the session. */
-type Work = { waybill: Waybill; cache: QueryClient; stop: () => void };
+type Work = { waybill: Waybill; cache: QueryClient; expire: () => void; stop: () => void };
 
 type Gate = Omit<Work, "stop"> & {
   session: Session | undefined;
   ended: Ended | undefined;
   login: (credentials: Schema<"Credentials">) => Promise<void>;
   logout: () => void;
-  /** Forgets the session: the server does not know it any more, by itself or since the password was changed. */
-  expire: (why?: Exclude<Ended["why"], "logged_out">) => void;
+  /** Forgets the session: the server does not know it any more. */
+  expire: () => void;
 };
 
 const Context = createContext<Gate | undefined>(undefined);
@@ -67,8 +67,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       setSession(undefined);
       stop();
     };
-    const { waybill, cache, stop } = workOf(token, () => end("expired"));
-    return { waybill, cache, end };
+    const { waybill, cache, expire, stop } = workOf(token, end);
+    return { waybill, cache, expire, end };
   }, [token]);
   const gate = useMemo(
     () => ({
@@ -87,7 +87,6 @@ export function SessionProvider({ children }: { children: ReactNode }) {
           deadline: longestAway,
         });
       },
-      expire: (why: "expired" | "password_changed" = "expired") => work.end(why),
     }),
     [work, token],
   );
@@ -98,18 +97,36 @@ function clientOf(token: string | undefined, send?: (request: Request) => Promis
   return createWaybill({ baseUrl: location.origin, token, ...(send && { fetch: send }) });
 }
 
-/** Makes the work of a session. When it is stopped, nothing more is sent: a later user's token is not for it. */
-function workOf(token: string | undefined, expire: () => void): Work {
+/** Changes the user's own password, which ends all sessions. */
+const changesPassword = "change-password" satisfies OperationId;
+
+/**
+ * Makes the work of a session. When it is stopped, nothing more is sent: a later user's token is not for it. end is
+ * told why the session has ended: that it is refused may be told before the answer to the change of the password that
+ * has ended it, which is waited for, and says so.
+ */
+function workOf(token: string | undefined, end: (why: Exclude<Ended["why"], "logged_out">) => void): Work {
   const stopped = new AbortController();
   const waybill = clientOf(token, (request) =>
     fetch(request, { signal: AbortSignal.any([request.signal, stopped.signal]) }),
   );
+  let refused = false;
+  const expire = () => {
+    if (cache.isMutating({ mutationKey: [changesPassword] })) refused = true;
+    else end("expired");
+  };
   const onError = (error: unknown) => {
     if (error instanceof Refused && error.problem.code === "unauthenticated") expire();
   };
-  const cache = new QueryClient({
+  const mutationCache = new MutationCache({ onError });
+  mutationCache.subscribe(({ mutation }) => {
+    if (mutation?.options.mutationKey?.[0] !== changesPassword) return;
+    if (mutation.state.status === "success") end("password_changed");
+    else if (mutation.state.status === "error" && refused) end("expired");
+  });
+  const cache: QueryClient = new QueryClient({
     queryCache: new QueryCache({ onError }),
-    mutationCache: new MutationCache({ onError }),
+    mutationCache,
     // Rows come by the stream; what is not in it is read again when it is shown again.
     defaultOptions: {
       queries: { staleTime: 15_000, networkMode: "always" },
@@ -117,5 +134,5 @@ function workOf(token: string | undefined, expire: () => void): Work {
       mutations: { networkMode: "always", gcTime: 3_600_000 },
     },
   });
-  return { waybill, cache, stop: () => stopped.abort() };
+  return { waybill, cache, expire, stop: () => stopped.abort() };
 }

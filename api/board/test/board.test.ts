@@ -284,6 +284,54 @@ test("a cancellation has its reason, which the clinic reads", async () => {
   await staff.getByText("Road closed").waitFor();
 });
 
+const isWaiting = (url: URL) => url.pathname === "/v1/pickups" && url.search.includes("SUBMITTED");
+
+test("what changes while a list is read for the first time is shown", async () => {
+  const page = await v.login("dispatcher");
+  let goOn = () => {};
+  const changed = new Promise<void>((resolve) => (goOn = resolve));
+  // The server answers before the change, and the page gets that when it has heard of the change.
+  await page.route(
+    isWaiting,
+    async (route) => {
+      const response = await route.fetch();
+      await changed;
+      await route.fulfill({ response });
+    },
+    { times: 1 },
+  );
+  await page.reload();
+  await live(page).waitFor();
+  const heard = page.waitForRequest("**/v1/drivers?*state=free*"); // of an event, the page reads the drivers again
+  const id = await submitted(v, { pickup_address: "6 Meanwhile St" });
+  await heard;
+  goOn();
+  await card(page, "SUBMITTED", "6 Meanwhile").waitFor();
+  unwrap(await v.as("dispatcher").pickups.cancel(id, {}));
+});
+
+test("what changes after a list is read, and before the stream is open, is shown", async () => {
+  const page = await v.login("dispatcher");
+  let goOn = () => {};
+  const changed = new Promise<void>((resolve) => (goOn = resolve));
+  await page.route(
+    "**/v1/pickups/stream",
+    async (route) => {
+      await changed;
+      await route.continue();
+    },
+    { times: 1 },
+  );
+  const read = page.waitForResponse((response) => isWaiting(new URL(response.url())));
+  await page.reload();
+  await read;
+  const id = await submitted(v, { pickup_address: "7 Unheard St" });
+  goOn();
+  await live(page).waitFor();
+  await card(page, "SUBMITTED", "7 Unheard").waitFor();
+  unwrap(await v.as("dispatcher").pickups.cancel(id, {}));
+});
+
 test("the way of a pickup says what each step charged or gave back, and why", async () => {
   const id = await submitted(v, { price_cents: 1200, dropoff_address: "9 Money St" });
   const dispatcher = v.as("dispatcher");

@@ -74,6 +74,25 @@ test("a changed password is told as that; the new one logs in, and the old one i
   await live(page).waitFor();
 });
 
+test("a changed password is told as that, also where its answer comes after the session is refused", async () => {
+  const user = await colleague("Late");
+  const page = await v.open();
+  await logIn(page, v.server.tenant, user);
+  await live(page).waitFor();
+  await page.getByRole("link", { name: user.name }).click();
+  const refused = page.waitForResponse((response) => response.status() === 401);
+  await page.route("**/password", async (route) => {
+    const response = await route.fetch();
+    await refused;
+    await page.waitForTimeout(1_000); // in which the page is not left
+    await route.fulfill({ response });
+  });
+  await page.getByLabel("Current password").fill(user.password);
+  await page.getByLabel("New password").fill("a-new-password");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByText("The password is changed, and all sessions have ended.").waitFor();
+});
+
 test("a changed password ends the session on the other page, which does not say that its user changed it", async () => {
   const user = await colleague("Elsewhere");
   const [page, other] = [await v.open(), await v.open()];

@@ -73,9 +73,11 @@ export function useValue<Id extends ReadId>(id: Id, ...args: Arguments[Id]): Use
   const cache = useQueryClient();
   return useQuery<Value<Id>, Failure<Id>>({
     queryKey: [id, ...args],
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal, queryKey }) => {
       const read = functionOf(waybill, id)(...withOptions(id, args, { signal }));
-      return expected(cache, unwrap((await read) as Result<Id>) as Value<Id>);
+      const value = unwrap((await read) as Result<Id>) as Value<Id>;
+      readAgainIfInvalidated(cache, queryKey);
+      return expected(cache, value);
     },
     ...noRetry,
   });
@@ -90,9 +92,10 @@ export function useList<Id extends ListId>(
   const cache = useQueryClient();
   return useInfiniteQuery<ListPage<Id>, Failure<Id>, ItemOf<Id>[], unknown[], string | undefined>({
     queryKey: [id, ...args],
-    queryFn: async ({ pageParam, signal }) => {
+    queryFn: async ({ pageParam, signal, queryKey }) => {
       const listing = functionOf(waybill, id)(...args) as Listing<Id>;
       const page = unwrap(await listing.page(pageParam, signal)) as ListPage<Id>;
+      readAgainIfInvalidated(cache, queryKey);
       return { ...page, items: page.items.map((item) => expected(cache, item)) };
     },
     initialPageParam: undefined,
@@ -100,6 +103,17 @@ export function useList<Id extends ListId>(
     select: ({ pages }) => pages.flatMap((page) => page.items),
     ...noRetry,
   });
+}
+
+/**
+ * Reads again what was invalidated while it was read for the first time: what was read may be from before the change.
+ * Of later reads TanStack Query does so by itself; a first one it goes on with, and takes what it brings for new. The
+ * hooks call it when they have read; so does a query function of your own.
+ */
+export function readAgainIfInvalidated(cache: QueryClient, queryKey: readonly unknown[]): void {
+  const query = cache.getQueryCache().find({ queryKey });
+  if (query?.state.data !== undefined || !query?.state.isInvalidated) return;
+  setTimeout(() => void cache.invalidateQueries({ queryKey, exact: true })); // once what was read is shown
 }
 
 type ListPage<Id extends OperationId> = { items: ItemOf<Id>[]; next: string | undefined };
@@ -197,6 +211,7 @@ export type Connection = { state: StreamState; error: Refused | undefined; alive
 /**
  * Follows the event stream, and keeps the cached pickups as it tells: rows change at once, and lists, whose
  * members may be others now, are read again, at most every quarter of a second, and not while they are being read.
+ * What was read before the stream was open is read again once.
  */
 export function useStream({ onEvent }: StreamHookOptions = {}): Connection {
   const waybill = useWaybill();
@@ -212,10 +227,16 @@ export function useStream({ onEvent }: StreamHookOptions = {}): Connection {
       cache.invalidateQueries({ predicate: ({ queryKey }) => hasRowsOf(queryKey, "submit-pickup") }),
     );
     let aliveAt: Date | undefined;
+    let opened = false;
     const options: StreamOptions = {
       signal: stop.signal,
       onAlive: () => (aliveAt = new Date()),
-      onState: (state) => setConnection({ state, error: undefined, aliveAt: state === "open" ? undefined : aliveAt }),
+      onState: (state) => {
+        // A stream tells what happens from when it is open: what was read before may be older.
+        if (state === "open" && !opened) readLists();
+        opened ||= state === "open";
+        setConnection({ state, error: undefined, aliveAt: state === "open" ? undefined : aliveAt });
+      },
       onRestart: () => cache.invalidateQueries(), // versions of the former history say nothing now
     };
     const follow = async () => {

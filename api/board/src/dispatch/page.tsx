@@ -1,6 +1,6 @@
-import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { unwrap } from "@waybill/client";
-import { useList, useValue, useWaybill } from "@waybill/client/react";
+import { readAgainIfInvalidated, useList, useValue, useWaybill } from "@waybill/client/react";
 import { useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 
@@ -91,9 +91,14 @@ function Board({ statuses }: { statuses: Statuses }) {
  */
 function useUnlisted(id: string | undefined): UseQueryResult<Pickup> {
   const waybill = useWaybill();
+  const cache = useQueryClient();
   return useQuery({
     queryKey: ["get-pickup", id], // as useValue has it: what the stream tells of the pickup is shown
-    queryFn: async ({ signal }) => unwrap(await waybill.pickups.get(id!, { signal })),
+    queryFn: async ({ signal, queryKey }) => {
+      const pickup = unwrap(await waybill.pickups.get(id!, { signal }));
+      readAgainIfInvalidated(cache, queryKey);
+      return pickup;
+    },
     enabled: id !== undefined,
     retry: false,
   });
