@@ -429,9 +429,11 @@ for (const viewport of [
     proxy.up();
     await checkEnded(await v.login("hub", options));
     // What waits for longer is coloured: as the clock says.
+    const waiting = v.as("dispatcher").pickups.list({ status: ["SUBMITTED"], sort: "longest_waiting", limit: 1 });
+    const [longest] = unwrap(await waiting.page()).items;
     for (const minutes of [45, 90]) {
       const page = await v.login("dispatcher", options);
-      await page.clock.install({ time: Date.now() + minutes * 60_000 });
+      await page.clock.install({ time: Date.parse(longest!.submitted_at!) + minutes * 60_000 });
       await page.reload();
       await page
         .locator(`.waiting.${minutes > 60 ? "hot" : "warm"}`)
