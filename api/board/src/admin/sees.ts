@@ -1,4 +1,4 @@
-import { type QueryFunctionContext, useQueries, useQueryClient } from "@tanstack/react-query";
+import { type QueryFunctionContext, useQueries } from "@tanstack/react-query";
 import type { Schema } from "@waybill/client";
 import { readAgainIfInvalidated, useList, useWaybill } from "@waybill/client/react";
 
@@ -32,15 +32,6 @@ const hues = 6;
 export function useDrawn(known: Schema<"Group">[] | undefined): Drawn {
   const rows = known ?? [];
   const waybill = useWaybill();
-  const cache = useQueryClient();
-  const wholeOf =
-    <T>(list: AsyncIterable<T>, idOf: (item: T) => string) =>
-    async ({ queryKey }: QueryFunctionContext) => {
-      const ids: string[] = [];
-      for await (const item of list) ids.push(idOf(item));
-      readAgainIfInvalidated(cache, queryKey);
-      return ids;
-    };
   const users = useList("list-users", { active: true, limit: 200 });
   const facilities = useList("list-facilities", { limit: 200 });
   // The operation in the key has them read again when a group has changed.
@@ -48,11 +39,13 @@ export function useDrawn(known: Schema<"Group">[] | undefined): Drawn {
     queries: rows.flatMap(({ id }) => [
       {
         queryKey: ["list-group-members", id, "all"],
-        queryFn: wholeOf(waybill.groups.listMembers(id, { limit: 200 }), (m) => m.user_id),
+        queryFn: (of: QueryFunctionContext) =>
+          whole(of, waybill.groups.listMembers(id, { limit: 200 }), (m) => m.user_id),
       },
       {
         queryKey: ["list-group-facilities", id, "all"],
-        queryFn: wholeOf(waybill.groups.listFacilities(id, { limit: 200 }), (f) => f.facility_id),
+        queryFn: (of: QueryFunctionContext) =>
+          whole(of, waybill.groups.listFacilities(id, { limit: 200 }), (f) => f.facility_id),
       },
     ]),
   });
@@ -78,6 +71,17 @@ export function useDrawn(known: Schema<"Group">[] | undefined): Drawn {
       refetch: () => Promise.all(reads.filter((read) => read.error).map((read) => read.refetch())),
     },
   };
+}
+
+async function whole<T>(
+  { client, queryKey }: QueryFunctionContext,
+  list: AsyncIterable<T>,
+  idOf: (item: T) => string,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const item of list) ids.push(idOf(item));
+  readAgainIfInvalidated(client, queryKey);
+  return ids;
 }
 
 /** A, B, … Z, A1, B1, … */
