@@ -47,23 +47,24 @@ async function assignWhileAway(page: Page, word: string, name: string): Promise<
 const stepsOf = async (id: string) =>
   unwrap(await v.as("admin").pickups.listEvents(id).page()).items.map(({ transition }) => transition);
 
+async function changePassword(page: Page, current: string, next: string): Promise<void> {
+  await page.getByLabel("Current password").fill(current);
+  await page.getByLabel("New password").fill(next);
+  await page.getByRole("button", { name: "Change the password" }).click();
+}
+
 test("a changed password is told as that; the new one logs in, and the old one is refused", async () => {
   const user = await colleague("Changing");
   const page = await v.open();
   await logIn(page, v.server.tenant, user);
   await live(page).waitFor();
   await page.getByRole("link", { name: user.name }).click();
-  const change = async (current: string, next: string) => {
-    await page.getByLabel("Current password").fill(current);
-    await page.getByLabel("New password").fill(next);
-    await page.getByRole("button", { name: "Change the password" }).click();
-  };
-  await change("not-the-password", "a-new-password");
+  await changePassword(page, "not-the-password", "a-new-password");
   await page
     .getByRole("alert")
     .getByText(/password/i)
     .waitFor();
-  await change(user.password, "a-new-password");
+  await changePassword(page, user.password, "a-new-password");
   await page.getByText("The password is changed, and all sessions have ended.").waitFor();
   await settled(page);
   assert.equal(await page.getByText("Your session has ended").count(), 0);
@@ -87,9 +88,7 @@ test("a changed password is told as that, also where its answer comes after the 
     await page.waitForTimeout(1_000); // in which the page is not left
     await route.fulfill({ response });
   });
-  await page.getByLabel("Current password").fill(user.password);
-  await page.getByLabel("New password").fill("a-new-password");
-  await page.getByRole("button", { name: "Change the password" }).click();
+  await changePassword(page, user.password, "a-new-password");
   await page.getByText("The password is changed, and all sessions have ended.").waitFor();
 });
 
