@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { unwrap } from "@waybill/client";
 import { readAgainIfInvalidated, useList, useValue, useWaybill } from "@waybill/client/react";
 import { useMemo, useState } from "react";
@@ -91,12 +91,11 @@ function Board({ statuses }: { statuses: Statuses }) {
  */
 function useUnlisted(id: string | undefined): UseQueryResult<Pickup> {
   const waybill = useWaybill();
-  const cache = useQueryClient();
   return useQuery({
     queryKey: ["get-pickup", id], // as useValue has it: what the stream tells of the pickup is shown
-    queryFn: async ({ signal, queryKey }) => {
+    queryFn: async ({ client, signal, queryKey }) => {
       const pickup = unwrap(await waybill.pickups.get(id!, { signal }));
-      readAgainIfInvalidated(cache, queryKey);
+      readAgainIfInvalidated(client, queryKey);
       return pickup;
     },
     enabled: id !== undefined,
