@@ -100,9 +100,7 @@ test("a changed password ends the session on the other page, which does not say 
     await live(each).waitFor();
   }
   await page.getByRole("link", { name: user.name }).click();
-  await page.getByLabel("Current password").fill(user.password);
-  await page.getByLabel("New password").fill("another-password");
-  await page.getByRole("button", { name: "Change the password" }).click();
+  await changePassword(page, user.password, "another-password");
   await page.getByText("The password is changed").waitFor();
   await submitted(v, { pickup_address: "1 Elsewhere St" }); // lists are read again
   await other.getByText("Your session has ended").waitFor();
