@@ -268,6 +268,7 @@ var patientRules = []check{
 		}},
 	{"ListPatients", "a list of patients is not what its viewer sees", patientListsOfEveryViewer},
 	{"FindPatients", "a search of patients is not what its viewer sees", patientSearchesOfEveryViewer},
+	{"FindPatients", "a search of patients ends where it first looked", patientSearchesLookAgain},
 	{"FindPatients", "a search finds others than are asked for", patientsAreFoundByWhatIsAskedFor},
 	{"ListPatients", "a list of patients looks at more than it needs", patientListsLookAtFew},
 	{"FindPatients", "a search of patients looks at more than it needs", patientSearchesLookAtFew},

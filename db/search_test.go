@@ -280,6 +280,37 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	return nil
 }
 
+// patientSearchesLookAgain searches for two words that few have together. The first look at each facility, at ten
+// entries, comes in two of them to patients of whom none has both; the page goes on behind these, with what these
+// and one of the others have there. The last page is of what one facility has behind its first.
+func patientSearchesLookAgain(ctx context.Context, w *fixture) error {
+	facilities := w.clinics(ctx, manyFacilities)
+	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date)
+			SELECT $1, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, md5(($1::uuid)::text || 'f' ||
+				CASE WHEN n < 100 THEN 5 WHEN n IN (100, 140, 141) THEN 0 WHEN n < 116 OR n = 130 THEN 1
+					WHEN n < 130 THEN 2 WHEN n = 150 THEN 3 ELSE 4 END)::uuid,
+				CASE WHEN n BETWEEN 101 AND 129 THEN 'Bea' ELSE 'Anna' END,
+				CASE WHEN n < 100 THEN 'Other' ELSE 'Quetzal' END, '1931-07-13'
+			FROM generate_series(0, 152) AS n
+			WHERE n NOT BETWEEN 131 AND 139 AND n NOT BETWEEN 142 AND 149`, w.tenant))
+	must(w.owner.Exec(ctx, `INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+		SELECT tenant_id, id, facility_id FROM patients WHERE tenant_id = $1`, w.tenant))
+	must(w.owner.Exec(ctx, "UPDATE patients SET allowed_facilities = 1 WHERE tenant_id = $1", w.tenant))
+	v, ask := w.staffOf(ctx, facilities), db.FindPatientsParams{Name: "quetzal an", MaxRows: 2}
+	want := keep(w.patientsThatFit(ctx, ask), w.patientsSeen(ctx, v, nil))
+	if len(want) != 7 {
+		return fmt.Errorf("%d patients have both words, want 7", len(want))
+	}
+	found, err := w.Store.FindPatientsLooking(ctx, v, ask, 20*manyFacilities)
+	if err != nil {
+		return err
+	}
+	if got := idsOf(found.Rows); !slices.Equal(got, want[:2]) {
+		return fmt.Errorf("the first page has %v, want %v", got, want[:2])
+	}
+	return w.patientsFoundAre(ctx, v, ask, 20*manyFacilities, want)
+}
+
 // patientsThatFit returns the patients who have what is asked for, whoever sees them, in the order of a search: it
 // asks the rows, and of the entries that a search reads no more than which word has fewer than 64.
 func (w *fixture) patientsThatFit(ctx context.Context, p db.FindPatientsParams) (ids []uuid.UUID) {

@@ -160,11 +160,12 @@ ORDER BY patients.id;
 -- external id, in the order of the term by which they are looked for: see rarest_patient_terms. The cost grows with
 -- the page and the viewer's facilities. It reads the first few that each facility sees (next_patient_terms), and
 -- then, of the facilities that may have more for the page, those up to the end of the page (patient_terms_until), of
--- which there are few. It looks at max_looks entries, divided among the facilities, but at ten of each; where one of
--- them ended there, the page ends too, and the next one continues. For viewers of more than max_looks / 20 facilities
--- it looks at max_looks / 10 of the tenant's entries (visible_patient_terms), where the page ends; it merges only if
--- the viewer sees none of these. Entries have only the beginnings of long words and ids: the rows decide. Only
--- returned patients are audited. What is '' is not asked for. A page of none has one row, whose id is nil.
+-- which there are few. It looks at max_looks entries, half of them divided among the facilities, and half among
+-- those that may have more for the page, but at ten of each; where one ended there, the page ends too, and the next
+-- one continues. For viewers of more than max_looks / 20 facilities it looks at max_looks / 10 of the tenant's
+-- entries (visible_patient_terms), where the page ends; it merges only if the viewer sees none of these. Entries
+-- have only the beginnings of long words and ids: the rows decide. Only returned patients are audited. What is '' is
+-- not asked for. A page of none has one row, whose id is nil.
 -- name: FindPatients :many
 WITH asked AS MATERIALIZED (
     SELECT a.first, a.past, a.patterns
@@ -174,8 +175,8 @@ WITH asked AS MATERIALIZED (
 ), mine AS MATERIALIZED (
     SELECT
         m.facility_id,
-        greatest((@max_looks::bigint) / count(*) OVER (), least(@max_looks::bigint, 10)) AS looks,
-        least(1 + @max_rows::int, greatest(1, 200 / count(*) OVER ()))::bigint AS width
+        greatest((@max_looks::bigint) / (2 * count(*) OVER ()), least(@max_looks::bigint, 10)) AS looks,
+        least(1 + @max_rows::int, greatest(1, 120 / count(*) OVER ()))::bigint AS width
     FROM (
         SELECT DISTINCT v.facility_id
         FROM facility_viewers AS v
@@ -194,7 +195,7 @@ WITH asked AS MATERIALIZED (
         20 * (SELECT count(*) FROM mine) > @max_looks::bigint
         AND NOT EXISTS (SELECT FROM wide AS w WHERE w.term IS NULL) AS is_enough
 ), begun AS MATERIALIZED (
-    SELECT m.facility_id, m.looks, m.width, n.term, n.patient_id, n.fits, n.is_last,
+    SELECT m.facility_id, m.width, n.term, n.patient_id, n.fits, n.is_last,
         row_number() OVER (PARTITION BY m.facility_id ORDER BY n.term, n.patient_id) AS nth
     FROM asked AS a
     CROSS JOIN mine AS m
@@ -202,33 +203,38 @@ WITH asked AS MATERIALIZED (
         @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term, @after_id, m.looks, m.width) AS n
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), bound AS MATERIALIZED (
-    -- So many are known that none behind these is on the page, which ends before the first that does not fit.
+    -- No patient behind it is on the page: as many are known as it may have, and one more, or, if fewer are, a facility
+    -- was looked at no further.
     SELECT k.term, k.patient_id
     FROM (
-        SELECT b.term, b.patient_id, dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
+        SELECT b.term, b.patient_id, b.is_last,
+            dense_rank() OVER (PARTITION BY b.fits ORDER BY b.term, b.patient_id) = 1 + @max_rows::int
+                AND b.fits AS is_past
         FROM begun AS b
     ) AS k
-    WHERE k.place = 1 + @max_rows::int
+    WHERE k.is_past OR k.is_last
+    ORDER BY k.is_past DESC, k.term, k.patient_id
     LIMIT 1
 ), places AS MATERIALIZED (
-    -- Facilities that may have more, in the order of the last that is known. Several may have the same patient.
-    SELECT b.facility_id, b.looks, b.width, b.term, b.patient_id,
-        dense_rank() OVER (ORDER BY b.term, b.patient_id) AS place
+    -- Facilities that may have more before the bound, each with the last entry that was looked at.
+    SELECT b.facility_id, b.term, b.patient_id,
+        greatest((@max_looks::bigint) / (2 * count(*) OVER ()), least(@max_looks::bigint, 10)) AS looks
     FROM begun AS b
-    WHERE b.nth = b.width
+    WHERE (b.nth = b.width OR b.is_last)
         AND NOT EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id))
 ), found AS MATERIALIZED (
-    SELECT b.term, b.patient_id, b.fits, b.is_last FROM begun AS b
+    SELECT b.term, b.patient_id, b.fits,
+        b.is_last AND EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id)) AS is_last
+    FROM begun AS b
     UNION ALL
     SELECT n.term, n.patient_id, n.fits, n.is_last
     FROM asked AS a
     CROSS JOIN places AS p
-    -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
     CROSS JOIN LATERAL patient_terms_until(
         @tenant_id, p.facility_id, a.first, a.past, a.patterns, p.term, p.patient_id,
         coalesce((SELECT u.term FROM bound AS u), a.past),
         coalesce((SELECT u.patient_id FROM bound AS u), p.patient_id),
-        p.looks, 2 - p.place - p.width + @max_rows::int) AS n
+        p.looks, 1 + @max_rows::int) AS n
     UNION ALL
     SELECT w.term, w.patient_id, w.fits, w.is_last FROM wide AS w
 ), ended AS MATERIALIZED (
