@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,8 +14,9 @@ import (
 
 // BackfillBatch is the outcome of a batch.
 type BackfillBatch struct {
-	Rows int64 // that were changed
-	Done bool  // nothing was left
+	Rows int64         // that were changed
+	Done bool          // nothing was left
+	Took time.Duration // the statement, without the round trip and the commit
 }
 
 // ErrBackfillNotRunning means that a backfill was stopped, or is done, or was never declared.
@@ -51,12 +53,15 @@ func runBackfill(ctx context.Context, on beginner, name, statement string, size 
 			return err
 		}
 		var next []byte
+		began := time.Now()
 		// As jsonb in text: in whichever mode the connection sends it, and NULL before the first batch.
 		if err := tx.QueryRow(ctx, statement, position, size).Scan(&next, &b.Rows); err != nil {
 			return err
 		}
-		b.Done = next == nil
+		b.Done, b.Took = next == nil, time.Since(began)
+		began = time.Now()
 		n, err := q.AdvanceBackfill(ctx, AdvanceBackfillParams{Name: name, Next: next, RowsChanged: b.Rows})
+		b.Took = max(b.Took-time.Since(began), 0) // that was a small write, and a round trip
 		if err == nil && n == 0 {
 			return ErrBackfillNotRunning
 		}

@@ -113,6 +113,8 @@ func (r *backfillRunner) run(ctx context.Context, long time.Duration) (done bool
 	if err := r.pace.rest(ctx, r.probe); err != nil {
 		return false, err
 	}
+	stop := r.pace.probing(ctx, r.probe)
+	defer stop()
 	for end := time.Now().Add(long); time.Now().Before(end); {
 		if err := r.holdIfBusy(ctx); err != nil {
 			return false, err
@@ -121,26 +123,24 @@ func (r *backfillRunner) run(ctx context.Context, long time.Duration) (done bool
 		if done || err != nil {
 			return done, err
 		}
-		if err := r.pace.pause(ctx, r.probe); err != nil {
+		if err := r.pace.pause(ctx); err != nil {
 			return false, err
 		}
 	}
 	return false, nil
 }
 
-// batch runs one batch, and probes the database meanwhile.
+// batch runs one batch.
 func (r *backfillRunner) batch(ctx context.Context) (done bool, err error) {
 	began := time.Now()
-	stop := r.pace.probing(ctx, r.probe)
 	b, err := r.store.RunBackfill(ctx, r.name, r.statement, r.pace.size)
-	stop()
 	if tooSlow(err) {
 		r.pace.smaller()
 		return false, nil
 	}
 	if err == nil {
 		r.held = ""
-		r.pace.took(time.Since(began))
+		r.pace.took(b.Took, time.Since(began))
 	}
 	return b.Done, err
 }

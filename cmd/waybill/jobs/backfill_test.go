@@ -282,17 +282,69 @@ func TestABackfillHoldsWhileRequestsAreSlow(t *testing.T) {
 	}
 }
 
+// Batches are shorter than the time between two probes: the database is probed all the while, as often as at rest.
+func TestABackfillProbesBesideItsBatches(t *testing.T) {
+	t.Parallel()
+	b := newBackfills(t)
+	endless := "SELECT jsonb_build_array($2::int), 1::bigint WHERE $1::jsonb IS NULL OR true"
+	r := &backfillRunner{store: b.store, name: "adds_one", statement: endless, pace: newPace()}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := r.run(ctx, time.Hour)
+		ended <- err
+	}()
+	probed := func() bool {
+		r.pace.mu.Lock()
+		defer r.pace.mu.Unlock()
+		return r.pace.atRest > 0 && len(r.pace.samples) >= 10
+	}
+	for !probed() {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before it was probed: %v", err)
+		case <-time.After(probeInterval):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A batch's time is that of its statement, however long its commit and the way to the database take.
+func TestABatchTellsHowLongItsStatementTook(t *testing.T) {
+	t.Parallel()
+	b := newBackfills(t)
+	batch := func(statement string) db.BackfillBatch {
+		t.Helper()
+		out, err := b.store.RunBackfill(t.Context(), "adds_one", statement, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	slow := "SELECT jsonb_build_array($2::int), 1::bigint FROM pg_sleep(0.5) WHERE $1::jsonb IS NULL OR true"
+	for try := 0; ; try++ { // the small write that it is compared with may take longer on a busy machine
+		if took := batch(slow).Took; took > 0 {
+			break
+		} else if try == 10 {
+			t.Fatalf("a statement of half a second took %s", took)
+		}
+	}
+}
+
 func TestPaceMakesBatchesOfTheTargetsLength(t *testing.T) {
 	t.Parallel()
 	p := newPace()
 	for range 20 {
-		p.took(targetBatch / 10)
+		p.took(targetBatch/10, time.Second)
 	}
 	if p.size != largestBatch {
 		t.Errorf("of quick rows: %d", p.size)
 	}
 	for range 20 {
-		p.took(time.Second)
+		p.took(time.Second, time.Second)
 	}
 	if p.size != smallestBatch {
 		t.Errorf("of slow ones: %d", p.size)
@@ -304,9 +356,10 @@ func TestPaceGivesWayToOthers(t *testing.T) {
 	t.Parallel()
 	p := newPace()
 	p.atRest = 10 * time.Millisecond
-	settled := func() int { // with rows of 10 µs
+	settled := func() int { // with rows of 1 µs, and a commit of 10 ms
 		for range 30 {
-			p.took(time.Duration(p.size) * 10 * time.Microsecond)
+			statement := time.Duration(p.size) * time.Microsecond
+			p.took(statement, statement+10*time.Millisecond)
 		}
 		return p.size
 	}

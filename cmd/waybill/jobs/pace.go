@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// pace sets the size of a backfill's batches, and the pauses between them: a batch takes about as long as its target,
-// and the database has pauseFactor times as long for others afterwards. It probes the database by small requests at
+// pace sets the size of a backfill's batches, and the pauses between them. A batch's statement takes about as long as
+// its target: the commit of a request beside it then has little of the batch to flush with its own. For pauseFactor
+// times as long as all of the batch took, the database is left to others. It probes the database by small requests at
 // rest and beside the batches, and compares their 99th percentiles: where those beside the batches are longer, the
 // target is halved (additive increase, multiplicative decrease).
 type pace struct {
 	size int
 
 	mu      sync.Mutex
-	target  time.Duration // of a batch
-	last    time.Duration // of the last batch
+	target  time.Duration // of a batch's statement
+	last    time.Duration // of the last batch, with its commit
 	atRest  time.Duration // the percentile at rest
 	samples []time.Duration
 }
@@ -25,8 +26,8 @@ type pace struct {
 const (
 	smallestBatch, firstBatch, largestBatch = 10, 100, 5000
 
-	shortestTarget, targetBatch = 2 * time.Millisecond, 20 * time.Millisecond
-	targetStep                  = 100 * time.Microsecond // longer, after each batch that slows nobody down
+	shortestTarget, targetBatch = 200 * time.Microsecond, 2 * time.Millisecond
+	targetStep                  = 10 * time.Microsecond // longer, after each batch that slows nobody down
 	pauseFactor                 = 4
 	longestRest                 = 2 * time.Second
 
@@ -75,7 +76,7 @@ func (p *pace) add(d time.Duration) {
 	}
 }
 
-// probing probes the database until stop is called.
+// probing probes the database, as often as at rest, until stop is called.
 func (p *pace) probing(ctx context.Context, probe func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var ended sync.WaitGroup
@@ -89,24 +90,22 @@ func (p *pace) probing(ctx context.Context, probe func(context.Context) error) (
 	}
 }
 
-// pause leaves the database to others after a batch, and probes it.
-func (p *pace) pause(ctx context.Context, probe func(context.Context) error) error {
+// pause leaves the database to others after a batch.
+func (p *pace) pause(ctx context.Context) error {
 	p.mu.Lock()
 	long := min(pauseFactor*p.last, longestRest)
 	p.mu.Unlock()
-	if err := sleep(ctx, long); err != nil {
-		return err
-	}
-	return p.sample(ctx, probe)
+	return sleep(ctx, long)
 }
 
-// took makes the next batch as large as one that takes the target, within a factor of two.
-func (p *pace) took(d time.Duration) {
+// took makes the next batch as large as one whose statement takes the target, within a factor of two. This one's took
+// statement, and all of it whole.
+func (p *pace) took(statement, whole time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = d
+	p.last = whole
 	p.target = min(p.target+targetStep, targetBatch)
-	want := int(float64(p.size) * float64(p.target) / float64(max(d, time.Microsecond)))
+	want := int(float64(p.size) * float64(p.target) / float64(max(statement, time.Microsecond)))
 	p.size = min(max(want, p.size/2, smallestBatch), 2*p.size, largestBatch)
 }
 
