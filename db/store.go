@@ -106,7 +106,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	}
 	reach.pool.Store(pool)
 	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
+		go pool.Close() // it waits for a connection that is still being made, and whoever was told to stop does not
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, reach, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}

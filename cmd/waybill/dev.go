@@ -45,7 +45,7 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	ctx = untilParentEnds(ctx)
 	owner, server, err := devDatabase(ctx, &s, *data)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	if server == nil {
 		return dev(ctx, s, owner, devOptions{pickups: *pickups, readyFile: *readyFile}, out)
@@ -103,24 +103,9 @@ type devOptions struct {
 
 // dev migrates, loads the demo tenant and serves.
 func dev(ctx context.Context, s settings, owner string, o devOptions, out io.Writer) error {
-	if err := db.Migrate(ctx, owner); err != nil {
-		return fmt.Errorf("cannot migrate: %w", err)
-	}
-	demo, err := loadDemo(ctx, owner, int(s.passwordCost))
+	running, users, demo, err := openDemo(ctx, s, owner, o)
 	if err != nil {
-		return fmt.Errorf("cannot load the demo tenant: %w", err)
-	}
-	loads := []demoLoad{loadDemoAppointments}
-	if o.pickups {
-		loads = append(loads, loadDemoPickups)
-	}
-	users, err := loadDemoSessions(ctx, s.storeConfig(), demo, loads...)
-	if err != nil {
-		return fmt.Errorf("cannot load the demo tenant's days and sessions: %w", err)
-	}
-	running, err := open(ctx, s)
-	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	served := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)
@@ -132,6 +117,27 @@ func dev(ctx context.Context, s settings, owner string, o devOptions, out io.Wri
 		return errors.Join(err, <-served)
 	}
 	return <-served
+}
+
+// openDemo migrates, loads the demo tenant and opens a server.
+func openDemo(ctx context.Context, s settings, owner string, o devOptions) (
+	running *server, users []readyUser, made demo, err error,
+) {
+	if err := db.Migrate(ctx, owner); err != nil {
+		return nil, nil, made, fmt.Errorf("cannot migrate: %w", err)
+	}
+	if made, err = loadDemo(ctx, owner, int(s.passwordCost)); err != nil {
+		return nil, nil, made, fmt.Errorf("cannot load the demo tenant: %w", err)
+	}
+	loads := []demoLoad{loadDemoAppointments}
+	if o.pickups {
+		loads = append(loads, loadDemoPickups)
+	}
+	if users, err = loadDemoSessions(ctx, s.storeConfig(), made, loads...); err != nil {
+		return nil, nil, made, fmt.Errorf("cannot load the demo tenant's days and sessions: %w", err)
+	}
+	running, err = open(ctx, s)
+	return running, users, made, err
 }
 
 // ready is the content of the ready file.

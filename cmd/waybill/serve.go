@@ -40,10 +40,19 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	s.setMemoryLimit()
 	running, err := open(ctx, s)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	fmt.Fprintf(out, "serving %s, ready in %d ms\n", running.url(), time.Since(start).Milliseconds())
 	return running.serve(ctx)
+}
+
+// unlessStopped returns the error with which a process did not start, or nil if it was told to stop meanwhile: nothing
+// has begun that could have gone wrong, and the exit code is that of a graceful shutdown.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // defaultDrain is longer than haproxy needs to notice, with its defaults: three checks that fail, every two

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 )
 
@@ -74,6 +75,43 @@ func TestStopLosesNoRequest(t *testing.T) {
 			demoID("account Mission Clinic")).Scan(&entries)
 	if err != nil || entries != taken.Load() {
 		t.Errorf("%d charges were acknowledged, %d are stored: %v", taken.Load(), entries, err)
+	}
+}
+
+// Told to stop while it starts, here while a database does not answer, a process ends as it would later.
+func TestStopWhileItStarts(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"serve", "--addr", "127.0.0.1:0", "--admin-addr", ""},
+		append([]string{"work", "--admin-addr", ""}, to(fakegateway.Start(t))...),
+		{"dev", "--addr", "127.0.0.1:0"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
+			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close()
+			url := "DATABASE_URL=postgres://waybill_app@" + silent.Addr().String() + "/waybill?connect_timeout=60"
+			p := start(t, []string{url}, args...)
+			connected := make(chan net.Conn, 1)
+			go func() {
+				if conn, err := silent.Accept(); err == nil {
+					connected <- conn
+				}
+			}()
+			select {
+			case conn := <-connected:
+				defer conn.Close()
+			case <-p.done:
+				t.Fatal("it ended before it was told to")
+			}
+			p.stop(syscall.SIGTERM)
+			if said := p.errors.String(); said != "" {
+				t.Errorf("it said: %s", said)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,7 @@ func runWork(ctx context.Context, args []string, out io.Writer) error {
 	log, metrics := s.logger(), newMetrics()
 	working, err := startWorkers(ctx, &s, log, metrics)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	metrics.watch(working.store)
 	if s.adminAddr != "" {

@@ -60,7 +60,7 @@ func restartWorkers(ctx context.Context, o DeployOptions) (Fault, error) {
 	defer cancel()
 	gateway := startTextGateway()
 	defer gateway.Close()
-	address, err := freeAddresses(1)
+	address, err := freeAddresses(3) // of the server, and of the metrics of each worker
 	if err != nil {
 		return f, err
 	}
@@ -73,16 +73,24 @@ func restartWorkers(ctx context.Context, o DeployOptions) (Fault, error) {
 	if err := eventually(ctx, time.Minute, func() bool { return listens(address[0]) }); err != nil {
 		return f, err
 	}
-	start := func() (*process, error) {
-		return startProcess(ctx, []string{"DATABASE_URL=" + o.DatabaseURL}, o.Program, "work", "--admin-addr", "",
-			"--log-level", "error", "--workers", "8", "--gateway-url", gateway.URL, "--gateway-secret", textSecret)
+	// start starts a process, and waits until it works: one is stopped when the other does.
+	start := func(i int) (*process, error) {
+		metrics := address[1+i]
+		worker, err := startProcess(ctx, []string{"DATABASE_URL=" + o.DatabaseURL}, o.Program, "work",
+			"--admin-addr", metrics, "--log-level", "error", "--workers", "8", "--gateway-url", gateway.URL,
+			"--gateway-secret", textSecret)
+		if err != nil {
+			return nil, err
+		}
+		return worker, eventually(ctx, time.Minute, func() bool { return listens(metrics) })
 	}
 	workers := make([]*process, 2)
 	for i := range workers {
-		if workers[i], err = start(); err != nil {
+		workers[i], err = start(i)
+		defer func() { workers[i].stop() }()
+		if err != nil {
 			return f, err
 		}
-		defer func() { workers[i].stop() }()
 	}
 	submits, err := newSubmitLoad(ctx, "http://"+address[0], o)
 	if err != nil {
@@ -93,7 +101,7 @@ func restartWorkers(ctx context.Context, o DeployOptions) (Fault, error) {
 		i := n % len(workers)
 		time.Sleep(200 * time.Millisecond) // so that it has texts under way
 		if err = workers[i].terminate(ctx); err == nil {
-			workers[i], err = start()
+			workers[i], err = start(i)
 		}
 	}
 	finish()
