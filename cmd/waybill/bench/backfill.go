@@ -30,11 +30,11 @@ const backfillName = "bench_adds_one"
 // backfillBench is the benchmark backfill: requests at a steady rate, alone and beside a backfill, whose worker is
 // a process of its own that is killed again and again. In the end each row must have been done once.
 //
-// On two cores, PostgreSQL 15, fsync on: with batches of 20 ms, 10,000,000 rows in 1,538 s, half of which it was
-// stopped to be compared with, with 10 kills, each row once and no failed request; but p99 3.49 ms alone and 5.42 ms
-// beside it (1.51 times as much in the median of 154 rounds), as the commit of a charge also flushed what a batch had
-// written so far. With statements of 2 ms it is 1.04 and 1.08 times as much in two runs of 400,000 rows, in 120 s and
-// 150 s; with batches of 20 ms beside them, 1.50 times, in 50 s.
+// On two quiet cores, PostgreSQL 15, fsync on: 2,000,000 rows in 539 s, half of which it was stopped to be compared
+// with, with 10 kills, each row once and no failed request; p99 3.57 ms alone and 3.81 ms beside it (1.11 times as much
+// in the median of 54 rounds). With batches of 20 ms, 10,000,000 rows took 1,538 s, with 10 kills, each row once; but
+// p99 was 1.51 times as much in the median of 154 rounds, as the commit of a charge also flushed what a batch had
+// written.
 type backfillBench struct {
 	rows   int64
 	rate   float64
