@@ -312,6 +312,33 @@ func TestABackfillProbesBesideItsBatches(t *testing.T) {
 	}
 }
 
+// A probe that waited in vain is a slow one, and the next ones are sent all the same.
+func TestPaceCountsProbesThatFail(t *testing.T) {
+	t.Parallel()
+	p, sent := newPace(), make(chan struct{})
+	stop := p.probing(t.Context(), func(context.Context) error {
+		time.Sleep(2 * slack)
+		sent <- struct{}{}
+		return errors.New("no connection was free")
+	})
+	for n := range probes/2 + 1 {
+		select {
+		case <-sent:
+		case <-time.After(time.Minute):
+			t.Fatalf("no probe was sent after %d", n)
+		}
+	}
+	go func() {
+		for range sent { // the one that is under way
+		}
+	}()
+	stop()
+	close(sent)
+	if p.busy() == "" {
+		t.Error("the database has time for a backfill, although no probe was answered")
+	}
+}
+
 // A batch's time is that of its statement, however long its commit and the way to the database take.
 func TestABatchTellsHowLongItsStatementTook(t *testing.T) {
 	t.Parallel()

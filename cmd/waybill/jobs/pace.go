@@ -60,11 +60,11 @@ func (p *pace) rest(ctx context.Context, probe func(context.Context) error) erro
 
 func (p *pace) sample(ctx context.Context, probe func(context.Context) error) error {
 	began := time.Now()
-	if err := probe(ctx); err != nil {
-		return err
+	err := probe(ctx)
+	if ctx.Err() == nil {
+		p.add(time.Since(began)) // of one that failed, too: it may have waited for as long as it could
 	}
-	p.add(time.Since(began))
-	return nil
+	return err
 }
 
 // add keeps the newest samples.
@@ -81,7 +81,8 @@ func (p *pace) probing(ctx context.Context, probe func(context.Context) error) (
 	ctx, cancel := context.WithCancel(ctx)
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		for sleep(ctx, probeInterval) == nil && p.sample(ctx, probe) == nil {
+		for sleep(ctx, probeInterval) == nil {
+			p.sample(ctx, probe) // the batch that runs meanwhile has the error, if it lasts
 		}
 	})
 	return func() {
