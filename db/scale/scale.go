@@ -39,13 +39,16 @@ var ErrNotEmpty = errors.New("the database has tenants: it must be a migrated on
 // Smallest is the least number of pickups with which every part of the data has rows.
 const Smallest = 200
 
-// Facilities is the default number of facilities of the large tenant.
-const Facilities = 2000
+// Facilities is the default number of facilities of the large tenant, and FewestFacilities the least.
+const (
+	Facilities       = 2000
+	FewestFacilities = 50
+)
 
 // Size is how much to load.
 type Size struct {
 	Pickups    int // of all tenants, at least Smallest; as many patients, half as many appointments and reads
-	Facilities int // of the large tenant, at least 50; 0: Facilities
+	Facilities int // of the large tenant, at least FewestFacilities; 0: Facilities
 
 	// Parts are the files of the folder sql that make the rows, where the schema is another than that of this
 	// program; nil: its own.
@@ -104,8 +107,8 @@ func Load(ctx context.Context, conn *pgx.Conn, size Size, said func(part string)
 	if size.Facilities == 0 {
 		size.Facilities = Facilities
 	}
-	if size.Pickups < Smallest || size.Facilities < 50 {
-		return nil, fmt.Errorf("cannot load fewer than %d pickups or 50 facilities", Smallest)
+	if size.Pickups < Smallest || size.Facilities < FewestFacilities {
+		return nil, fmt.Errorf("cannot load fewer than %d pickups or %d facilities", Smallest, FewestFacilities)
 	}
 	if said == nil {
 		said = func(string) {}

@@ -69,11 +69,7 @@ func onServer(
 	}
 	found = append(found, catalog.CheckGuards(c, guards, kept)...)
 	end()
-	all, found = append(all, found...), nil
-	if measure.Depth == Whole {
-		found, err = measure.check(ctx, c, s)
-	}
-	return append(all, found...), err == nil && measure.Depth == Whole, err
+	return append(all, found...), true, nil
 }
 
 // guardsOf returns what refuses rows in a database.

@@ -72,39 +72,76 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 	return r, nil
 }
 
+// judgement is what is known of a change.
+type judgement struct {
+	change  *change.Change
+	server  *server.Server
+	base    *programs.Source // nil: no program of it is tried
+	measure Measure
+	waivers []*finding.Waiver
+
+	ofWaivers []finding.Finding // which no waiver allows
+	found     []finding.Finding
+	beside    *beside // nil: no test of the base was begun
+
+	skipped  []string
+	complete bool // each rule was asked that concerns the change
+}
+
 // Judge runs the checks on a change, with databases of a server and the programs of the base, if there are any, and
 // leaves out what its waivers allow. The result does not say what the base is.
 func Judge(ctx context.Context, c *change.Change, s *server.Server, p *programs.Source, measure Measure,
 ) (*Result, error) {
-	waivers, all := c.Waivers()
-	asked := measure.Rows
-	measure = measure.sharing(len(c.New))
-	measure.clock = &clock{}
-	j := &judgement{c, s, p, measure, slices.Concat(history.Check(c),
-		checkTexts(c), statements.CheckReleases(c), statements.CheckCompatibility(c)), nil, true}
-	complete := false
-	if !history.Ambiguous(j.found) {
-		more, through, err := onServer(ctx, c, s, measure)
-		if err != nil {
-			return nil, err
-		}
-		j.found, complete = append(j.found, more...), through
-	}
-	if measure.Rows < asked {
-		j.skip(fmt.Sprintf("%d rows: %d new migrations are tried on %d", asked, len(c.New), measure.Rows))
-	}
-	if err := j.askTools(ctx); err != nil {
+	j := &judgement{change: c, server: s, base: p, measure: measure.sharing(len(c.New)), complete: true}
+	j.measure.clock = &clock{}
+	j.waivers, j.ofWaivers = c.Waivers()
+	j.found = slices.Concat(history.Check(c), checkTexts(c), statements.CheckReleases(c),
+		statements.CheckCompatibility(c))
+	j.beginTests(ctx)
+	defer j.beside.stop()
+	if err := j.ask(ctx); err != nil {
 		return nil, err
 	}
+	if j.measure.Rows < measure.Rows {
+		j.skip(fmt.Sprintf("%d rows: %d new migrations are tried on %d", measure.Rows, len(c.New), j.measure.Rows))
+	}
 	if p != nil {
-		refused := finding.Refused(append(slices.Clone(all), finding.Allow(j.found, waivers, false)...))
-		if err := j.tryPrograms(ctx, refused); err != nil {
+		if err := j.tryPrograms(ctx); err != nil {
 			return nil, err
 		}
 	}
-	all = append(all, finding.Allow(j.found, waivers, complete && j.complete)...)
-	return &Result{Findings: finding.Sort(all), Skipped: j.skipped, Spent: measure.clock.spent}, nil
+	return &Result{Findings: finding.Sort(j.allowed(j.complete)), Skipped: j.skipped,
+		Spent: j.measure.clock.spent}, nil
 }
+
+// ask adds what the server and the tools say, and then what is measured.
+func (j *judgement) ask(ctx context.Context) error {
+	through := false
+	if !history.Ambiguous(j.found) {
+		found, applied, err := onServer(ctx, j.change, j.server, j.measure)
+		if err != nil {
+			return err
+		}
+		j.found, through = append(j.found, found...), applied
+	}
+	if err := j.askTools(ctx); err != nil {
+		return err
+	}
+	if !through || j.measure.Depth != Whole {
+		j.complete = false
+		return nil
+	}
+	found, err := j.measure.check(ctx, j.change, j.server, j.endTests)
+	j.found = append(j.found, found...)
+	return err
+}
+
+// allowed returns what the waivers leave of the findings. At the end, those that nothing needed are findings, too.
+func (j *judgement) allowed(end bool) []finding.Finding {
+	return slices.Concat(j.ofWaivers, finding.Allow(j.found, j.waivers, end))
+}
+
+func (j *judgement) refused() bool { return finding.Refused(j.allowed(false)) }
 
 // askTools adds what squawk and oasdiff say.
 func (j *judgement) askTools(ctx context.Context) error {

@@ -63,10 +63,11 @@ func (m Measure) sharing(migrations int) Measure {
 	return m
 }
 
-// check tries the new migrations.
-func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+// check tries the new migrations. It calls settle before it measures times.
+func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server, settle func(),
+) (all []finding.Finding, err error) {
 	for range attempts {
-		if all, err = m.try(ctx, c, s); err != nil {
+		if all, err = m.try(ctx, c, s, settle); err != nil {
 			return nil, err
 		}
 		if !slices.ContainsFunc(all, load.IsTooSlow) {
@@ -76,7 +77,8 @@ func (m Measure) check(ctx context.Context, c *change.Change, s *server.Server) 
 	return all, nil
 }
 
-func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (all []finding.Finding, err error) {
+func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server, settle func(),
+) (all []finding.Finding, err error) {
 	changed := len(queries.Changed(c)) > 0 && m.Rows > 0
 	if len(c.New) == 0 && !changed {
 		return nil, nil
@@ -91,6 +93,7 @@ func (m Measure) try(ctx context.Context, c *change.Change, s *server.Server) (a
 		if before, err = m.plans(ctx, c, d); err != nil {
 			return nil, err
 		}
+		settle()
 		var through bool
 		end := m.clock.begin("rows")
 		all, through, err = load.Check(ctx, c, d, m.Options)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -88,6 +89,35 @@ func TestRaceTestsOfTheBaseAreReplayed(t *testing.T) {
 	p.write("race.sh", "exit 0\n") // the head's is not asked
 	p.refuses("old-race-fails")
 	has(t, p.text(), "the second van has the plate")
+}
+
+// They take the longest, so that they run beside what measures no time.
+func TestTestsOfTheBaseHaveEndedBeforeAnythingIsMeasured(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "fleet")
+	p.write("race.sh", "sleep 3\n")
+	p.answered(`{"answers":{"200":7}}`, `{"answers":{"200":7}}`)
+	p.write("migrations/2_color.sql", vanColor)
+	text := p.text()
+	shape, races, rows := strings.Index(text, "shape"), strings.Index(text, "its race tests"),
+		strings.Index(text, ", rows ")
+	if shape < 0 || races < shape || rows < races {
+		t.Errorf("parts are told as they end, and are not shape, race tests and rows:\n%s", text)
+	}
+}
+
+// The test is a program that a shell has started, and ends with it.
+func TestTestsOfTheBaseAreGivenUpWhereTheChangeIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "fleet")
+	p.write("race.sh", "sleep 600; echo never\n")
+	p.answered(`{"answers":{"200":7}}`)
+	p.write("migrations/2_color.sql", strings.Replace(vanColor, "color text", "color text NOT NULL", 1))
+	began := time.Now()
+	has(t, p.text(), "the base's race tests: the change is refused already")
+	if took := time.Since(began); took > 5*time.Minute {
+		t.Errorf("it took %v", took)
+	}
 }
 
 func TestClientsOfTheBaseAreTriedOnTheNewServer(t *testing.T) {

@@ -94,6 +94,7 @@ func (c *Callers) start(ctx context.Context, folder string, command []string, e 
 	c.command.Dir, c.command.Stderr = folder, c.problems
 	c.command.Env = append(os.Environ(), "DATABASE_URL="+e.Application, "OWNER_DATABASE_URL="+e.Owner)
 	c.command.WaitDelay = 20 * time.Second
+	together(c.command)
 	if c.in, err = c.command.StdinPipe(); err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ func try(ctx context.Context, folder string, command []string) (failure string, 
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	c.WaitDelay = 20 * time.Second
+	together(c)
 	err = c.Run()
 	var exit *exec.ExitError
 	switch {
