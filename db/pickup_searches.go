@@ -17,7 +17,7 @@ const (
 
 // How far a search looks: see FindPickups.
 const (
-	maxPickupLooks = 300
+	maxPickupLooks = 200
 	maxPickupFound = 500
 )
 

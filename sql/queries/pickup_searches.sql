@@ -211,11 +211,12 @@ WITH asked AS MATERIALIZED (
         AND (SELECT count(*) FROM matched) < a.most
         AND EXISTS (SELECT FROM listed)
 ), rare AS MATERIALIZED (
-    SELECT s.pickup_id AS id
+    -- Whether the words that many have are there too, is said by the row that the rare ones have found.
+    SELECT s.pickup_id AS id, s.has_words
     FROM asked AS a
     CROSS JOIN query AS q
     CROSS JOIN LATERAL (
-        SELECT s.pickup_id
+        SELECT s.pickup_id, (a.words IS NULL OR s.terms @@ a.words) AS has_words
         FROM pickup_searches AS s
         WHERE s.tenant_id IS NOT DISTINCT FROM a.tenant_id -- with =, the planner might read all of the tenant besides
             AND s.terms @@ q.terms
@@ -223,7 +224,12 @@ WITH asked AS MATERIALIZED (
     ) AS s
     WHERE q.terms IS NOT NULL
     UNION ALL
-    SELECT d.id FROM driven AS d WHERE (SELECT b.by_driver FROM bounds AS b)
+    SELECT d.id, a.words IS NULL OR EXISTS (
+            SELECT FROM pickup_searches AS s
+            WHERE s.tenant_id = a.tenant_id AND s.pickup_id = d.id AND s.terms @@ a.words)
+    FROM asked AS a
+    CROSS JOIN driven AS d
+    WHERE (SELECT b.by_driver FROM bounds AS b)
 ), is_whole AS MATERIALIZED (
     SELECT
         ((SELECT b.by_driver FROM bounds AS b) OR EXISTS (SELECT FROM query AS q WHERE q.terms IS NOT NULL))
@@ -247,9 +253,7 @@ WITH asked AS MATERIALIZED (
     ) AS k
     WHERE a.may_ask
         AND (SELECT w.yes FROM is_whole AS w)
-        AND (a.words IS NULL OR EXISTS (
-            SELECT FROM pickup_searches AS s
-            WHERE s.tenant_id = a.tenant_id AND s.pickup_id = r.id AND s.terms @@ a.words))
+        AND r.has_words
         AND CASE a.sort WHEN 'newest' THEN (k.at, k.id) < (a.at, a.id) ELSE (k.at, k.id) > (a.at, a.id) END
 ), found AS MATERIALIZED (
     SELECT f.at, f.id,
