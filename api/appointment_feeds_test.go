@@ -301,7 +301,7 @@ func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*a
 		}
 	}
 	go send(conn)
-	r, err := http.ReadResponse(in, nil)
+	r, err := finalResponse(in)
 	if err != nil {
 		return nil, err
 	}
