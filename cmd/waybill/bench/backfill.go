@@ -30,11 +30,10 @@ const backfillName = "bench_adds_one"
 // backfillBench is the benchmark backfill: requests at a steady rate, alone and beside a backfill, whose worker is
 // a process of its own that is killed again and again. In the end each row must have been done once.
 //
-// On two quiet cores, PostgreSQL 15, fsync on: 2,000,000 rows in 539 s, half of which it was stopped to be compared
-// with, with 10 kills, each row once and no failed request; p99 3.57 ms alone and 3.81 ms beside it (1.11 times as much
-// in the median of 54 rounds). With batches of 20 ms, 10,000,000 rows took 1,538 s, with 10 kills, each row once; but
-// p99 was 1.51 times as much in the median of 154 rounds, as the commit of a charge also flushed what a batch had
-// written.
+// On two quiet cores, PostgreSQL 15, fsync on: 10,000,000 rows in 3,839 s, half of which it was stopped to be compared
+// with, with 10 kills, each row once and no failed request; p99 4.71 ms alone and 5.59 ms beside it, 1.19 times as much
+// (1.15 in the median of 384 rounds). With batches of 20 ms it took 1,538 s; but p99 was 1.55 times as much (1.51 in
+// the median of 154 rounds), as the commit of a charge also flushed what a batch had written.
 type backfillBench struct {
 	rows   int64
 	rate   float64
