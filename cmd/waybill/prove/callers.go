@@ -33,7 +33,7 @@ type Answers struct {
 // Callers serves a database by a process of its own, and has callers use it until in ends: each takes pickups
 // through their life, moves money, and reads what the document has to read. It writes "calling" to out when each
 // has done all once. To each line of in it answers with the [Answers] since the line before, as a line of JSON,
-// when each caller has begun anew and done all once more; to the first when each has done all once more.
+// when each caller has begun anew and done all once more.
 func Callers(ctx context.Context, o CallerOptions, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -152,10 +152,8 @@ func (l *callerLoad) tell(ctx context.Context, in io.Reader, out io.Writer) erro
 	}
 	l.take() // what callers notice of each other's start
 	fmt.Fprintln(out, "calling")
-	// The first line waits for the round that each has begun, the others also for one that begins after them.
-	rounds := 1
-	for lines := bufio.NewScanner(in); lines.Scan(); rounds = 2 {
-		if err := l.finished(ctx, rounds); err != nil {
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		if err := l.finished(ctx, 2); err != nil { // the one that has begun, and one after it
 			return err
 		}
 		if err := json.NewEncoder(out).Encode(l.take()); err != nil {
