@@ -54,7 +54,7 @@ func TestATextWithoutANumberHasFailed(t *testing.T) {
 	}
 }
 
-// refuse has the gateway refuse the texts of a pickup, and returns the path of the newest.
+// refuseTexts has the gateway refuse the texts of a pickup, and returns the path of the newest.
 func (s *server) refuseTexts(pickup string) string {
 	s.t.Helper()
 	s.exec("UPDATE messages SET status = 'FAILED', reason = 'refused_410' WHERE pickup_id = $1 AND status = 'QUEUED'",

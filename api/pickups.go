@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,8 +38,9 @@ func (a *server) registerPickups() {
 			"it fits " +
 			"all parameters. The words of text are found at the beginning of words, in any order: case, accents and " +
 			"apostrophes do not matter. A request looks at a limited number of pickups: with account_id, patient_id, " +
-			"requested_by, text, a window or a sort, a page can have fewer items than limit, or none, although " +
-			"next_cursor says that the list goes on.", roles: everyRole,
+			"requested_by, text, a window, several statuses or another sort than newest, a page can have fewer items " +
+			"than limit, or none, although next_cursor says that the list goes on; that cursor is encrypted, for the " +
+			"session that got it.", roles: everyRole,
 	}, a.listPickups)
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
@@ -194,9 +196,29 @@ type listPickupsInput struct {
 
 // Resolve implements huma.Resolver.
 func (in *listPickupsInput) Resolve(ctx huma.Context) []error {
-	errs := in.PickupPaging.Resolve(ctx)
+	errs := in.openPlace(ctx)
 	errs = append(errs, checkRange("created_from", in.CreatedFrom, "created_to", in.CreatedTo)...)
 	return append(errs, checkRange("window_from", in.WindowFrom, "window_to", in.WindowTo)...)
+}
+
+// openPlace opens the cursor. That of a search belongs to all that is asked for, and is encrypted: it may be the place
+// of a pickup that the caller does not see.
+func (in *listPickupsInput) openPlace(ctx huma.Context) []error {
+	order := ""
+	if asked := in.params(); !asked.IsPlain() {
+		asked.MaxRows = 0 // the next page may have another limit
+		text, err := json.Marshal(asked)
+		if err != nil {
+			panic(err) // cannot fail for plain structs
+		}
+		in.sealed, order = sealerOf(ctx), "?"+string(text)
+	}
+	place, err := in.openOrdered(ctx, order)
+	if err != nil || place != "" || in.Sort == db.Newest {
+		return append(asErrors(err), in.resume(place)...)
+	}
+	in.before, in.beforeID = time.Time{}, uuid.Nil
+	return nil
 }
 
 // CreatedRange filters by the time of creation. Zero means not sent.
@@ -219,33 +241,25 @@ type PickupPaging struct {
 	Sort string `query:"sort" enum:"newest,oldest,longest_waiting" default:"newest" doc:"newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED"`
 }
 
-// Resolve implements huma.Resolver.
-func (k *PickupPaging) Resolve(ctx huma.Context) []error {
-	switch sort := ctx.Query("sort"); sort {
-	case db.Oldest, db.LongestWaiting:
-		place, err := k.openOrdered(ctx, "?sort="+sort)
-		if err != nil || place != "" {
-			return append(asErrors(err), k.resume(place)...)
-		}
-		k.before, k.beforeID = time.Time{}, uuid.Nil
-		return nil
-	}
-	return k.Keyset.Resolve(ctx)
-}
-
-func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
+// params are what is asked for, by no viewer yet.
+func (in *listPickupsInput) params() db.FindPickupsParams {
 	statuses := make([]string, len(in.Statuses))
 	for i, s := range in.Statuses {
 		statuses[i] = string(s)
 	}
-	rows, next, err := a.store.SearchPickups(ctx, db.FindPickupsParams{
-		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+	return db.FindPickupsParams{
 		Statuses: statuses, FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
 		AccountID: given(in.AccountID), PatientID: given(in.PatientID), RequestedBy: given(in.RequestedBy),
 		Text: given(string(in.Text)), WindowFrom: given(in.WindowFrom.Time), WindowTo: given(in.WindowTo.Time),
 		CreatedFrom: in.CreatedFrom.Time, CreatedTo: untilOr(in.CreatedTo), Sort: in.Sort,
 		AfterAt: in.before, AfterID: in.beforeID, MaxRows: in.Limit,
-	})
+	}
+}
+
+func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
+	p := in.params()
+	p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.UserID, v.Role, v.DriverID
+	rows, next, err := a.store.SearchPickups(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,14 @@
 package api_test
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/api"
 	"waybill/db"
@@ -416,6 +425,89 @@ func TestACursorOfPickupsBelongsToItsSort(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A search goes on after a pickup that it has looked at, which its viewer may not see: its cursor says nothing of it,
+// and no more with what its viewer knows, which is the session's token.
+func TestACursorOfASearchSaysNothingOfWhereItEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	s.exec(`INSERT INTO pickups (tenant_id, id, facility_id, account_id, requested_by, price_cents, pickup_address,
+			dropoff_address, request_digest, created_at)
+		SELECT $1, md5(($1::uuid)::text || n)::uuid, $2, $3, $4, 0, 'Mission St', 'Lab', '',
+			now() - n * interval '1 second'
+		FROM generate_series(1, 600) AS n`, s.tenant.id, s.facility, s.account, s.staff.id)
+	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
+	rows, err := s.base.Owner().Query(t.Context(),
+		"SELECT created_at, id FROM pickups WHERE tenant_id = $1", s.tenant.id)
+	s.must(err)
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[db.PickupPlace])
+	s.must(err)
+	by := "requested_by=" + s.staff.id.String()
+	again := map[*user]*user{}
+	for _, as := range []*user{s.hub, s.admin} {
+		other := *as
+		other.token, again[as] = s.login(as.email, password).want(201).str("token"), &other
+	}
+	seen := 0
+	for query, viewers := range map[string][]*user{
+		by: {s.hub, s.admin}, by + "&sort=oldest": {s.hub, s.admin}, "text=mission": {s.admin},
+		"status=DRAFT&status=COLLECTED": {s.admin}, "account_id=" + s.account.String(): {s.admin},
+		"sort=oldest": {s.admin}, "window_from=2030-01-01T00:00:00Z": {s.admin},
+	} {
+		for _, as := range viewers {
+			path := "/v1/pickups?limit=2&" + query
+			cursor := s.do(as, "GET", path, nil).want(200).str("next_cursor")
+			if cursor == "" {
+				continue
+			}
+			seen++
+			raw, err := base64.RawURLEncoding.DecodeString(cursor)
+			s.must(err)
+			for _, p := range places {
+				at := binary.BigEndian.AppendUint64(nil, uint64(p.At.UnixMicro()))
+				if bytes.Contains(raw, p.ID[:]) || bytes.Contains(raw, at) {
+					t.Errorf("%s by %s: the cursor tells of the pickup %s", query, as.role, p.ID)
+				}
+			}
+			s.do(as, "GET", path+"&cursor="+cursor, nil).want(200)
+			s.do(as, "GET", "/v1/pickups?limit=3&"+query+"&cursor="+cursor, nil).want(200)
+			s.do(as, "GET", path+"&driver_id="+newID().String()+"&cursor="+cursor, nil).
+				refused(422, "validation_failed", "cursor")
+			if place, err := s.openedBy(as.token, raw); err == nil {
+				t.Errorf("%s by %s: the token alone opens the cursor: %x", query, as.role, place)
+			}
+			s.do(again[as], "GET", path+"&cursor="+cursor, nil).refused(422, "validation_failed", "cursor")
+			s.do(as, "GET", "/v1/pickups?limit=2&cursor="+cursor, nil).refused(422, "validation_failed", "cursor")
+		}
+	}
+	if seen < 9 {
+		t.Errorf("%d searches go on", seen)
+	}
+	// Who lists what their role never sees is not led through it either.
+	if a := s.do(s.hub, "GET", "/v1/pickups?limit=2&status=DRAFT&"+by, nil).want(200); len(a.ids()) > 0 ||
+		a.str("next_cursor") != "" {
+		t.Errorf("the hub lists drafts: %s", a)
+	}
+}
+
+// openedBy opens a cursor with a key that is derived from a token alone.
+func (s *server) openedBy(token string, cursor []byte) ([]byte, error) {
+	for _, label := range []string{"waybill cursors of searches\x00", "cursors of searches\x00"} {
+		plain := sha256.Sum256([]byte(label + token))
+		keyed := hmac.New(sha256.New, nil)
+		keyed.Write([]byte(label + token))
+		for _, key := range [][]byte{plain[:], keyed.Sum(nil)} {
+			block, err := aes.NewCipher(key)
+			s.must(err)
+			sealer, err := cipher.NewGCMWithRandomNonce(block)
+			s.must(err)
+			if place, err := sealer.Open(nil, nil, cursor[4:], cursor[:4]); err == nil {
+				return place, nil
+			}
+		}
+	}
+	return nil, errors.New("no key opens it")
 }
 
 // Nobody finds a pickup by what they are not shown of it.

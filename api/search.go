@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,12 +50,12 @@ func (p *Paging) openSearch(ctx huma.Context, words string) (s searchPlace, errs
 	return s, nil
 }
 
-// sealerOf returns what encrypts the cursors of a request's session, by a key that is derived from its token: all
-// servers have it, and nothing is stored.
+// sealerOf returns what encrypts the cursors of a request's session, by a key that is derived from its token and the
+// tenant's secret: all servers have it, nothing is stored, and nobody else opens one, the session's user among them.
 func sealerOf(ctx huma.Context) cipher.AEAD {
-	token, _ := bearer(ctx.Header("Authorization"))
-	key := sha256.Sum256([]byte("waybill cursors of searches\x00" + string(token)))
-	block, err := aes.NewCipher(key[:])
+	mac := hmac.New(sha256.New, viewerOf(ctx.Context()).DigestKey)
+	mac.Write([]byte("cursors of searches\x00" + string(tokenOf(ctx.Context()))))
+	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		panic(err) // of the length of a key alone
 	}

@@ -170,7 +170,7 @@ func (h *history) send(ctx context.Context, caller int, in input) error {
 
 var epoch = time.Now()
 
-// answer returns an error only if the answer is not one of the design's.
+// call returns an error only if the answer is not one of the design's.
 func (h *history) call(ctx context.Context, s *db.Raw, in input) (out output, err error) {
 	switch in.what {
 	case "charge", "deposit":

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -36,6 +37,19 @@ func TestADatabaseThatIsNotUTF8IsRefused(t *testing.T) {
 // inC returns a database with the locale C, which folds only ASCII letters.
 func inC(t *testing.T) *dbtest.DB {
 	return dbtest.Bare(t, "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+}
+
+// inICU returns a database with a locale of ICU, whose order is that of a language. PostgreSQL may be built without it:
+// then it skips the test, or fails it in CI.
+func inICU(t *testing.T, locale string) *dbtest.DB {
+	d := dbtest.Bare(t, "")
+	if !scan[bool](t.Context(), d.Owner(), "SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')") {
+		if os.Getenv("CI") != "" {
+			t.Fatal("this PostgreSQL has no ICU")
+		}
+		t.Skip("this PostgreSQL has no ICU")
+	}
+	return dbtest.Bare(t, "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE '"+locale+"'")
 }
 
 func TestEmailsAreOneWhateverTheLocale(t *testing.T) {

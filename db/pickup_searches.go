@@ -29,9 +29,10 @@ type PickupPlace struct {
 
 // SearchPickups returns the next page of a list of pickups that the viewer sees, by any filters and in any order, and
 // where the list goes on, nil at its end. It looks at a bounded number of pickups: where few of many fit, a page can
-// have fewer than MaxRows, or none, and go on.
+// have fewer than MaxRows, or none, and go on. If it is not plain, it may go on after a pickup that fits nothing, or
+// that the viewer does not see, and must not be told of.
 func (s *Store) SearchPickups(ctx context.Context, p FindPickupsParams) (page []Pickup, next *PickupPlace, err error) {
-	if p.isPlain() {
+	if p.IsPlain() {
 		return s.newestPickups(ctx, p)
 	}
 	p.MaxLooks, p.MaxFound = cmp.Or(p.MaxLooks, maxPickupLooks), cmp.Or(p.MaxFound, maxPickupFound)
@@ -51,9 +52,10 @@ func (s *Store) SearchPickups(ctx context.Context, p FindPickupsParams) (page []
 	return page, next, err
 }
 
-// isPlain reports whether ListPickups serves the list, in one statement and with full pages. It merges the facilities
-// of staff in each status: of several statuses and thousands of facilities, that would cost more than a search.
-func (p FindPickupsParams) isPlain() bool {
+// IsPlain reports whether ListPickups serves the list, in one statement and with full pages, and goes on after a pickup
+// that it has shown. It merges the facilities of staff in each status: of several statuses and thousands of facilities,
+// that would cost more than a search.
+func (p FindPickupsParams) IsPlain() bool {
 	return p.Sort == Newest && len(p.Statuses) <= 1 && p.AccountID == nil && p.PatientID == nil &&
 		p.RequestedBy == nil && p.Text == nil && p.WindowFrom == nil && p.WindowTo == nil
 }

@@ -42,7 +42,7 @@ WITH asked AS MATERIALIZED (
             ELSE $17
         END AS at,
         CASE
-            WHEN $16 = 'newest' AND $17 > $15 OR $16 = 'oldest' AND $17 < $14
+            WHEN $16 = 'newest' AND $17 >= $15 OR $16 = 'oldest' AND $17 < $14
                 THEN '00000000-0000-0000-0000-000000000000'
             ELSE $18::uuid
         END AS id,
@@ -151,7 +151,7 @@ WITH asked AS MATERIALIZED (
         a.tenant_id, a.patient_id, a.requested_by, a.account_id, a.sort = 'newest', a.created_from, a.created_to, a.at,
         a.id, w.most
     ) AS n (created_at, id)
-    WHERE (SELECT b.by_key FROM bounds AS b) AND a.may_ask
+    WHERE (SELECT b.by_key FROM bounds AS b) AND EXISTS (SELECT FROM listed)
 ), numbered AS MATERIALIZED (
     SELECT r.at, r.id, row_number() OVER (PARTITION BY r.stream ORDER BY r.place) AS nth, r.place
     FROM (

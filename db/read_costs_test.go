@@ -35,8 +35,8 @@ const (
 	recordCost  = 300   // to record the patients of a page
 	rowCost     = 100   // of one row
 	behindCost  = 1_000 // of a page behind the pickups of others
-	lookCost    = 2_400 // of pickups found by ids or of a viewer of many facilities: of 300 that are looked at
-	foundCost   = 4_000 // of pickups found by words or days: of 300 and, if these do not suffice, of 500, by two keys
+	lookCost    = 2_400 // of pickups found by ids or of a viewer of many facilities: of 200 that are looked at
+	foundCost   = 4_000 // of pickups found by words or days: of 200 and, if these do not suffice, of 500, by two keys
 	countCost   = 3_000 // of jobs, of which so many are counted
 )
 
@@ -342,7 +342,7 @@ func (c costFixture) found() (all []readCost) {
 				for who, v := range c.viewers {
 					p := asked
 					p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.UserID, v.Role, v.DriverID
-					p.Sort, p.MaxRows, p.MaxLooks, p.MaxFound = sort, 50, 300, 500
+					p.Sort, p.MaxRows, p.MaxLooks, p.MaxFound = sort, 50, 200, 500
 					if p.CreatedTo.IsZero() {
 						p.CreatedTo = endOfTime
 					}

@@ -266,8 +266,8 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 	}
 	var searches []search
 	for _, ask := range asks {
-		fits := w.patientsThatFit(ctx, ask)
 		for name, v := range viewers {
+			fits := w.patientsThatFit(ctx, v, ask)
 			for _, facility := range []*uuid.UUID{nil, &facilities[3], &facilities[60]} {
 				ask.FacilityID = facility
 				searches = append(searches, search{name, v, ask, keep(fits, w.patientsSeen(ctx, v, facility))})
@@ -292,22 +292,23 @@ func patientSearchesOfEveryViewer(ctx context.Context, w *fixture) error {
 
 // patientSearchesLookAgain searches for two words that few have together. The first look at each facility, at ten
 // entries, comes in two of them to patients of whom none has both; the page goes on behind these, with what these
-// and one of the others have there. The last page is of what one facility has behind its first.
+// and one of the others have there. The last page is of what one facility has behind its first. All of them are among
+// the first ten, by which the rarer word is told.
 func patientSearchesLookAgain(ctx context.Context, w *fixture) error {
-	facilities := w.clinics(ctx, manyFacilities)
+	facilities := sortedIDs(w.clinics(ctx, manyFacilities))
 	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date)
-			SELECT $1, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, md5(($1::uuid)::text || 'f' ||
-				CASE WHEN n < 100 THEN 5 WHEN n IN (100, 140, 141) THEN 0 WHEN n < 116 OR n = 130 THEN 1
-					WHEN n < 130 THEN 2 WHEN n = 150 THEN 3 ELSE 4 END)::uuid,
+			SELECT $1, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+				($2::uuid[])[CASE WHEN n < 100 THEN 6 WHEN n IN (100, 140, 141) THEN 1 WHEN n < 116 OR n = 130 THEN 2
+					WHEN n < 130 THEN 3 WHEN n = 150 THEN 4 ELSE 5 END],
 				CASE WHEN n BETWEEN 101 AND 129 THEN 'Bea' ELSE 'Anna' END,
 				CASE WHEN n < 100 THEN 'Other' ELSE 'Quetzal' END, '1931-07-13'
 			FROM generate_series(0, 152) AS n
-			WHERE n NOT BETWEEN 131 AND 139 AND n NOT BETWEEN 142 AND 149`, w.tenant))
+			WHERE n NOT BETWEEN 131 AND 139 AND n NOT BETWEEN 142 AND 149`, w.tenant, facilities))
 	must(w.owner.Exec(ctx, `INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
 		SELECT tenant_id, id, facility_id FROM patients WHERE tenant_id = $1`, w.tenant))
 	must(w.owner.Exec(ctx, "UPDATE patients SET allowed_facilities = 1 WHERE tenant_id = $1", w.tenant))
 	v, ask := w.staffOf(ctx, facilities), db.FindPatientsParams{Name: "quetzal an", MaxRows: 2}
-	want := keep(w.patientsThatFit(ctx, ask), w.patientsSeen(ctx, v, nil))
+	want := keep(w.patientsThatFit(ctx, v, ask), w.patientsSeen(ctx, v, nil))
 	if len(want) != 7 {
 		return fmt.Errorf("%d patients have both words, want 7", len(want))
 	}
@@ -321,16 +322,125 @@ func patientSearchesLookAgain(ctx context.Context, w *fixture) error {
 	return w.patientsFoundAre(ctx, v, ask, 20*manyFacilities, want)
 }
 
-// patientsThatFit returns the patients who have what is asked for, whoever sees them, in the order of a search: it
-// asks the rows, and of the entries that a search reads no more than which word has fewer than 64.
-func (w *fixture) patientsThatFit(ctx context.Context, p db.FindPatientsParams) (ids []uuid.UUID) {
+// What a viewer's search answers, and in which order, depends on the patients of their facilities alone: whatever
+// others have, it says nothing of it. Others get what would change which of the words is the rarest.
+func TestASearchOfPatientsSaysNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).fixture(ctx)
+	w.patientsNamed(ctx, w.facility, "Qqqqqb Kowalczyka", "Qqqqqa Kowalczykb", "Qqqqqc Other", "Ann Bell", "Anna Belle")
+	asks := []string{"kowalczyk qqqqq", "kowalczyka qqqqqb", "an bell", "nowhere an", "other q", "kowalczyk q k"}
+	answers := func() (all []string) {
+		for _, name := range asks {
+			for _, size := range [][2]int32{{1, 2000}, {2, 20}, {50, 2000}} {
+				p := db.FindPatientsParams{Name: name, MaxRows: size[0]}
+				for more := true; more; {
+					found := must(w.Store.FindPatientsLooking(ctx, w.staff, p, int64(size[1])))
+					line := fmt.Sprintf("%s in pages of %d, looks %d:", name, size[0], size[1])
+					for _, row := range found.Rows {
+						line += " " + row.GivenName + " " + row.FamilyName
+					}
+					if more = found.Next != nil; more {
+						line += ", and more"
+						p.AfterTerm, p.AfterID = found.Next.Term, found.Next.ID
+					}
+					all = append(all, line)
+				}
+			}
+		}
+		return all
+	}
+	before := answers()
+	for _, others := range []string{"Jan Kowalczyk", "Qqqqqc Nobody", "Nowhere Bell", "Anna Other"} {
+		for n, names := range [][]string{{others}, slices.Repeat([]string{others}, 70)} {
+			w.patientsNamed(ctx, w.hidden, names...)
+			for i, got := range answers() {
+				if got != before[i] {
+					t.Errorf("before: %q; after a facility that is not seen got %q, round %d: %q",
+						before[i], others, n, got)
+				}
+			}
+		}
+	}
+}
+
+// patientsNamed makes patients of a facility, who allow it to see them.
+func (w *fixture) patientsNamed(ctx context.Context, facility uuid.UUID, names ...string) {
+	must(w.owner.Exec(ctx, `WITH p AS (
+			INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date)
+			SELECT $1, gen_random_uuid(), $2, split_part(n, ' ', 1), split_part(n, ' ', 2), '1931-07-13'
+			FROM unnest($3::text[]) AS n
+			RETURNING *)
+		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+		SELECT tenant_id, id, facility_id FROM p`, w.tenant, facility, names))
+}
+
+// A search goes through its pages in the order in which entries are read, whatever the order of the database's locale:
+// in Czech ch comes behind h, and in the order of ICU some letters of Thai behind those that follow them, and і where
+// a Ukrainian looks for it.
+func TestASearchIsCompleteWhateverTheLocale(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := inICU(t, "cs")
+	must(0, db.Migrate(ctx, d.OwnerURL))
+	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).fixture(ctx)
+	names := []string{
+		"Cha Z", "Ci Z", "Cz Z", "Chaz Chi", "Савчук С", "Сірко С", "Сяк С", "เกษม ก", "เพชร ก", "เกศ ก", "ก เ",
+	}
+	facilities, hub := w.clinics(ctx, 61), db.UserRoleHub // of so many, a first look takes one entry each
+	staff := w.staffOf(ctx, facilities)
+	for n, name := range names {
+		w.patientsNamed(ctx, facilities[n%3], name)
+		must(w.owner.Exec(ctx, "UPDATE users SET name = $2 WHERE id = $1", w.user(ctx, hub).UserID, name))
+	}
+	for ask, want := range map[string]int{"c": 4, "ch": 2, "с": 3, "เ": 4, "z c": 3, "ก เ": 4} {
+		for size := range int32(4) {
+			for _, looks := range []int64{2, 20, 100, 1220, 2000} { // below 1,220, a tenth at the entries of the tenant
+				p, found := db.FindPatientsParams{Name: ask, MaxRows: 1 + size}, []uuid.UUID{}
+				for pages, more := 0, true; more && pages < 100; pages++ {
+					page := must(w.Store.FindPatientsLooking(ctx, staff, p, looks))
+					found = append(found, idsOf(page.Rows)...)
+					if more = page.Next != nil; more {
+						p.AfterTerm, p.AfterID = page.Next.Term, page.Next.ID
+					}
+				}
+				if got := len(slices.Compact(sortedIDs(found))); len(found) != want || got != want {
+					t.Errorf("patients by %q in pages of %d, %d looks: found %d, %d of them, want %d",
+						ask, 1+size, looks, len(found), got, want)
+				}
+			}
+			p, found := db.FindUsersParams{Name: ask, Role: &hub, MaxRows: 1 + size}, []uuid.UUID{}
+			for pages, more := 0, true; more && pages < 100; pages++ {
+				page := must(w.Store.FindUsersLooking(ctx, w.admin, p, 3))
+				for _, u := range page.Rows {
+					found = append(found, u.ID)
+				}
+				if more = page.Next != nil; more {
+					p.AfterTerm, p.AfterID = page.Next.Term, page.Next.ID
+				}
+			}
+			if got := len(slices.Compact(sortedIDs(found))); len(found) != want || got != want {
+				t.Errorf("users by %q in pages of %d: found %d, %d of them, want %d",
+					ask, 1+size, len(found), got, want)
+			}
+		}
+	}
+}
+
+// patientsThatFit returns the patients who have what is asked for, whoever sees them, in the order of the viewer's
+// search: it asks the rows, and of the entries that a search reads no more than of which word ten of the viewer's
+// facilities have fewest, up to 64.
+func (w *fixture) patientsThatFit(ctx context.Context, v db.Viewer, p db.FindPatientsParams) (ids []uuid.UUID) {
 	rarest := scan[string](ctx, w.owner, `SELECT coalesce((
 		SELECT 'n' || w.word
 		FROM unnest(string_to_array($2, ' ')) AS w (word)
 		ORDER BY (
 			SELECT least(64, count(*)) FROM patient_terms AS t
-			WHERE t.tenant_id = $1 AND starts_with(t.term, 'n' || w.word)), length(w.word) DESC
-		LIMIT 1), '')`, w.tenant, p.Name)
+			WHERE t.tenant_id = $1 AND starts_with(t.term, 'n' || w.word)
+				AND t.facility_id IN (
+					SELECT DISTINCT facility_id FROM facility_viewers WHERE tenant_id = $1 AND user_id = $3
+					ORDER BY facility_id LIMIT 10)), length(w.word) DESC
+		LIMIT 1), '')`, w.tenant, p.Name, v.UserID)
 	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(k.id ORDER BY k.term, k.id), '{}')
 		FROM (
 			SELECT p.id, min(t.term) AS term

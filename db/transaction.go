@@ -40,7 +40,7 @@ type transaction struct {
 	// unshareable says that a write was refused among others of its statement, sharesNot that each write has
 	// one of its own therefore.
 	unshareable, sharesNot bool
-	// changed is what its writes of pickups change besides, as far as it is known: see sendShared.
+	// changed is what its writes of pickups change besides, as far as it is known: see touchedBy.
 	changed   map[changeKey]LockRowsRow
 	rests     bool   // an answer rests on what was committed earlier
 	committed func() // to be called after the commit

@@ -260,7 +260,7 @@ WITH looked AS (
         FROM user_terms AS e
         WHERE e.tenant_id = $1
             AND ($6::user_role IN ('admin', 'dispatcher') OR e.user_id = $7)
-            AND (e.term, e.user_id) > (greatest($8::text, a.first), $9::uuid)
+            AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", $8::text), $9::uuid)
             AND e.term < a.past
         ORDER BY e.term, e.user_id
         LIMIT $4

@@ -1318,8 +1318,9 @@ type ListPickupsQuery struct {
 //
 // Newest first, unless sort says otherwise; a cursor belongs to its sort. A pickup is listed if it fits all parameters.
 // The words of text are found at the beginning of words, in any order: case, accents and apostrophes do not matter. A
-// request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window or a sort, a
-// page can have fewer items than limit, or none, although next_cursor says that the list goes on.
+// request looks at a limited number of pickups: with account_id, patient_id, requested_by, text, a window, several
+// statuses or another sort than newest, a page can have fewer items than limit, or none, although next_cursor says that
+// the list goes on; that cursor is encrypted, for the session that got it.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 func (s PickupsService) List(ctx context.Context, query *ListPickupsQuery) iter.Seq2[*Pickup, error] {

@@ -76,7 +76,7 @@ func (s *Site) Get(path string) (File, bool) {
 // Paths returns the paths of all files, sorted.
 func (s *Site) Paths() []string { return slices.Sorted(maps.Keys(s.files)) }
 
-// Guide is the path of the first guide.
+// guidePath is the path of the first guide.
 const guidePath = "/docs/guide"
 
 func (s *Site) addFiles() {

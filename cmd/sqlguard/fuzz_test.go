@@ -40,7 +40,7 @@ func analyze(text string) {
 // FuzzAnalyze searches for text that makes the analysis panic or hang.
 func FuzzAnalyze(f *testing.F) {
 	if raceDetector {
-		f.Skip("the queries of TestWaybillHasNoFinding are analysed at once, with the race detector looking on")
+		f.Skip("TestWaybillHasNoFindingAndNoWaiver analyses the queries at once, with the race detector looking on")
 	}
 	for _, pattern := range []string{"verdict/testdata/*.sql", "testdata/*/*/*.sql", "../../sql/*/*.sql"} {
 		paths, _ := filepath.Glob(pattern)

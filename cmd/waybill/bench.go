@@ -45,5 +45,6 @@ func benchHelp(out io.Writer) {
 		fmt.Fprintf(out, "  %-12s  %s\n", b.Name, b.Summary)
 	}
 	fmt.Fprintln(
-		out, "Flags of a benchmark: waybill bench <name> -h. All have --json, and use DATABASE_URL if it is set.")
+		out, "Flags of a benchmark: waybill bench <name> -h. All have --json, and all but replicas use DATABASE_URL "+
+			"if it is set.")
 }

@@ -28,7 +28,7 @@ type jobsCommand struct {
 	store  db.Config
 }
 
-var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, resume QUEUE")
+var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, resume QUEUE, backfills")
 
 // runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
@@ -49,7 +49,8 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	registerLimits(env, &c.store)
 	registerPooler(env, &c.store)
 	flags.BoolVar(&c.all, "all", false, "retry all listed jobs and texts")
-	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to list texts that the gateway refused")
+	flags.DurationVar(&c.since, "since", 24*time.Hour,
+		"how far back to list texts that the gateway refused, and dead letters of webhooks")
 	flags.StringVar(&c.reason, "reason", "",
 		"list only texts whose reason has this prefix, such as refused_422, and no jobs")
 	if err := parse(flags, args); err != nil {

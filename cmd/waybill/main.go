@@ -25,7 +25,8 @@ func commands() []command {
 	return []command{
 		{"dev", "find or download PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
-		{"work", "run the job workers of a migrated database: send texts, dispatch", runWork},
+		{"work", "run the job workers of a migrated database: send texts and webhooks, dispatch, carry out backfills",
+			runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
 			"them again; backfills [stop NAME | resume NAME]: show what migrations left to the workers", runJobs},
 		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
@@ -37,7 +38,8 @@ func commands() []command {
 		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay known concurrency bugs against a running server, and print the results; prove faults: have " +
-			"clusters of its own fail under load; prove replicas: check what clients read from standbys", runProve},
+			"clusters of its own fail under load; prove replicas: check what clients read from standbys; prove " +
+			"deploys: restart servers and workers under load", runProve},
 		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }

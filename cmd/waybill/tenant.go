@@ -14,8 +14,8 @@ import (
 	"waybill/db"
 )
 
-// runTenant creates a tenant and its first admin, who creates everything else over HTTP. With "admin"
-// before the flags, it creates or resets only an admin.
+// runTenant creates a tenant and its first admin, who creates everything else over HTTP. With
+// "reset-admin" before the flags, it creates or resets only an admin.
 func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && (args[0] == "reset-admin" || args[0] == "admin") { // its former name
 		return runTenantAdmin(ctx, args[1:], out)

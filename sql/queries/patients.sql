@@ -163,9 +163,10 @@ ORDER BY patients.id;
 -- which there are few. It looks at max_looks entries, half of them divided among the facilities, and half among
 -- those that may have more for the page, but at ten of each; where one ended there, the page ends too, and the next
 -- one continues. For viewers of more than max_looks / 20 facilities it looks at max_looks / 10 of the tenant's
--- entries (visible_patient_terms), where the page ends; it merges only if the viewer sees none of these. Entries
--- have only the beginnings of long words and ids: the rows decide. Only returned patients are audited. What is '' is
--- not asked for. A page of none has one row, whose id is nil.
+-- entries (visible_patient_terms), where the page ends; it merges only if the viewer sees none of these. Terms are
+-- compared in "C", in which entries are read, whatever the database's collation. Entries have only the beginnings of
+-- long words and ids: the rows decide. Only returned patients are audited. What is '' is not asked for. A page of none
+-- has one row, whose id is nil.
 -- name: FindPatients :many
 WITH asked AS MATERIALIZED (
     SELECT a.first, a.past, a.patterns
@@ -185,7 +186,7 @@ WITH asked AS MATERIALIZED (
             AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
     ) AS m
 ), wide AS MATERIALIZED (
-    SELECT n.term, n.patient_id, n.fits, n.is_last
+    SELECT n.term COLLATE "C" AS term, n.patient_id, n.fits, n.is_last
     FROM asked AS a
     CROSS JOIN LATERAL visible_patient_terms(
         a.first, a.past, a.patterns, @after_term, @after_id::uuid, (@max_looks::bigint) / 10, 1 + @max_rows::int) AS n
@@ -199,8 +200,11 @@ WITH asked AS MATERIALIZED (
         row_number() OVER (PARTITION BY m.facility_id ORDER BY n.term, n.patient_id) AS nth
     FROM asked AS a
     CROSS JOIN mine AS m
-    CROSS JOIN LATERAL next_patient_terms(
-        @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term, @after_id, m.looks, m.width) AS n
+    CROSS JOIN LATERAL (
+        SELECT k.term COLLATE "C" AS term, k.patient_id, k.fits, k.is_last
+        FROM next_patient_terms(
+            @tenant_id, m.facility_id, a.first, a.past, a.patterns, @after_term, @after_id, m.looks, m.width) AS k
+    ) AS n
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), bound AS MATERIALIZED (
     -- No patient behind it is on the page: as many are known as it may have, and one more, or, if fewer are, a facility
@@ -227,7 +231,7 @@ WITH asked AS MATERIALIZED (
         b.is_last AND EXISTS (SELECT FROM bound AS u WHERE (b.term, b.patient_id) >= (u.term, u.patient_id)) AS is_last
     FROM begun AS b
     UNION ALL
-    SELECT n.term, n.patient_id, n.fits, n.is_last
+    SELECT n.term COLLATE "C", n.patient_id, n.fits, n.is_last
     FROM asked AS a
     CROSS JOIN places AS p
     CROSS JOIN LATERAL patient_terms_until(

@@ -40,7 +40,7 @@ WITH asked AS MATERIALIZED (
             ELSE @after_at
         END AS at,
         CASE
-            WHEN @sort = 'newest' AND @after_at > @created_to OR @sort = 'oldest' AND @after_at < @created_from
+            WHEN @sort = 'newest' AND @after_at >= @created_to OR @sort = 'oldest' AND @after_at < @created_from
                 THEN '00000000-0000-0000-0000-000000000000'
             ELSE @after_id::uuid
         END AS id,
@@ -149,7 +149,7 @@ WITH asked AS MATERIALIZED (
         a.tenant_id, a.patient_id, a.requested_by, a.account_id, a.sort = 'newest', a.created_from, a.created_to, a.at,
         a.id, w.most
     ) AS n (created_at, id)
-    WHERE (SELECT b.by_key FROM bounds AS b) AND a.may_ask
+    WHERE (SELECT b.by_key FROM bounds AS b) AND EXISTS (SELECT FROM listed)
 ), numbered AS MATERIALIZED (
     SELECT r.at, r.id, row_number() OVER (PARTITION BY r.stream ORDER BY r.place) AS nth, r.place
     FROM (

@@ -90,7 +90,7 @@ WITH looked AS (
         FROM user_terms AS e
         WHERE e.tenant_id = @tenant_id
             AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR e.user_id = @viewer_id)
-            AND (e.term, e.user_id) > (greatest(@after_term::text, a.first), @after_id::uuid)
+            AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", @after_term::text), @after_id::uuid)
             AND e.term < a.past
         ORDER BY e.term, e.user_id
         LIMIT @max_looks

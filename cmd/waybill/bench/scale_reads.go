@@ -11,11 +11,13 @@ type ScaleRead struct {
 	Operation string // its id in the document
 	Which     string // page and filters, in words
 	Viewers   []scale.Role
-	Path      string // with {names} of what scaleTarget knows
+	Path      string // with {names}: see nameRows
 	Body      string // of a POST that changes nothing; '' for a GET
 	Deep      bool   // not the first page
-	Stream    bool   // the first fifty events after LastEventID
-	MostPages int    // that it may look at; 0: mostPages
+	// FromMiddle is a deep page in the middle of all pickups, of a plain list.
+	FromMiddle bool
+	Stream     bool // the first fifty events after LastEventID
+	MostPages  int  // that it may look at; 0: mostPages
 }
 
 // Limits of the pages of 8 KB that an operation may read for the fifty rows that it shows. A list that shows
@@ -70,7 +72,7 @@ var pickupFilters = []struct {
 		false},
 }
 
-// pickupSearches are searches and orders of list-pickups, which look at several hundred pickups, by several keys each.
+// pickupSearches are searches and orders of list-pickups, which look at up to 200 pickups, by several keys each.
 var pickupSearches = []struct {
 	which, query string
 	deep         bool
@@ -78,10 +80,10 @@ var pickupSearches = []struct {
 }{
 	{"several statuses", "status=PACKED&status=CANCELED", false, mostPickupPages},
 	{"oldest first", "sort=oldest", false, mostPickupPages},
-	{"oldest first, from the middle", "sort=oldest", true, mostPickupPages},
+	{"oldest first, a deep page", "sort=oldest", true, mostPickupPages},
 	{"longest waiting", "sort=longest_waiting", false, mostPickupPages},
 	{"account, the busiest", "account_id={busy_account}", false, mostLookPages},
-	{"account, from the middle", "account_id={busy_account}", true, mostLookPages},
+	{"account, a deep page", "account_id={busy_account}", true, mostLookPages},
 	{"words, many", "text=main%20lab", false, mostFoundPages},
 	{"words, few", "text=main%201999", false, mostFoundPages},
 	{"words, none", "text=nowhere", false, mostFoundPages},
@@ -121,7 +123,7 @@ func ScaleReads() (all []ScaleRead) {
 	for _, f := range pickupFilters {
 		all = append(all, ScaleRead{
 			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
-			MostPages: mostPickupPages,
+			FromMiddle: f.deep, MostPages: mostPickupPages,
 		})
 	}
 	return slices.Concat(all, pickupSearchReads(), pickupReads(), patientReads(), patientSearches(), recordReads(),

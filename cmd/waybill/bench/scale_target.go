@@ -136,8 +136,8 @@ func (d *scaleDatabase) pageOf(ctx context.Context, r ScaleRead, role scale.Role
 // deepBy is how many pages of 200 come before a deep page, if there are as many.
 const deepBy = 10
 
-// pathOf returns the path of a read. A cursor is valid for a list with any filters and viewer: an admin
-// gets the one in the middle of the pickups at once.
+// pathOf returns the path of a read. A cursor of a plain list of pickups is valid for any plain filters and viewer: an
+// admin gets the one in the middle of the pickups at once. Those of a search belong to it, and to their session.
 func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role) (string, error) {
 	path := d.expand(r.Path)
 	if strings.Contains(path, "{") {
@@ -147,12 +147,8 @@ func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role
 		return path, nil
 	}
 	list, query, _ := strings.Cut(path, "?")
-	if r.Operation == "list-pickups" {
-		middle := "?limit=1&created_to={year_ago}"
-		if strings.Contains(query, "sort=oldest") { // of which it has a cursor of its own
-			middle = "?limit=1&sort=oldest&created_from={year_ago}"
-		}
-		p, err := d.page(ctx, scale.Admin, list+middle)
+	if r.FromMiddle {
+		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={year_ago}")
 		return withQuery(list, query, "cursor="+p.NextCursor), err
 	}
 	cursor := ""

@@ -24,7 +24,7 @@ type Options struct {
 
 	Callers  int      // number of concurrent callers
 	Rounds   int      // number of runs of each race
-	Attempts int      // number of submits in the story lost-submit and its like
+	Attempts int      // number of submits in the story attempts
 	Stories  []string // names of stories; empty for all
 
 	Progress io.Writer // receives the progress of long stories
