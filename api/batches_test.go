@@ -191,6 +191,58 @@ func TestADryRunAnswersLikeTheWriteAndWritesNothing(t *testing.T) {
 	}
 }
 
+// A dry run that shows patients is recorded as a read of each, whoever sees them when it is over: by a pickup, or by a
+// membership that it has made itself.
+func TestADryRunIsRecordedAsARead(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	patient := s.plantPatient(s.planted, s.tenant, s.facility, roles)
+	of := func(status db.PickupStatus) string {
+		id := s.pickupIn(s.tenant, status, s.facility, s.driverID)
+		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, patient)
+		return "/v1/pickups/" + id.String()
+	}
+	draft, submitted, collected := of("DRAFT"), of("SUBMITTED"), of("COLLECTED")
+	group, version := newID(), `"1"`
+	denied := of("DRAFT")
+	for _, tried := range []struct {
+		name, operation string
+		answer          func() *answer
+	}{
+		{"a dispatcher without a group", "cancel-pickup", func() *answer {
+			return s.do(s.dispatcher, "POST", submitted+"/cancel?dry_run=true", object{"reason": "no_show"})
+		}},
+		{"an admin without a group", "cancel-pickup", func() *answer {
+			return s.do(s.admin, "POST", draft+"/cancel?dry_run=true", object{"reason": "no_show"})
+		}},
+		{"the hub", "receive-pickup", func() *answer {
+			return s.do(s.hub, "POST", collected+"/receive?dry_run=true", nil)
+		}},
+		{"an admin who joins the patient's group", "edit-patient", func() *answer {
+			return s.do(s.admin, "POST", "/v1/batch?dry_run=true", batch(
+				object{"operation": "create-group", "body": object{"id": group, "name": "Mine"}},
+				object{"operation": "add-group-facility", "path": object{"group_id": group, "facility_id": s.facility}},
+				object{"operation": "add-group-member", "path": object{"group_id": group, "user_id": s.admin.id}},
+				object{"operation": "edit-patient", "path": object{"patient_id": patient},
+					"headers": object{"If-Match": version}, "body": object{}}))
+		}},
+		{"staff whom the patient denies", "submit-pickup", func() *answer {
+			s.exec("UPDATE patient_facilities SET allowed = false WHERE patient_id = $1", patient)
+			return s.do(s.staff, "POST", denied+"/submit?dry_run=true", nil)
+		}},
+	} {
+		reads := func() int {
+			return scan[int](s, "SELECT count(*) FROM phi_reads WHERE patient_id = $1 AND operation = $2",
+				patient, tried.operation+"?dry_run=true")
+		}
+		before := reads()
+		tried.answer().want(200)
+		if n := reads() - before; n != 1 {
+			t.Errorf("%s: %d reads are recorded, want 1", tried.name, n)
+		}
+	}
+}
+
 // Writes that others stand between share a statement only where these need neither: an account's money is not spent
 // before it is there, and an answer tells what was before the later items.
 func TestWritesThatNeedEachOtherKeepTheirOrder(t *testing.T) {

@@ -266,6 +266,18 @@ var patientRules = []check{
 			w.disallow(ctx, id, w.facility)
 			return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
 		}},
+	{"RecordDryRun", "a dry run is recorded, also of whom its viewer does not see, but not of whom it has made",
+		func(ctx context.Context, w *fixture) error {
+			shown := []uuid.UUID{w.patient(ctx), newID()}
+			err := w.As(w.stranger).RecordDryRun(ctx, db.RecordDryRunParams{TenantID: w.tenant,
+				ViewerID: w.stranger.UserID, PatientIds: shown, Operations: fill(2, "edit-patient")})
+			recorded := scan[[]uuid.UUID](ctx, w.owner, `SELECT array_agg(patient_id) FROM phi_reads
+				WHERE tenant_id = $1 AND operation = 'edit-patient?dry_run=true'`, w.tenant)
+			if err == nil && !slices.Equal(recorded, shown[:1]) {
+				err = fmt.Errorf("recorded are reads of %v, want %v", recorded, shown[:1])
+			}
+			return err
+		}},
 	{"ListPatients", "a list of patients is not what its viewer sees", patientListsOfEveryViewer},
 	{"FindPatients", "a search of patients is not what its viewer sees", patientSearchesOfEveryViewer},
 	{"FindPatients", "a search of patients ends where it first looked", patientSearchesLookAgain},

@@ -186,30 +186,31 @@ func (q *Queries) ListReads(ctx context.Context, arg ListReadsParams) ([]Patient
 
 const recordDryRun = `-- name: RecordDryRun :exec
 INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-SELECT p.tenant_id, p.id, $1::uuid, r.operation || '?dry_run=true'
+SELECT $1::uuid, r.patient_id, $2::uuid, r.operation || '?dry_run=true'
 FROM (
     SELECT
-        unnest($2::uuid[]) AS patient_id,
-        unnest($3::text[]) AS operation
+        unnest($3::uuid[]) AS patient_id,
+        unnest($4::text[]) AS operation
 ) AS r
-JOIN patients AS p ON p.tenant_id = $4::uuid AND p.id = r.patient_id
+WHERE patient_exists($1::uuid, r.patient_id)
 `
 
 type RecordDryRunParams struct {
+	TenantID   uuid.UUID   `format:"uuid" json:"tenant_id"`
 	ViewerID   uuid.UUID   `format:"uuid" json:"viewer_id"`
 	PatientIds []uuid.UUID `format:"uuid" json:"patient_ids"`
 	Operations []string    `json:"operations"`
-	TenantID   uuid.UUID   `format:"uuid" json:"tenant_id"`
 }
 
 // Records that a dry run has shown patients, by the operation that was tried. What it created is not there any more,
-// and not shown to anybody else.
+// and not shown to anybody else. All others are recorded, also those whom the viewer does not see: of pickups that name
+// them, and by memberships that the dry run itself has made.
 func (q *Queries) RecordDryRun(ctx context.Context, arg RecordDryRunParams) error {
 	_, err := q.db.Exec(ctx, recordDryRun,
+		arg.TenantID,
 		arg.ViewerID,
 		arg.PatientIds,
 		arg.Operations,
-		arg.TenantID,
 	)
 	return err
 }

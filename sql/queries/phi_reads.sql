@@ -45,13 +45,14 @@ FROM unnest(string_to_array(current_setting('waybill.own_reads', true), ',')) AS
 WHERE r.read <> '';
 
 -- Records that a dry run has shown patients, by the operation that was tried. What it created is not there any more,
--- and not shown to anybody else.
+-- and not shown to anybody else. All others are recorded, also those whom the viewer does not see: of pickups that name
+-- them, and by memberships that the dry run itself has made.
 -- name: RecordDryRun :exec
 INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-SELECT p.tenant_id, p.id, @viewer_id::uuid, r.operation || '?dry_run=true'
+SELECT @tenant_id::uuid, r.patient_id, @viewer_id::uuid, r.operation || '?dry_run=true'
 FROM (
     SELECT
         unnest(@patient_ids::uuid[]) AS patient_id,
         unnest(@operations::text[]) AS operation
 ) AS r
-JOIN patients AS p ON p.tenant_id = @tenant_id::uuid AND p.id = r.patient_id;
+WHERE patient_exists(@tenant_id::uuid, r.patient_id);
