@@ -238,6 +238,35 @@ func TestOldPasswordIsNotGuessedInASession(t *testing.T) {
 	change(second, password).want(200)
 }
 
+// Guesses that write nothing are counted, too: those of dry runs, and of batches, which a wrong guess refuses.
+func TestOldPasswordIsNotGuessedWhereNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path, body := "/v1/users/"+s.staff.id.String()+"/password", func(current string) object {
+		return object{"current_password": current, "new_password": "another horse"}
+	}
+	for name, guess := range map[string]func(as *user, current string) *answer{
+		"a dry run": func(as *user, current string) *answer {
+			return s.do(as, "PUT", path+"?dry_run=true", body(current))
+		},
+		"a batch": func(as *user, current string) *answer {
+			return s.do(as, "POST", "/v1/batch", batch(object{"operation": "change-password",
+				"path": object{"user_id": s.staff.id}, "body": body(current)}))
+		},
+	} {
+		as := &user{token: s.login(s.staff.email, password).want(201).str("token")}
+		for n := range 4 {
+			if a := guess(as, "a guess"); a.status != 422 {
+				t.Fatalf("%s, guess %d: %s", name, n, a)
+			}
+		}
+		s.keepWaiting()
+		if a := guess(as, password); a.status != 429 {
+			t.Errorf("%s: the fifth guess is answered %s", name, a)
+		}
+	}
+}
+
 // A good password is no guess: an admin sets the passwords of many.
 func TestTriesOfASessionAreForgottenWithTheRightPassword(t *testing.T) {
 	t.Parallel()

@@ -18,8 +18,10 @@ func (s *Store) GetLoginAttempt(ctx context.Context, key []byte) (known bool, wa
 }
 
 // CountLoginAttempt counts an attempt under the key, or returns how long it must wait. If a fresh read shows
-// that it need not wait any more, because a login succeeded in between, it is counted nevertheless.
+// that it need not wait any more, because a login succeeded in between, it is counted nevertheless. It is counted also
+// where the transaction of the context is rolled back: a dry run, and a batch that is refused, are guesses like others.
 func (s *Store) CountLoginAttempt(ctx context.Context, key []byte) (wait time.Duration, err error) {
+	ctx = apart(ctx)
 	return countLogin(ctx, func() error {
 		_, err := s.q.CountLoginAttempt(ctx, key)
 		return err
@@ -82,9 +84,9 @@ func (s *Store) ReturnLoginToken(ctx context.Context, p ReturnLoginTokenParams) 
 	return err
 }
 
-// ForgetLoginAttempts deletes the attempts under a key, if any.
+// ForgetLoginAttempts deletes the attempts under a key, if any, as CountLoginAttempt counted them.
 func (s *Store) ForgetLoginAttempts(ctx context.Context, key []byte) error {
-	_, err := s.q.ForgetLoginAttempts(ctx, key)
+	_, err := s.q.ForgetLoginAttempts(apart(ctx), key)
 	return err
 }
 

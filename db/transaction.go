@@ -57,6 +57,15 @@ func within(ctx context.Context, t *transaction) context.Context {
 	return context.WithValue(ctx, transactionKey{}, t)
 }
 
+// apart returns a context whose statements are not part of its transaction, if it has one: they are committed whatever
+// becomes of that. Since it holds the caller's connection meanwhile, theirs does not count toward the caller's quota.
+func apart(ctx context.Context) context.Context {
+	if transactionOf(ctx) == nil {
+		return ctx
+	}
+	return uncounted(within(ctx, nil))
+}
+
 // WriteTogether calls write with a context whose statements are one transaction, which has locked the rows, and commits
 // it if write returns nil and it is no rehearsal. If the server refused a statement, or one would wait long for a lock,
 // it is rolled back and write is called again: until all of it has succeeded, nothing of it is an answer. It returns
