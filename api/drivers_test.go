@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -157,6 +158,10 @@ func (s *server) refusesPoints(near string) {
 	s.t.Helper()
 	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0", nil).refused(422, "validation_failed", "near_longitude")
 	s.do(s.staff, "GET", "/v1/drivers?near_longitude=0", nil).refused(422, "validation_failed", "near_latitude")
+	for _, number := range []string{"NaN", "nan", "Inf", "-Infinity", "0x1p3", "1_0", "+1", ".5", "1.", "01"} {
+		s.do(s.staff, "GET", "/v1/drivers?near_longitude=0&near_latitude="+url.QueryEscape(number), nil).
+			refused(422, "validation_failed", "near_latitude")
+	}
 	s.do(s.staff, "GET", "/v1/drivers?near_latitude=0&near_longitude=181", nil).
 		refused(422, "validation_failed", "near_longitude")
 	next := s.do(s.staff, "GET", "/v1/drivers?limit=1&"+near, nil).want(200).str("next_cursor")

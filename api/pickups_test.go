@@ -444,11 +444,7 @@ func TestACursorOfASearchSaysNothingOfWhereItEnded(t *testing.T) {
 	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[db.PickupPlace])
 	s.must(err)
 	by := "requested_by=" + s.staff.id.String()
-	again := map[*user]*user{}
-	for _, as := range []*user{s.hub, s.admin} {
-		other := *as
-		other.token, again[as] = s.login(as.email, password).want(201).str("token"), &other
-	}
+	again := map[*user]*user{s.hub: s.loggedInAgain(s.hub), s.admin: s.loggedInAgain(s.admin)}
 	seen := 0
 	for query, viewers := range map[string][]*user{
 		by: {s.hub, s.admin}, by + "&sort=oldest": {s.hub, s.admin}, "text=mission": {s.admin},
@@ -489,6 +485,13 @@ func TestACursorOfASearchSaysNothingOfWhereItEnded(t *testing.T) {
 		a.str("next_cursor") != "" {
 		t.Errorf("the hub lists drafts: %s", a)
 	}
+}
+
+// loggedInAgain returns a user with another session.
+func (s *server) loggedInAgain(as *user) *user {
+	again := *as
+	again.token = s.login(as.email, password).want(201).str("token")
+	return &again
 }
 
 // openedBy opens a cursor with a key that is derived from a token alone.

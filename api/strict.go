@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -54,8 +55,8 @@ func strictPath(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictForms rejects ids in path and query that are not in canonical form, and times that parseTime
-// rejects.
+// strictForms rejects ids in path and query that are not in canonical form, times that parseTime rejects, and numbers
+// that are none in JSON: Go takes NaN and hexadecimal ones, and NaN is in any range.
 func strictForms(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		value := ""
@@ -73,6 +74,10 @@ func strictForms(ctx huma.Context, next func(huma.Context)) {
 			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+anID+"."))
 			return
 		}
+		if p.Schema.Type == huma.TypeNumber && value != "" && !decimal.MatchString(value) {
+			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": expected a decimal number."))
+			return
+		}
 		if p.Schema.Extensions["format"] == timeFormat && value != "" {
 			if wrong := wrongTime(value); wrong != "" {
 				writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+wrong+"."))
@@ -82,6 +87,9 @@ func strictForms(ctx huma.Context, next func(huma.Context)) {
 	}
 	next(ctx)
 }
+
+// decimal is a number as JSON has it.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 // strictHeaders rejects repeated headers of the operation, of which Go reads only the first, and empty ones,
 // which Go does not distinguish from missing ones.
