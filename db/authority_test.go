@@ -72,6 +72,12 @@ func (w *fixture) heldWrites(ctx context.Context, cached bool) []heldWrite {
 	driver, text := w.driver(ctx, 1, 1), w.queued(ctx)
 	w.must(settle(ctx, w.as, w.tenant, text, "refused_410"))
 	name := "Another name"
+	own := w.driver(ctx, 1, 1)
+	var token db.Token
+	if own, token = w.signedIn(ctx, own); cached {
+		w.cached[&own] = token
+		w.nextRequest(ctx)
+	}
 	return []heldWrite{
 		{"a resend", w.staff, "messages", text, w.resending(ctx, w.staff, text, "")},
 		{"a batched charge", w.admin, "accounts", w.account,
@@ -101,7 +107,14 @@ func (w *fixture) heldWrites(ctx context.Context, cached bool) []heldWrite {
 		{"another user's edit", w.admin, "users", w.hub.UserID, func(s *db.Raw) error {
 			return editUser(db.Acting(ctx, w.admin), s, w.admin, w.hub, name, 1)
 		}},
+		// Nor is its own driver, or their slot.
+		{"a driver's own edit", own, "driver_slots", own.DriverID,
+			func(s *db.Raw) error { return leaveDuty(ctx, s, own) }},
 	}
+}
+
+func leaveDuty(ctx context.Context, s *db.Raw, driver db.Viewer) error {
+	return setDuty(db.Acting(ctx, driver), s, driver, false)
 }
 
 func locateOne(ctx context.Context, s *db.Raw, v, driver db.Viewer) error {
@@ -176,7 +189,8 @@ var authorityRules = []check{
 		func(ctx context.Context, w *fixture) error {
 			for _, h := range w.heldWrites(ctx, true) {
 				err, untouched := w.whileLocked(ctx, h, w.alteredBy(ctx,
-					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
+					`UPDATE users SET role = CASE role WHEN 'driver' THEN 'hub'::user_role ELSE 'driver' END
+					WHERE tenant_id = $1 AND id = $2`, w.tenant, h.by.UserID))
 				if err := refused(err, db.Forbidden); err != nil || !untouched {
 					return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 				}
@@ -198,6 +212,33 @@ var authorityRules = []check{
 	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
 	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
 	{"RequireSessions", "a write waits for a lock, and its session stays as it was cached", staysWithItsSession(true)},
+	{"ConfirmSessionOrItsEnd", "an edit of oneself ends with its session", ownEditEndsWithItsSession},
+	{"ConfirmSessionOrItsEnd", "a write that waited for a lock is of a user who is a driver by then",
+		func(ctx context.Context, w *fixture) error {
+			spare, name := w.driver(ctx, 1, 1), "Another name"
+			must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE id = $1", spare.DriverID))
+			v, _ := w.signedIn(ctx, w.hub)
+			h := heldWrite{"an edit", v, "facilities", w.facility, func(s *db.Raw) error {
+				_, err := s.EditFacility(db.Acting(ctx, v),
+					db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
+				return err
+			}}
+			err, untouched := w.whileLocked(ctx, h, w.alteredBy(ctx,
+				"UPDATE drivers SET user_id = $2 WHERE tenant_id = $1 AND id = $3",
+				w.tenant, v.UserID, spare.DriverID))
+			if err := refused(err, db.Forbidden); err != nil || !untouched {
+				return fmt.Errorf("%w; untouched is %t", err, untouched)
+			}
+			return nil
+		}},
+	{"ConfirmSessionOrItsEnd", "drivers edit their own user, and give up being a driver",
+		func(ctx context.Context, w *fixture) error {
+			v, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
+			err := editUser(db.Acting(ctx, v), w.Raw, v, v, "Another name", 1)
+			_, unlinked := w.EditDriver(db.Acting(ctx, v), db.EditDriverParams{TenantID: w.tenant, ID: v.DriverID,
+				SetUserID: true, Version: 1, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+			return first(err, unlinked)
+		}},
 	{"ConfirmSessionOrItsEnd", "ending one's own session is not refused",
 		func(ctx context.Context, w *fixture) error {
 			v := w.admin
@@ -279,6 +320,51 @@ func endsWithItsSession(cached bool) func(context.Context, *fixture) error {
 		}
 		return nil
 	}
+}
+
+// ownEditEndsWithItsSession has somebody edit their own user or driver while that is held, and their session end
+// meanwhile, by each of its ends that another row says.
+func ownEditEndsWithItsSession(ctx context.Context, w *fixture) error {
+	w.secondAdmin(ctx)
+	for name, end := range map[string]struct {
+		statement string
+		behind    string // the table whose row is held; "" for both
+		want      db.Code
+	}{
+		"logged out": {"UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
+			"", db.Unauthenticated},
+		"expired": {"UPDATE sessions SET expires_at = now() WHERE tenant_id = $1 AND user_id = $2",
+			"", db.Unauthenticated},
+		"deactivated": {"UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
+			"driver_slots", db.Unauthenticated},
+		"another password": {"UPDATE users SET password_epoch = password_epoch + 1 WHERE tenant_id = $1 AND id = $2",
+			"driver_slots", db.Unauthenticated},
+		"another role": {"UPDATE users SET role = 'hub' WHERE tenant_id = $1 AND id = $2",
+			"driver_slots", db.Forbidden},
+		"a driver no more": {"UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2",
+			"users", db.Forbidden},
+	} {
+		for _, table := range []string{"users", "driver_slots"} {
+			if end.behind != "" && end.behind != table {
+				continue
+			}
+			v, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
+			h := heldWrite{name, v, table, v.DriverID, func(s *db.Raw) error { return leaveDuty(ctx, s, v) }}
+			if table == "users" {
+				email := newID().String() + "@x.example"
+				h.row, h.write = v.UserID, func(s *db.Raw) error {
+					_, err := s.EditUser(db.Acting(ctx, v), db.EditUserParams{TenantID: w.tenant, ID: v.UserID,
+						Email: &email, Version: 1, ViewerRole: v.Role, ViewerID: v.UserID})
+					return err
+				}
+			}
+			err, untouched := w.whileLocked(ctx, h, w.alteredBy(ctx, end.statement, w.tenant, v.UserID))
+			if err := refused(err, end.want); err != nil || !untouched {
+				return fmt.Errorf("%s, behind %s: %w; untouched is %t", name, table, err, untouched)
+			}
+		}
+	}
+	return nil
 }
 
 func staysWithItsSession(cached bool) func(context.Context, *fixture) error {

@@ -13,7 +13,12 @@ import (
 )
 
 const confirmSessionOrItsEnd = `-- name: ConfirmSessionOrItsEnd :exec
-SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
+SELECT refuse_authority(
+    CASE
+        WHEN EXISTS (SELECT FROM live_sessions AS l WHERE l.tenant_id = a.tenant_id AND l.token_hash = a.token_hash)
+            THEN 'WB002'
+        ELSE 'WB001'
+    END)
 FROM (
     SELECT tenant_id, token_hash, role, driver_id
     FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
@@ -21,19 +26,30 @@ FROM (
     LIMIT cardinality($1::uuid[])
 ) AS a
 LEFT JOIN LATERAL (
-    SELECT s.role, s.driver_id
-    FROM live_sessions AS s
-    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    SELECT true AS is_good
+    FROM sessions AS s
+    CROSS JOIN (SELECT pg_current_xact_id_if_assigned()::xid AS id) AS own
+    JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+    WHERE s.tenant_id = a.tenant_id
+        AND s.token_hash = a.token_hash
+        AND s.expires_at > statement_timestamp()
+        AND (s.revoked_at IS NULL OR s.xmin = own.id)
+        AND (u.active AND u.role = a.role::user_role AND u.password_epoch = s.password_epoch OR u.xmin = own.id)
+        AND NOT EXISTS (
+            SELECT FROM drivers AS d -- whose login it was
+            WHERE d.tenant_id = s.tenant_id
+                AND d.id = a.driver_id
+                AND d.user_id IS DISTINCT FROM s.user_id
+                AND d.xmin IS DISTINCT FROM own.id)
+        AND NOT EXISTS (
+            SELECT FROM drivers AS d -- whose login it has become
+            WHERE d.tenant_id = s.tenant_id
+                AND d.user_id = s.user_id
+                AND d.id <> a.driver_id
+                AND d.xmin IS DISTINCT FROM own.id)
     LIMIT 1
-) AS l ON true
-WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
-    AND NOT EXISTS (
-        SELECT FROM sessions AS s
-        JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-        LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND (d.user_id = u.id OR d.id = a.driver_id)
-        WHERE s.tenant_id = a.tenant_id
-            AND s.token_hash = a.token_hash
-            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin))
+) AS k ON true
+WHERE k.is_good IS NULL
 `
 
 type ConfirmSessionOrItsEndParams struct {
@@ -43,8 +59,10 @@ type ConfirmSessionOrItsEndParams struct {
 	DriverIds   []uuid.UUID `format:"uuid" json:"driver_ids"`
 }
 
-// The same for a write that may end its own session: what this transaction itself wrote to the session,
-// its user or their driver does not count. The earlier state must be confirmed by its first statement.
+// The same for a write that may end its own session. What has ended it does not count if this transaction wrote the row
+// that says so: the session that is revoked, the user who is not active or has another role or password, the driver
+// whose login it is or was. That it wrote one of these rows for another reason, such as a driver's own edit, counts for
+// nothing. The earlier state must be confirmed by its first statement.
 func (q *Queries) ConfirmSessionOrItsEnd(ctx context.Context, arg ConfirmSessionOrItsEndParams) error {
 	_, err := q.db.Exec(ctx, confirmSessionOrItsEnd,
 		arg.TenantIds,

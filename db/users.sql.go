@@ -15,7 +15,8 @@ import (
 const changePassword = `-- name: ChangePassword :one
 UPDATE users
 SET password_hash = $1,
-    password_epoch = password_epoch + 1
+    password_epoch = password_epoch + 1,
+    version = version + 1
 WHERE tenant_id = $2
     AND id = $3
     AND active
@@ -245,32 +246,36 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 }
 
 const findUsers = `-- name: FindUsers :many
-WITH looked AS (
-    SELECT
-        e.term,
-        e.user_id,
-        e.terms LIKE ALL (a.patterns)
-            AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
-            AND ($2::user_role IS NULL OR e.role = $2)
-            AND ($3::boolean IS NULL OR e.active = $3) AS fits,
-        row_number() OVER (ORDER BY e.term, e.user_id) = $4::int AS is_last
-    FROM asked_terms($5::text, '{}') AS a
-    CROSS JOIN LATERAL (
-        SELECT tenant_id, term, user_id, role, active, terms
-        FROM user_terms AS e
-        WHERE e.tenant_id = $1
-            AND ($6::user_role IN ('admin', 'dispatcher') OR e.user_id = $7)
-            AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", $8::text), $9::uuid)
-            AND e.term < a.past
-        ORDER BY e.term, e.user_id
-        LIMIT $4
-    ) AS e
-), found AS MATERIALIZED (
+WITH found AS MATERIALIZED (
     SELECT l.term, l.user_id, l.fits, l.is_last
-    FROM looked AS l
-    WHERE l.fits OR l.is_last
-    ORDER BY l.term, l.user_id
-    LIMIT $10::int
+    FROM asked_terms($2::text, '{}') AS a
+    CROSS JOIN LATERAL (
+        -- In here, where the order of the index is known: outside, all that is looked at would be sorted first.
+        SELECT k.term, k.user_id, k.fits, k.is_last
+        FROM (
+            SELECT
+                e.term,
+                e.user_id,
+                e.terms LIKE ALL (a.patterns)
+                    AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
+                    AND ($3::user_role IS NULL OR e.role = $3)
+                    AND ($4::boolean IS NULL OR e.active = $4) AS fits,
+                row_number() OVER (ORDER BY e.term, e.user_id) = $5::int AS is_last
+            FROM (
+                SELECT tenant_id, term, user_id, role, active, terms
+                FROM user_terms AS e
+                WHERE e.tenant_id = $1
+                    AND ($6::user_role IN ('admin', 'dispatcher') OR e.user_id = $7)
+                    AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", $8::text), $9::uuid)
+                    AND e.term < a.past
+                ORDER BY e.term, e.user_id
+                LIMIT $5
+            ) AS e
+        ) AS k
+        WHERE k.fits OR k.is_last
+        ORDER BY k.term, k.user_id
+        LIMIT $10::int
+    ) AS l
 )
 SELECT u.tenant_id, u.id, u.email, u.name, u.role, u.active, u.password_hash, u.password_epoch, u.failed_logins, u.next_login_at, u.version, u.request_digest, u.created_at, f.term::text AS term, f.fits::boolean AS fits, f.is_last::boolean AS is_last
 FROM found AS f
@@ -285,10 +290,10 @@ ORDER BY f.term, f.user_id
 
 type FindUsersParams struct {
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	Name       string    `json:"name"`
 	Role       *UserRole `json:"role"`
 	Active     *bool     `json:"active"`
 	MaxLooks   int32     `json:"max_looks"`
-	Name       string    `json:"name"`
 	ViewerRole UserRole  `json:"viewer_role"`
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 	AfterTerm  string    `json:"after_term"`
@@ -309,10 +314,10 @@ type FindUsersRow struct {
 func (q *Queries) FindUsers(ctx context.Context, arg FindUsersParams) ([]FindUsersRow, error) {
 	rows, err := q.db.Query(ctx, findUsers,
 		arg.TenantID,
+		arg.Name,
 		arg.Role,
 		arg.Active,
 		arg.MaxLooks,
-		arg.Name,
 		arg.ViewerRole,
 		arg.ViewerID,
 		arg.AfterTerm,

@@ -75,32 +75,36 @@ LIMIT @max_rows;
 -- one asked for. It looks at no more than max_looks entries of user_terms. The last of them is returned too, although
 -- it does not fit: the next call continues there. A user is found by the first of their words that fit.
 -- name: FindUsers :many
-WITH looked AS (
-    SELECT
-        e.term,
-        e.user_id,
-        e.terms LIKE ALL (a.patterns)
-            AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
-            AND (sqlc.narg('role')::user_role IS NULL OR e.role = sqlc.narg('role'))
-            AND (sqlc.narg('active')::boolean IS NULL OR e.active = sqlc.narg('active')) AS fits,
-        row_number() OVER (ORDER BY e.term, e.user_id) = @max_looks::int AS is_last
+WITH found AS MATERIALIZED (
+    SELECT l.term, l.user_id, l.fits, l.is_last
     FROM asked_terms(@name::text, '{}') AS a
     CROSS JOIN LATERAL (
-        SELECT *
-        FROM user_terms AS e
-        WHERE e.tenant_id = @tenant_id
-            AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR e.user_id = @viewer_id)
-            AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", @after_term::text), @after_id::uuid)
-            AND e.term < a.past
-        ORDER BY e.term, e.user_id
-        LIMIT @max_looks
-    ) AS e
-), found AS MATERIALIZED (
-    SELECT l.term, l.user_id, l.fits, l.is_last
-    FROM looked AS l
-    WHERE l.fits OR l.is_last
-    ORDER BY l.term, l.user_id
-    LIMIT @max_rows::int
+        -- In here, where the order of the index is known: outside, all that is looked at would be sorted first.
+        SELECT k.term, k.user_id, k.fits, k.is_last
+        FROM (
+            SELECT
+                e.term,
+                e.user_id,
+                e.terms LIKE ALL (a.patterns)
+                    AND strpos(e.terms, chr(31) || a.first) = strpos(e.terms, chr(31) || e.term || chr(31))
+                    AND (sqlc.narg('role')::user_role IS NULL OR e.role = sqlc.narg('role'))
+                    AND (sqlc.narg('active')::boolean IS NULL OR e.active = sqlc.narg('active')) AS fits,
+                row_number() OVER (ORDER BY e.term, e.user_id) = @max_looks::int AS is_last
+            FROM (
+                SELECT *
+                FROM user_terms AS e
+                WHERE e.tenant_id = @tenant_id
+                    AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR e.user_id = @viewer_id)
+                    AND (e.term, e.user_id) > (greatest(a.first COLLATE "C", @after_term::text), @after_id::uuid)
+                    AND e.term < a.past
+                ORDER BY e.term, e.user_id
+                LIMIT @max_looks
+            ) AS e
+        ) AS k
+        WHERE k.fits OR k.is_last
+        ORDER BY k.term, k.user_id
+        LIMIT @max_rows::int
+    ) AS l
 )
 SELECT sqlc.embed(u), f.term::text AS term, f.fits::boolean AS fits, f.is_last::boolean AS is_last
 FROM found AS f
@@ -149,7 +153,8 @@ RETURNING *;
 -- name: ChangePassword :one
 UPDATE users
 SET password_hash = @new_password_hash,
-    password_epoch = password_epoch + 1
+    password_epoch = password_epoch + 1,
+    version = version + 1
 WHERE tenant_id = @tenant_id
     AND id = @id
     AND active
