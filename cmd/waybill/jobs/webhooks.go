@@ -113,7 +113,7 @@ func (d *deliverer) start(w db.ListWebhookWorkRow) {
 	}
 	breaker := d.breakers[id]
 	if breaker == nil {
-		breaker = texts.NewBreaker(texts.WallClock)
+		breaker = texts.NewBreaker(*d.WebhookClock)
 		d.breakers[id] = breaker
 	}
 	d.serving[id] = true
@@ -161,11 +161,13 @@ func (d *deliverer) take(w db.ListWebhookWorkRow) error {
 // send claims deliveries of an endpoint that are due, and sends them. It returns how many.
 func (d *deliverer) send(of endpointID, breaker *texts.Breaker) (int, error) {
 	most := webhookAtOnce
-	if breaker.Wait() > 0 {
+	may, isTrial := breaker.Try()
+	if !may {
 		return 0, nil
 	}
-	if breaker.Open() {
+	if isTrial {
 		most = 1
+		defer breaker.Canceled() // if it comes to no answer, the next one tries; otherwise the trial is over
 	}
 	claimed, err := d.Store.ClaimWebhookQueues(d.stopping, db.ClaimWebhookQueuesParams{TenantID: of.tenant,
 		EndpointID: of.id, MaxRows: int32(most), Lease: WebhookLease})

@@ -72,6 +72,13 @@ func (h *hook) count() int {
 	return len(h.accepted)
 }
 
+// asked returns how many requests came.
+func (h *hook) asked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.came)
+}
+
 // inOrder checks that the events of each pickup were accepted in the order of its versions, and that none was even
 // sent before the one before it was accepted.
 func (h *hook) inOrder() {
@@ -112,6 +119,7 @@ func (c *clinic) endpoint(url string, events ...string) uuid.UUID {
 func hooking(o *Options) {
 	o.Webhooks = webhooks.Options{AllowPrivate: true}
 	o.WebhookPause = func(int) time.Duration { return 5 * time.Millisecond }
+	o.WebhookClock = lapse(1000)
 }
 
 // events makes two events of each of some pickups.
@@ -201,6 +209,25 @@ func TestADeadLetterIsSentAgainIfAskedFor(t *testing.T) {
 	c.eventually("the dead letters came", func() bool { return c.deliveries("DELIVERED") == 6 })
 	if h.count() != 6 {
 		t.Errorf("%d events came", h.count())
+	}
+}
+
+// A receiver that fails is left alone for a while, and then gets one request at a time, with longer pauses in between,
+// however much is due.
+func TestAReceiverThatFailsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	h := receive(t, func(verify.Event) int { return http.StatusInternalServerError })
+	c.endpoint(h.URL)
+	c.work(texts.Log{Logger: quiet}, func(o *Options) {
+		hooking(o)
+		o.WebhookClock = nil
+	})
+	c.events(100)
+	c.eventually("it fails", func() bool { return h.asked() >= 5 })
+	time.Sleep(3 * time.Second) // the pauses are of 1, 2 and 4 s, or half of that
+	if n := h.asked(); n > 5+webhookAtOnce+5 {
+		t.Errorf("it was sent %d requests", n)
 	}
 }
 

@@ -43,6 +43,8 @@ type Options struct {
 	Webhooks webhooks.Options
 	// WebhookPause returns the pause after the n-th try of a delivery, from 1; nil for exponential backoff.
 	WebhookPause func(n int) time.Duration
+	// WebhookClock tells how long an endpoint that fails is left alone; nil for the wall's.
+	WebhookClock *texts.Clock
 	// BackfillFiles has the statements of backfills, by default those of this program.
 	BackfillFiles fs.FS
 }
@@ -77,6 +79,9 @@ func Start(ctx context.Context, o Options) (*Workers, error) {
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if c.WebhookPause == nil {
 		c.WebhookPause = webhookPause
+	}
+	if c.WebhookClock == nil {
+		c.WebhookClock = &texts.WallClock
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}

@@ -70,6 +70,13 @@ func (b *Breaker) Enter(ctx context.Context, maxWait time.Duration) bool {
 	}
 }
 
+// Try is Enter for a caller who does not wait. isTrial says that the breaker is open, and that this is the only sender
+// that may try.
+func (b *Breaker) Try() (may, isTrial bool) {
+	may, _, changed := b.try()
+	return may, may && changed != nil
+}
+
 func (b *Breaker) try() (may bool, wait time.Duration, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +85,7 @@ func (b *Breaker) try() (may bool, wait time.Duration, changed <-chan struct{}) 
 	}
 	if wait = b.until.Sub(b.clock.Now()); wait <= 0 && !b.trying {
 		b.trying = true
-		return true, 0, nil
+		return true, 0, b.changed
 	}
 	return false, max(wait, firstPause/10), b.changed
 }
