@@ -351,6 +351,34 @@ func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, er
 	return i, err
 }
 
+const getVersionSince = `-- name: GetVersionSince :one
+SELECT p.version
+FROM pickups AS p
+WHERE p.tenant_id = $1
+    AND p.id = $2
+    AND NOT EXISTS (
+        SELECT FROM pickup_events AS e
+        WHERE e.tenant_id = p.tenant_id
+            AND e.pickup_id = p.id
+            AND e.version > $3::bigint
+            AND e.before <> e.after)
+`
+
+type GetVersionSinceParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	PickupID uuid.UUID `format:"uuid" json:"-"`
+	Version  int64     `json:"version"`
+}
+
+// Returns the version of the pickup that an event moved, if no event has moved it since: changes of its charge raise
+// the version, and leave the status.
+func (q *Queries) GetVersionSince(ctx context.Context, arg GetVersionSinceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, getVersionSince, arg.TenantID, arg.PickupID, arg.Version)
+	var version int64
+	err := row.Scan(&version)
+	return version, err
+}
+
 const listPickupEvents = `-- name: ListPickupEvents :many
 WITH history AS MATERIALIZED (
     SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()

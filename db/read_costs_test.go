@@ -583,6 +583,11 @@ func (c costFixture) jobCosts() map[string][]readCost {
 				db.ListStuckJobsParams{TenantID: c.TenantID, ViewerRole: "admin", BeforeID: math.MaxInt64, MaxRows: 50})
 			return err
 		}),
+		"GetVersionSince": one(rowCost, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.GetVersionSince(ctx, db.GetVersionSinceParams{TenantID: c.TenantID,
+				PickupID: c.Pickups[len(c.Pickups)-1], Version: 1})
+			return err
+		}),
 		"ListTroubledJobs": one(pageCost, func(ctx context.Context, q *db.Queries) error {
 			_, err := q.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckAfter: time.Hour, MaxRows: 50})
 			return err

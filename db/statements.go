@@ -86,6 +86,7 @@ type systemStatements interface {
 	RequeueMessage(context.Context, RequeueMessageParams) (int64, error)
 
 	GetPickupEvent(context.Context, GetPickupEventParams) (PickupEvent, error)
+	GetVersionSince(context.Context, GetVersionSinceParams) (int64, error)
 
 	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
 

@@ -153,7 +153,7 @@ CROSS JOIN LATERAL (
         SELECT
         FROM webhook_deliveries AS d
         WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'FAILED'
-            AND d.created_at >= $2::timestamptz
+            AND d.attempted_at >= $2::timestamptz
         LIMIT 1000
     ) AS d
 ) AS f
@@ -181,8 +181,8 @@ type ListTroubledWebhookEndpointsRow struct {
 	OldestPending time.Time `json:"oldest_pending"`
 }
 
-// Lists endpoints of tenants whose receivers fail, for operators: with dead letters since a time, of which 1,000 at
-// most are counted, or with a delivery that has been pending for longer than a while.
+// Lists endpoints of tenants whose receivers fail, for operators: with deliveries that were given up since a time, days
+// after they were made, of which 1,000 at most are counted, or with one that has been pending for longer than a while.
 func (q *Queries) ListTroubledWebhookEndpoints(ctx context.Context, arg ListTroubledWebhookEndpointsParams) ([]ListTroubledWebhookEndpointsRow, error) {
 	rows, err := q.db.Query(ctx, listTroubledWebhookEndpoints, arg.TenantIds, arg.Since, arg.PendingFor)
 	if err != nil {

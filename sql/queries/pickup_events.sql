@@ -1,6 +1,20 @@
 -- name: GetPickupEvent :one
 SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
 
+-- Returns the version of the pickup that an event moved, if no event has moved it since: changes of its charge raise
+-- the version, and leave the status.
+-- name: GetVersionSince :one
+SELECT p.version
+FROM pickups AS p
+WHERE p.tenant_id = @tenant_id
+    AND p.id = @pickup_id
+    AND NOT EXISTS (
+        SELECT FROM pickup_events AS e
+        WHERE e.tenant_id = p.tenant_id
+            AND e.pickup_id = p.id
+            AND e.version > @version::bigint
+            AND e.before <> e.after);
+
 -- Returns the result of an event: the current pickup, and whether the event's actor still sees it. The
 -- caller knows the event's id only if they made it or tried to. Shown patients are audited.
 -- name: GetMovedPickup :one

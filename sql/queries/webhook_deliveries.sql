@@ -219,8 +219,8 @@ ON CONFLICT (tenant_id, endpoint_id, id) DO UPDATE
 SET pending = q.pending + 1,
     next_at = CASE WHEN q.pending = 0 THEN excluded.next_at ELSE q.next_at END;
 
--- Lists endpoints of tenants whose receivers fail, for operators: with dead letters since a time, of which 1,000 at
--- most are counted, or with a delivery that has been pending for longer than a while.
+-- Lists endpoints of tenants whose receivers fail, for operators: with deliveries that were given up since a time, days
+-- after they were made, of which 1,000 at most are counted, or with one that has been pending for longer than a while.
 -- name: ListTroubledWebhookEndpoints :many
 SELECT
     w.tenant_id, w.id, f.dead_letters::bigint AS dead_letters,
@@ -233,7 +233,7 @@ CROSS JOIN LATERAL (
         SELECT
         FROM webhook_deliveries AS d
         WHERE d.tenant_id = w.tenant_id AND d.endpoint_id = w.id AND d.status = 'FAILED'
-            AND d.created_at >= @since::timestamptz
+            AND d.attempted_at >= @since::timestamptz
         LIMIT 1000
     ) AS d
 ) AS f

@@ -29,6 +29,10 @@ type ScaleRead struct {
 // costs is that these entries are spread over the table. PostgreSQL asks the visibility map whether an entry is to be
 // seen, of which a page says so of 255 MB: at a million patients, most looks take another page than the one before.
 // Fewer looks would make shorter pages, which cost as much for each patient.
+//
+// The limits are those of a million pickups. Among ten million, indexes are a level deeper, and forty lines take more
+// than 1,000 pages: by words, and the longest waiting, of forty facilities up to 2,700; appointments of a month in one
+// status 1,250; patients of forty facilities 1,180.
 const (
 	mostPages        = 500
 	mostPickupPages  = mostPages + 300 // of a list of pickups, some or all of which have a patient

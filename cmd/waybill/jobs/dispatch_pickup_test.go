@@ -58,6 +58,28 @@ func TestAPickupWaitsForADriverToBeFree(t *testing.T) {
 	}
 }
 
+// A pickup whose price is changed while it waits for a driver still gets the next one.
+func TestAPickupWhosePriceChangesIsDispatched(t *testing.T) {
+	t.Parallel()
+	c := automatic(t)
+	id := c.submit(1)[0]
+	again := make(chan string, 1000)
+	c.work(texts.Log{Logger: quiet}, func(o *Options) {
+		o.Observe = func(_ string, outcome Outcome, reason string) {
+			if outcome == Snoozed {
+				again <- reason
+			}
+		}
+	})
+	<-again
+	_, _, err := c.store.AdjustPickup(t.Context(), c.dispatcher, db.Adjustment{
+		Name: db.Reprice, PickupID: id, PriceCents: 100, Digest: []byte("x")})
+	c.must(err)
+	c.driver()
+	c.eventually("it is assigned",
+		func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 1 })
+}
+
 // A job that runs again, or twice concurrently, does not repeat its dispatch after a release, and
 // leaves pickups alone that have changed since.
 func TestAnotherRunOfADispatchIsHarmless(t *testing.T) {

@@ -187,6 +187,8 @@ func TestADeadLetterIsSentAgainIfAskedFor(t *testing.T) {
 		AND http_status = 422 AND reason = 'status_422' AND duration_ms IS NOT NULL`, MaxWebhookAttempts); n != 3 {
 		t.Errorf("%d dead letters say what became of them", n)
 	}
+	// The tries of each take days.
+	c.exec("UPDATE webhook_deliveries SET created_at = created_at - interval '3 days'")
 	var troubled []db.ListTroubledWebhookEndpointsRow
 	c.must(TroubledEndpoints(t.Context(), c.store, time.Hour, func(r db.ListTroubledWebhookEndpointsRow) error {
 		troubled = append(troubled, r)
