@@ -53,6 +53,36 @@ func startReaders(t *testing.T, n int, configure func(*db.Config)) *readers {
 	return r
 }
 
+// Who receives WAL and replays none, as pg_receivewal and pg_basebackup do, is no replica that lags, or that cannot be
+// seen: a backfill does not wait for them.
+func TestWhoOnlyReceivesWALDoesNotLag(t *testing.T) {
+	t.Parallel()
+	r := startReaders(t, 0, nil)
+	ctx := t.Context()
+	super := openPool(t, r.primary.URL(localpg.Superuser, localpg.Database))
+	c := must(pgx.ParseConfig(r.primary.URL(localpg.Superuser, localpg.Database)))
+	c.RuntimeParams["replication"] = "true"
+	receiver := must(pgx.ConnectConfig(ctx, c))
+	at := scan[string](ctx, r.owner, "SELECT pg_current_wal_lsn()::text")
+	received := receiver.PgConn().Exec(ctx, "START_REPLICATION PHYSICAL "+at) // it sends no position
+	defer func() {
+		receiver.PgConn().Conn().Close()
+		received.Close()
+	}()
+	for scan[int](ctx, super, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, may := range []bool{false, true} {
+		if may {
+			must(super.Exec(ctx, "GRANT pg_monitor TO waybill_app"))
+		}
+		lag := must(r.Raw.GetReplicaLag(ctx))
+		if *lag.IsHidden == may || *lag.Bytes != 0 {
+			t.Errorf("with pg_monitor %t: hidden %t, behind by %d bytes", may, *lag.IsHidden, *lag.Bytes)
+		}
+	}
+}
+
 func (r *readers) newAccount(name string) uuid.UUID {
 	id := uuid.New()
 	_, _, err := r.as.Store.CreateAccount(r.t.Context(), r.admin, db.CreateAccountParams{

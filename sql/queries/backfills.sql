@@ -71,10 +71,11 @@ UPDATE backfills
 SET state = 'RUNNING', held = '', updated_at = now()
 WHERE name = @name AND state = 'STOPPED';
 
--- Returns by how much the replica that is farthest behind lags, in bytes of WAL; is_hidden says that of
--- one it cannot be seen, which takes a role with pg_monitor.
+-- Returns by how much the replica that is farthest behind lags, in bytes of WAL; is_hidden says that of one it cannot
+-- be seen, which takes a role with pg_monitor. What only receives WAL, as an archive or a base backup does, replays
+-- none, and does not lag.
 -- name: GetReplicaLag :one
 SELECT
     coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)), 0)::bigint AS bytes,
-    coalesce(bool_or(r.replay_lsn IS NULL), false)::boolean AS is_hidden
+    coalesce(bool_or(r.state IS NULL), false)::boolean AS is_hidden
 FROM pg_stat_replication AS r;

@@ -15349,7 +15349,7 @@ export interface operations {
                      *       "id": "019b8d5a-0001-7000-8000-000000000001",
                      *       "name": "Ada King",
                      *       "role": "staff",
-                     *       "version": 3
+                     *       "version": 4
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -15415,7 +15415,7 @@ export interface operations {
                      *       "id": "019b8d5a-0001-7000-8000-000000000001",
                      *       "name": "Ada King",
                      *       "role": "staff",
-                     *       "version": 2
+                     *       "version": 3
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -15845,7 +15845,7 @@ export interface operations {
                      *       "id": "019b8d5a-0001-7000-8000-000000000001",
                      *       "name": "Ada King",
                      *       "role": "staff",
-                     *       "version": 4
+                     *       "version": 5
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
