@@ -181,7 +181,8 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 }
 
 type listPickupsInput struct {
-	PickupPaging
+	Keyset
+	Sort        string            `query:"sort" enum:"newest,oldest,longest_waiting" default:"newest" doc:"newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED"`
 	Statuses    []db.PickupStatus `query:"status,explode" doc:"Only those with one of these statuses; repeat the parameter for several"`
 	FacilityID  uuid.UUID         `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
 	DriverID    uuid.UUID         `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
@@ -233,12 +234,6 @@ type SearchText string
 // Schema implements huma.SchemaProvider.
 func (SearchText) Schema(huma.Registry) *huma.Schema {
 	return patternedText(`\S`, "text that is not blank", 1, 200)
-}
-
-// PickupPaging paginates pickups in one of several orders. A cursor belongs to its order.
-type PickupPaging struct {
-	Keyset
-	Sort string `query:"sort" enum:"newest,oldest,longest_waiting" default:"newest" doc:"newest and oldest: by created_at. longest_waiting: by submitted_at, the longest ago first, only those that wait: SUBMITTED to SHIPPED"`
 }
 
 // params are what is asked for, by no viewer yet.
